@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What configure.ac asks of the compiler and the system, in words of its own.
+
+# PERMOD_COMPILER_FLAGS(VARIABLE, FLAGS)
+# Appends to VARIABLE those of FLAGS that the compiler takes without a word, one by one.
+AC_DEFUN([PERMOD_COMPILER_FLAGS], [
+AC_LANG_ASSERT([C])dnl
+permod_saved_CFLAGS=$CFLAGS
+for permod_flag in $2; do
+    AC_MSG_CHECKING([whether $CC takes $permod_flag])
+    CFLAGS="$permod_saved_CFLAGS -Werror $permod_flag"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+        [AC_MSG_RESULT([yes])
+         $1="$$1 $permod_flag"],
+        [AC_MSG_RESULT([no])])
+done
+CFLAGS=$permod_saved_CFLAGS
+])
+
+# PERMOD_MISSING(WHAT, PACKAGE)
+# Notes that WHAT was not found and that the Debian package PACKAGE has it.
+AC_DEFUN([PERMOD_MISSING], [
+permod_missing="$permod_missing
+    $1 not found: install $2"
+permod_missing_packages="$permod_missing_packages $2"
+])
+
+# PERMOD_STOP_IF_MISSING
+# Ends configure if anything was missing, with one message that names it all.
+AC_DEFUN([PERMOD_STOP_IF_MISSING], [
+AS_IF([test -n "$permod_missing"],
+    [AC_MSG_ERROR([cannot build permod:$permod_missing
+On Debian:
+    apt-get install$permod_missing_packages])])
+])
+
+# PERMOD_SANITIZER
+# --with-sanitizer=LIST: sets SANITIZER_FLAGS for everything that we compile except modules.
+AC_DEFUN([PERMOD_SANITIZER], [
+AC_ARG_WITH([sanitizer],
+    [AS_HELP_STRING([--with-sanitizer=LIST],
+        [build with sanitizers: address,undefined or thread])],
+    [], [with_sanitizer=no])
+SANITIZER_FLAGS=
+AS_IF([test "x$with_sanitizer" != xno],
+    [SANITIZER_FLAGS="-fsanitize=$with_sanitizer -fno-sanitize-recover=all -fno-omit-frame-pointer"
+     permod_saved_CFLAGS=$CFLAGS
+     CFLAGS="$CFLAGS $SANITIZER_FLAGS"
+     AC_MSG_CHECKING([whether $CC links with -fsanitize=$with_sanitizer])
+     AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+         [AC_MSG_RESULT([yes])],
+         [AC_MSG_RESULT([no])
+          AC_MSG_ERROR([$CC cannot link with -fsanitize=$with_sanitizer; with clang, install libclang-rt-14-dev])])
+     CFLAGS=$permod_saved_CFLAGS])
+AC_SUBST([SANITIZER_FLAGS])
+])
+
+# PERMOD_HOST
+# Stops on systems that the loader does not serve; sets the conditional HOST_X86_64. The compiler
+# is asked, not the host's name, since -m32 makes another architecture of the same host.
+AC_DEFUN([PERMOD_HOST], [
+AC_MSG_CHECKING([for the architecture])
+permod_host=other
+AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
+#if !defined(__linux__) || !defined(__x86_64__) || defined(__ILP32__)
+#error other
+#endif
+]])], [permod_host=x86_64])
+AC_MSG_RESULT([$permod_host])
+AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
+AS_IF([test $permod_host = other],
+    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
+])
