@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * this_cpu operations on x86-64, as restartable sequences (rseq(2)).  Included by
+ * <permod/percpu.h>; do not include it.
+ *
+ * A sequence stores the address of its descriptor in the thread's rseq area, reads the CPU number,
+ * and ends with one instruction that does the work on that CPU's copy.  If the thread is
+ * preempted, moved or gets a signal before that instruction, the kernel sends it to the abort
+ * address, and it starts again.  So the CPU number is right when the work is done, and an
+ * instruction without a lock prefix is enough.
+ *
+ * On every way out the descriptor's address is cleared again.  The kernel may look at a
+ * descriptor that is still named long after the thread has left the sequence, and kills the
+ * thread if the memory is gone; this is what makes modules with sequences safe to unload.
+ *
+ * The descriptors have a section of their own, which tells them from those of other headers that
+ * do not clear.  A negative CPU number means that this thread has no restartable sequences: the
+ * library does the work.
+ *
+ *     offset in struct rseq (include/uapi/linux/rseq.h):  4 cpu_id   8 rseq_cs
+ */
+#ifndef PERMOD_ARCH_X86_64_H
+#define PERMOD_ARCH_X86_64_H
+
+/* The signature that the C library registered: the word before every abort address. */
+#define PCPU_RSEQ_SIGNATURE "0x53053053"
+
+/*
+ * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 no
+ * sequences, 6 end.  `t` is a scratch register: the CPU number, then its offset.
+ */
+#define PCPU_RSEQ_ENTER(t)                                                                         \
+	".pushsection __pcpu_rseq_cs, \"aw?\", @progbits\n"                                        \
+	".balign 32\n"                                                                             \
+	"3:	.long 0, 0\n"                                                                       \
+	"	.quad 1f, 2f - 1f, 4f\n"                                                            \
+	".popsection\n"                                                                            \
+	"0:	leaq 3b(%%rip), " t "\n"                                                            \
+	"	movq " t ", %%fs:8(%[rseq])\n"                                                      \
+	"1:	movslq %%fs:4(%[rseq]), " t "\n"                                                    \
+	"	testq " t ", " t "\n"                                                               \
+	"	js 5f\n"                                                                            \
+	"	movq (%[offset], " t ", 8), " t "\n"
+
+/* What leads up to the abort address decodes as one undefined instruction (ud1). */
+#define PCPU_RSEQ_LEAVE(without)                                                                   \
+	"2:	movq $0, %%fs:8(%[rseq])\n"                                                         \
+	".pushsection .text.unlikely, \"ax?\", @progbits\n"                                        \
+	"	.byte 0x0f, 0xb9, 0x3d\n"                                                           \
+	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                    \
+	"4:	jmp 0b\n"                                                                           \
+	"5:	movq $0, %%fs:8(%[rseq])\n"                                                         \
+	"	jmp " without "\n"                                                                  \
+	".popsection\n"                                                                            \
+	"6:\n"
+
+/* Operands that every sequence has.  The variable stands for all its copies: naming it as written
+ * keeps other accesses to them in order, without making the compiler forget all of memory. */
+#define PCPU_RSEQ_INPUTS(cookie)                                                                   \
+	[rseq] "r"(pcpu_layout.rseq), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
+
+/* Operations without a result leave for the slow path by a jump.  Compilers that can't have both
+ * a jump and an output operand are told that all of memory changes. */
+#if defined(__clang__) || __GNUC__ >= 11
+#define PCPU_GOTO_WRITES(type, cookie) "+m"(*(type *)(cookie))
+#define PCPU_GOTO_CLOBBERS "rax", "cc"
+#else
+#define PCPU_GOTO_WRITES(type, cookie)
+#define PCPU_GOTO_CLOBBERS "rax", "cc", "memory"
+#endif
+
+#define PCPU_RSEQ_VOID(name, insn, code, type, bytes, mod, imm)                                    \
+	static inline __attribute__((always_inline)) void __pcpu_##name##_##bytes(                 \
+		uintptr_t cookie, type value)                                                      \
+	{                                                                                          \
+		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax") insn                                \
+				      " %" mod "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE(    \
+					      "%l[slow]")                                          \
+				      : PCPU_GOTO_WRITES(type, cookie)                             \
+				      : PCPU_RSEQ_INPUTS(cookie), [value] imm(value)               \
+				      : PCPU_GOTO_CLOBBERS                                         \
+				      : slow);                                                     \
+		return;                                                                            \
+slow:                                                                                              \
+		pcpu_slow_operation(PCPU_CODE(code, bytes), cookie, value, 0);                     \
+	}
+
+/* Operations with a result: a scratch register that stays negative tells of the slow path, as an
+ * address is never negative. */
+#define PCPU_RSEQ_VALUE(name, body, code, type, bytes, result, inputs)                             \
+	static inline __attribute__((always_inline)) type __pcpu_##name##_##bytes(                 \
+		uintptr_t cookie, type value, type expected)                                       \
+	{                                                                                          \
+		intptr_t t;                                                                        \
+		type old = expected;                                                               \
+                                                                                                   \
+		__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n" body          \
+			PCPU_RSEQ_LEAVE("6f")                                                      \
+				 : [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))        \
+				 : PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                 \
+				 : "cc");                                                          \
+		if (__builtin_expect(t < 0, 0))                                                    \
+			return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,           \
+							 (code) == PCPU_CMPXCHG ? expected         \
+										: value,           \
+							 value);                                   \
+		return old;                                                                        \
+	}
+
+/* One operation for each size: suffix of the instruction, operand modifier. */
+#define PCPU_RSEQ_VOID_SIZES(name, insn, code)                                                     \
+	PCPU_RSEQ_VOID(name, insn "b", code, uint8_t, 1, "b", "iq")                                \
+	PCPU_RSEQ_VOID(name, insn "w", code, uint16_t, 2, "w", "ir")                               \
+	PCPU_RSEQ_VOID(name, insn "l", code, uint32_t, 4, "k", "ir")                               \
+	PCPU_RSEQ_VOID(name, insn "q", code, uint64_t, 8, "q", "er")
+
+#define PCPU_RSEQ_READ(insn, type, bytes, mod)                                                     \
+	PCPU_RSEQ_VALUE(read, "	" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q",   \
+			"r")
+#define PCPU_RSEQ_XADD(insn, type, bytes, mod)                                                     \
+	PCPU_RSEQ_VALUE(xadd, "	" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q",  \
+			"r")
+#define PCPU_RSEQ_XCHG(insn, type, bytes, mod)                                                     \
+	PCPU_RSEQ_VALUE(xchg,                                                                      \
+			"	" insn " (%[t]), %" mod "[old]\n"                                   \
+			"	" insn " %" mod "[value], (%[t])\n",                                \
+			PCPU_XCHG, type, bytes, "=&q", "q")
+#define PCPU_RSEQ_CMPXCHG(insn, type, bytes, mod)                                                  \
+	PCPU_RSEQ_VALUE(cmpxchg, "	" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,    \
+			bytes, "+&a", "q")
+
+PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
+PCPU_RSEQ_VOID_SIZES(add, "add", PCPU_ADD)
+PCPU_RSEQ_VOID_SIZES(and, "and", PCPU_AND)
+PCPU_RSEQ_VOID_SIZES(or, "or", PCPU_OR)
+
+PCPU_RSEQ_READ("movb", uint8_t, 1, "b")
+PCPU_RSEQ_READ("movw", uint16_t, 2, "w")
+PCPU_RSEQ_READ("movl", uint32_t, 4, "k")
+PCPU_RSEQ_READ("movq", uint64_t, 8, "q")
+
+PCPU_RSEQ_XADD("xaddb", uint8_t, 1, "b")
+PCPU_RSEQ_XADD("xaddw", uint16_t, 2, "w")
+PCPU_RSEQ_XADD("xaddl", uint32_t, 4, "k")
+PCPU_RSEQ_XADD("xaddq", uint64_t, 8, "q")
+
+PCPU_RSEQ_XCHG("movb", uint8_t, 1, "b")
+PCPU_RSEQ_XCHG("movw", uint16_t, 2, "w")
+PCPU_RSEQ_XCHG("movl", uint32_t, 4, "k")
+PCPU_RSEQ_XCHG("movq", uint64_t, 8, "q")
+
+PCPU_RSEQ_CMPXCHG("cmpxchgb", uint8_t, 1, "b")
+PCPU_RSEQ_CMPXCHG("cmpxchgw", uint16_t, 2, "w")
+PCPU_RSEQ_CMPXCHG("cmpxchgl", uint32_t, 4, "k")
+PCPU_RSEQ_CMPXCHG("cmpxchgq", uint64_t, 8, "q")
+
+/* The faces that <permod/percpu.h> uses: the size is a constant, one case remains. */
+#define PCPU_DISPATCH_VOID(name)                                                                   \
+	static inline __attribute__((always_inline)) void __pcpu_##name(uintptr_t cookie,          \
+									size_t size, uint64_t v)   \
+	{                                                                                          \
+		switch (size) {                                                                    \
+		case 1:                                                                            \
+			__pcpu_##name##_1(cookie, (uint8_t)v);                                     \
+			break;                                                                     \
+		case 2:                                                                            \
+			__pcpu_##name##_2(cookie, (uint16_t)v);                                    \
+			break;                                                                     \
+		case 4:                                                                            \
+			__pcpu_##name##_4(cookie, (uint32_t)v);                                    \
+			break;                                                                     \
+		default:                                                                           \
+			__pcpu_##name##_8(cookie, v);                                              \
+			break;                                                                     \
+		}                                                                                  \
+	}
+
+#define PCPU_DISPATCH_VALUE(name)                                                                  \
+	static inline __attribute__((always_inline)) uint64_t __pcpu_any_##name(                   \
+		uintptr_t cookie, size_t size, uint64_t v, uint64_t expected)                      \
+	{                                                                                          \
+		switch (size) {                                                                    \
+		case 1:                                                                            \
+			return __pcpu_##name##_1(cookie, (uint8_t)v, (uint8_t)expected);           \
+		case 2:                                                                            \
+			return __pcpu_##name##_2(cookie, (uint16_t)v, (uint16_t)expected);         \
+		case 4:                                                                            \
+			return __pcpu_##name##_4(cookie, (uint32_t)v, (uint32_t)expected);         \
+		default:                                                                           \
+			return __pcpu_##name##_8(cookie, v, expected);                             \
+		}                                                                                  \
+	}
+
+PCPU_DISPATCH_VOID(write)
+PCPU_DISPATCH_VOID(add)
+PCPU_DISPATCH_VOID(and)
+PCPU_DISPATCH_VOID(or)
+PCPU_DISPATCH_VALUE(read)
+PCPU_DISPATCH_VALUE(xadd)
+PCPU_DISPATCH_VALUE(xchg)
+PCPU_DISPATCH_VALUE(cmpxchg)
+
+#define __pcpu_read(cookie, size) __pcpu_any_read(cookie, size, 0, 0)
+/* The register that goes in with the operand comes out with the old value. */
+#define __pcpu_xadd(cookie, size, v) __pcpu_any_xadd(cookie, size, v, v)
+#define __pcpu_xchg(cookie, size, v) __pcpu_any_xchg(cookie, size, v, 0)
+#define __pcpu_cmpxchg(cookie, size, expected, v) __pcpu_any_cmpxchg(cookie, size, v, expected)
+
+static inline __attribute__((always_inline)) unsigned int __pcpu_cpu(void)
+{
+	int cpu;
+
+	__asm__ volatile("movl %%fs:4(%1), %0" : "=r"(cpu) : "r"(pcpu_layout.rseq));
+	if (__builtin_expect(cpu < 0, 0))
+		return pcpu_slow_cpu();
+	return (unsigned int)cpu;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * EXPORT_SYMBOL() for modules and for programs.  Included by <permod/module.h> and
+ * <permod/permod.h>; do not include it.
+ *
+ * In a module an export is an entry of the section __ksymtab (or __ksymtab_gpl) and a name in
+ * __ksymtab_strings, as in the kernel, so that nm, modinfo and depmod see it.  In a program it is
+ * a node that a constructor hangs into the library's list.
+ */
+#ifndef PERMOD_EXPORT_H
+#define PERMOD_EXPORT_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * struct permod_export - a symbol that modules may use.
+ * @name:	the symbol's name; must stay valid as long as it is exported
+ * @address:	of the function or variable; of a per-CPU variable either `&var` or its cookie
+ * @flags:	PERMOD_EXPORT_*
+ */
+struct permod_export {
+	const char *name;
+	const void *address;
+	unsigned long flags;
+};
+
+/** PERMOD_EXPORT_GPL - only for modules whose licence is compatible with the GPL. */
+#define PERMOD_EXPORT_GPL 1UL
+
+#ifdef PERMOD_MODULE
+
+#define PERMOD_EXPORT(sym, section_name, export_flags)                                             \
+	extern __typeof__(sym) sym;                                                                \
+	static const char __kstrtab_##sym[]                                                        \
+		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #sym;            \
+	static const struct permod_export __ksymtab_##sym                                          \
+		__attribute__((section(section_name), used, aligned(8))) = {                       \
+			__kstrtab_##sym, (const void *)&sym, export_flags                          \
+		}
+
+/** EXPORT_SYMBOL(sym) - let other modules use @sym; EXPORT_SYMBOL_GPL() only GPL-compatible ones. */
+#define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, "__ksymtab", 0)
+#define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, "__ksymtab_gpl", PERMOD_EXPORT_GPL)
+
+#else
+
+/** struct permod_host_export - an export of the program, in the list of all. */
+struct permod_host_export {
+	struct permod_export symbol;
+	struct permod_host_export *next;
+};
+
+/** permod_host_export() and permod_host_unexport() - called by what EXPORT_SYMBOL() defines. */
+void permod_host_export(struct permod_host_export *node);
+void permod_host_unexport(struct permod_host_export *node);
+
+#define PERMOD_EXPORT(sym, export_flags)                                                           \
+	static struct permod_host_export __permod_export_##sym = {                                 \
+		{ #sym, (const void *)&sym, export_flags }, 0                                      \
+	};                                                                                         \
+	__attribute__((constructor(102), used)) static void __permod_export_begin_##sym(void)      \
+	{                                                                                          \
+		permod_host_export(&__permod_export_##sym);                                        \
+	}                                                                                          \
+	__attribute__((destructor(102), used)) static void __permod_export_end_##sym(void)         \
+	{                                                                                          \
+		permod_host_unexport(&__permod_export_##sym);                                      \
+	}                                                                                          \
+	extern __typeof__(sym) sym
+
+#define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, 0)
+#define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, PERMOD_EXPORT_GPL)
+
+#endif
+
+/** EXPORT_PER_CPU_SYMBOL(var) - the same for per-CPU variables. */
+#define EXPORT_PER_CPU_SYMBOL(var) EXPORT_SYMBOL(var)
+#define EXPORT_PER_CPU_SYMBOL_GPL(var) EXPORT_SYMBOL_GPL(var)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

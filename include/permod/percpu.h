@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * <permod/percpu.h> - per-CPU variables for user-space programs.
+ *
+ * A per-CPU variable has one copy for each possible CPU.  Code works on the copy of the CPU it
+ * runs on, without atomic instructions and without sharing a cache line; any thread can read the
+ * copies of the others.  The names and their meaning are the Linux kernel's
+ * (include/linux/percpu.h, include/linux/percpu-defs.h).
+ *
+ * A per-CPU pointer is a COOKIE: an address that is never dereferenced.  The variable of CPU n is
+ * at cookie + per_cpu_offset(n).  Cookies of static variables, of modules' variables and of
+ * alloc_percpu() are the same kind of thing:
+ *
+ *     cookie space (inaccessible)         units, one for each CPU, all alike
+ *     +--------+----------+---------+     +--------+----------+---------+
+ *     | static | reserved | dynamic | --> | static | reserved | dynamic |  CPU 0
+ *     +--------+----------+---------+     +--------+----------+---------+
+ *                             per_cpu_offset(1) -> | static | reserved | dynamic |  CPU 1
+ *                                                  +--------+----------+---------+
+ *
+ * The static variables of a program, or of a shared object, lie in that image and not in the
+ * cookie space.  The macros below turn their addresses into cookies by a word hidden in the image;
+ * a raw `&var` must not be handed to another image's code: hand it pcpu_ptr(&var).  In a module
+ * (<permod/module.h>) the loader has made `&var` the cookie already, and no word is needed.
+ *
+ * Everything here may be used before main(), in constructors.  All this_cpu operations are
+ * async-signal-safe and may be used by any number of threads.
+ */
+#ifndef PERMOD_PERCPU_H
+#define PERMOD_PERCPU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The layout, filled in once by the library, constant afterwards ------------------------- */
+
+/**
+ * struct pcpu_layout - what inline code must know.  Read it through the macros.
+ * @rseq:	byte offset from the thread pointer to each thread's struct rseq, or to a stand-in
+ *		whose CPU number is negative where operations are atomic (pcpu_ops_name())
+ * @offset:	for each CPU number below nr_cpu_ids, what to add to a cookie (bytes)
+ * @possible:	bit n is set if CPU n is possible; 64 CPUs in a word
+ * @cpu_ids:	the highest possible CPU number plus one
+ * @num_possible: how many CPUs are possible; less than @cpu_ids if numbers are sparse
+ */
+struct pcpu_layout {
+	char *rseq;
+	const uintptr_t *offset;
+	const uint64_t *possible;
+	unsigned int cpu_ids;
+	unsigned int num_possible;
+};
+
+extern const struct pcpu_layout pcpu_layout;
+
+/** nr_cpu_ids - CPU numbers are below this; one CPU number may be missing or more. */
+#define nr_cpu_ids (pcpu_layout.cpu_ids)
+
+/** num_possible_cpus() - how many CPUs this system can ever have (not: has now, or lets us use). */
+#define num_possible_cpus() (pcpu_layout.num_possible)
+
+/** cpu_possible(cpu) - whether a CPU number is one of a possible CPU. */
+#define cpu_possible(cpu)                                                                          \
+	((unsigned int)(cpu) < nr_cpu_ids &&                                                       \
+	 ((pcpu_layout.possible[(unsigned int)(cpu) / 64] >> ((unsigned int)(cpu) % 64)) & 1))
+
+/** for_each_possible_cpu(cpu) - loop over all possible CPUs, in rising order. */
+#define for_each_possible_cpu(cpu)                                                                 \
+	for ((cpu) = 0; (unsigned int)(cpu) < nr_cpu_ids; (cpu)++)                                 \
+		if (!cpu_possible(cpu)) {                                                          \
+		} else
+
+/** per_cpu_offset(cpu) - what to add to a cookie to reach the variable of @cpu (bytes). */
+#define per_cpu_offset(cpu) (pcpu_layout.offset[cpu])
+
+/* ---- Static variables ----------------------------------------------------------------------- */
+
+/** __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`. */
+#ifdef __CHECKER__
+#define __percpu __attribute__((noderef, address_space(3)))
+#else
+#define __percpu
+#endif
+
+/*
+ * Where variables go.  In a module the sections are the kernel's, and the loader places them.  A
+ * program is linked by whatever linker its author has; all of them gather a section whose name is
+ * a C identifier and define __start_ and __stop_ symbols for it, so no linker script is needed.
+ */
+#ifdef PERMOD_MODULE
+#define PCPU_SECTION(sub) ".data.percpu" sub
+#else
+#define PCPU_SECTION(sub) "pcpu_data"
+#endif
+
+#define PCPU_CACHE_LINE 64
+#define PCPU_PAGE 4096
+
+#define PCPU_DECLARE(type, name, sub) __attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
+
+/**
+ * DEFINE_PER_CPU(type, name) - define a static per-CPU variable.
+ *
+ * It may be `static`, and may have an initial value, which every CPU's copy starts with.  Any type:
+ * DEFINE_PER_CPU(int[4], name) is an array.  DECLARE_PER_CPU() declares one that is defined in
+ * another file of the same image.
+ *
+ * A declared variable belongs to this image; one of another shared object is reached by a cookie
+ * that the other hands out.
+ */
+#define DEFINE_PER_CPU(type, name) PCPU_DECLARE(type, name, "")
+#define DECLARE_PER_CPU(type, name) extern PCPU_DECLARE(type, name, "")
+
+/** DEFINE_PER_CPU_SHARED_ALIGNED() - one that starts a cache line, for data others read or write. */
+#define DEFINE_PER_CPU_SHARED_ALIGNED(type, name)                                                  \
+	__attribute__((aligned(PCPU_CACHE_LINE))) PCPU_DECLARE(type, name, "..shared_aligned")
+#define DECLARE_PER_CPU_SHARED_ALIGNED(type, name)                                                 \
+	extern __attribute__((aligned(PCPU_CACHE_LINE)))                                           \
+	PCPU_DECLARE(type, name, "..shared_aligned")
+
+/** DEFINE_PER_CPU_ALIGNED() - one that starts a cache line. */
+#define DEFINE_PER_CPU_ALIGNED(type, name) DEFINE_PER_CPU_SHARED_ALIGNED(type, name)
+#define DECLARE_PER_CPU_ALIGNED(type, name) DECLARE_PER_CPU_SHARED_ALIGNED(type, name)
+
+/** DEFINE_PER_CPU_PAGE_ALIGNED() - one that starts a page. */
+#define DEFINE_PER_CPU_PAGE_ALIGNED(type, name)                                                    \
+	__attribute__((aligned(PCPU_PAGE))) PCPU_DECLARE(type, name, "..page_aligned")
+#define DECLARE_PER_CPU_PAGE_ALIGNED(type, name)                                                   \
+	extern __attribute__((aligned(PCPU_PAGE))) PCPU_DECLARE(type, name, "..page_aligned")
+
+/** DEFINE_PER_CPU_READ_MOSTLY() - one that is rarely written: kept apart from those that are. */
+#define DEFINE_PER_CPU_READ_MOSTLY(type, name) PCPU_DECLARE(type, name, "..read_mostly")
+#define DECLARE_PER_CPU_READ_MOSTLY(type, name) extern PCPU_DECLARE(type, name, "..read_mostly")
+
+/**
+ * struct pcpu_image - the hidden words of a program or shared object.
+ * @begin:	first byte of its static per-CPU variables, as linked (the load image)
+ * @end:	the byte behind the last
+ * @size:	@end - @begin once registered, before that 0; a pointer type so that a compiler
+ *		knows that writing to an integer variable does not change it
+ * @displacement: what to add to an address in the image to get the cookie (bytes)
+ * @next:	the library's list
+ */
+struct pcpu_image {
+	char *begin;
+	char *end;
+	char *size;
+	char *displacement;
+	struct pcpu_image *next;
+};
+
+/**
+ * pcpu_image_register() - give an image's static variables their place; called by a constructor
+ * that this header puts into every image.  Calling it again does nothing.  Aborts with a message
+ * if the reserved region is too small (setting PERCPU_RESERVED).
+ */
+void pcpu_image_register(struct pcpu_image *image);
+
+/** pcpu_image_unregister() - give it back; called by a destructor. */
+void pcpu_image_unregister(struct pcpu_image *image);
+
+#if !defined(PERMOD_MODULE) && !defined(PCPU_NO_IMAGE)
+extern char __start_pcpu_data[] __attribute__((weak, visibility("hidden")));
+extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
+
+/* The names that linked images have for their section: start, end, and where the initial values
+ * are.  The last is the first here: the image is its own load image. */
+#define __per_cpu_start __start_pcpu_data
+#define __per_cpu_end __stop_pcpu_data
+#define __per_cpu_load __start_pcpu_data
+
+/* Every file brings these; the linker keeps one of each in an image. */
+extern struct pcpu_image __pcpu_image;
+__attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
+	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0
+};
+
+/* The first image in the order of symbol look-up, as a rule the program, is the core: its
+ * variables form the static region. */
+extern struct pcpu_image *pcpu_core_image;
+__attribute__((weak, visibility("default"))) struct pcpu_image *pcpu_core_image = &__pcpu_image;
+
+__attribute__((constructor(101), used)) static void __pcpu_image_begin(void)
+{
+	pcpu_image_register(&__pcpu_image);
+}
+
+__attribute__((destructor(101), used)) static void __pcpu_image_end(void)
+{
+	pcpu_image_unregister(&__pcpu_image);
+}
+#endif
+
+/**
+ * pcpu_image_cookie() - the cookie of an address in any registered image's section; other values
+ * are returned as they are.  For loaders, which meet addresses of other images' variables.
+ */
+uintptr_t pcpu_image_cookie(const volatile void *address);
+
+/**
+ * pcpu_near_layout() - a copy of pcpu_layout next to the cookies, where modules' code reaches it.
+ * For loaders.  Read-only memory, valid for ever.
+ */
+const struct pcpu_layout *pcpu_near_layout(void);
+
+/* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
+static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
+{
+	uintptr_t address;
+
+	/* Hide where the address came from: the result is no part of that object. */
+	__asm__("" : "=r"(address) : "0"(pointer));
+#if !defined(PERMOD_MODULE) && !defined(PCPU_NO_IMAGE)
+	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
+		address += (uintptr_t)__pcpu_image.displacement;
+#endif
+	return address;
+}
+
+/** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
+#define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
+
+/** per_cpu_ptr(ptr, cpu) - the address of @cpu's copy, to be used like any other. */
+#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
+
+/** per_cpu(var, cpu) - @cpu's copy of a static variable, as an lvalue. */
+#define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
+
+/* ---- Operations ----------------------------------------------------------------------------- */
+
+/*
+ * The slow path of every operation: for threads that have no restartable sequences (yet), and for
+ * processes that use atomic instructions.  @code is PCPU_CODE(operation, size in bytes).
+ */
+enum pcpu_operation {
+	PCPU_READ,
+	PCPU_WRITE,
+	PCPU_ADD,
+	PCPU_AND,
+	PCPU_OR,
+	PCPU_XADD,
+	PCPU_XCHG,
+	PCPU_CMPXCHG,
+};
+
+#define PCPU_CODE(operation, size) ((unsigned int)(operation)*16 + (unsigned int)(size))
+
+uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+
+/** pcpu_slow_cpu() - the CPU number, for threads that have no restartable sequences. */
+unsigned int pcpu_slow_cpu(void);
+
+#if defined(__x86_64__) && defined(__LP64__) && !defined(PCPU_GENERIC)
+#include <permod/arch/x86_64.h>
+#else
+#include <permod/arch/generic.h>
+#endif
+
+/* A value of any scalar type as the low bytes of a word, and back. */
+static inline __attribute__((always_inline)) uint64_t __pcpu_pack(const void *value, size_t size)
+{
+	uint8_t v1;
+	uint16_t v2;
+	uint32_t v4;
+	uint64_t v8;
+
+	switch (size) {
+	case 1:
+		__builtin_memcpy(&v1, value, 1);
+		return v1;
+	case 2:
+		__builtin_memcpy(&v2, value, 2);
+		return v2;
+	case 4:
+		__builtin_memcpy(&v4, value, 4);
+		return v4;
+	default:
+		__builtin_memcpy(&v8, value, 8);
+		return v8;
+	}
+}
+
+static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uint64_t word,
+								size_t size)
+{
+	uint8_t v1 = (uint8_t)word;
+	uint16_t v2 = (uint16_t)word;
+	uint32_t v4 = (uint32_t)word;
+
+	switch (size) {
+	case 1:
+		__builtin_memcpy(value, &v1, 1);
+		break;
+	case 2:
+		__builtin_memcpy(value, &v2, 2);
+		break;
+	case 4:
+		__builtin_memcpy(value, &v4, 4);
+		break;
+	default:
+		__builtin_memcpy(value, &word, 8);
+		break;
+	}
+}
+
+#ifdef __cplusplus
+#define PCPU_ASSERT_SIZE(size)                                                                     \
+	static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                    \
+		      "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+#else
+#define PCPU_ASSERT_SIZE(size)                                                                     \
+	_Static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                   \
+		       "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+#endif
+
+/* The operand, converted to the variable's type. */
+#define PCPU_VALUE(pcp, name, value)                                                               \
+	PCPU_ASSERT_SIZE(sizeof(pcp));                                                             \
+	__typeof__(pcp) name = (__typeof__(pcp))(value)
+
+#define __pcpu_void_op(operation, pcp, value)                                                      \
+	do {                                                                                       \
+		PCPU_VALUE(pcp, __pcpu_v, value);                                                  \
+		__pcpu_##operation(__pcpu_cookie(&(pcp)), sizeof(pcp),                             \
+				   __pcpu_pack(&__pcpu_v, sizeof(pcp)));                           \
+	} while (0)
+
+#define __pcpu_value_op(operation, pcp, value)                                                     \
+	__extension__({                                                                            \
+		PCPU_VALUE(pcp, __pcpu_v, value);                                                  \
+		__pcpu_unpack(&__pcpu_v,                                                           \
+			      __pcpu_##operation(__pcpu_cookie(&(pcp)), sizeof(pcp),               \
+						 __pcpu_pack(&__pcpu_v, sizeof(pcp))),             \
+			      sizeof(pcp));                                                        \
+		__pcpu_v;                                                                          \
+	})
+
+/**
+ * this_cpu_read(pcp) and the others - one operation on this CPU's copy of a variable.
+ *
+ * @pcp is an lvalue: a static variable, `*ptr` or `ptr->member` of a per-CPU pointer; 1, 2, 4 or 8
+ * bytes, integer or pointer.  Each happens exactly once, on the CPU on which it commits, whatever
+ * migrations and signals come between.  None orders other memory accesses.  The operand is
+ * converted to the variable's type first.
+ *
+ * this_cpu_add_return() gives the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
+ */
+#define this_cpu_read(pcp)                                                                         \
+	__extension__({                                                                            \
+		PCPU_ASSERT_SIZE(sizeof(pcp));                                                     \
+		__typeof__(pcp) __pcpu_v;                                                          \
+		__pcpu_unpack(&__pcpu_v, __pcpu_read(__pcpu_cookie(&(pcp)), sizeof(pcp)),          \
+			      sizeof(pcp));                                                        \
+		__pcpu_v;                                                                          \
+	})
+#define this_cpu_write(pcp, value) __pcpu_void_op(write, pcp, value)
+#define this_cpu_add(pcp, value) __pcpu_void_op(add, pcp, value)
+#define this_cpu_sub(pcp, value) this_cpu_add(pcp, -(__typeof__(pcp))(value))
+#define this_cpu_inc(pcp) this_cpu_add(pcp, 1)
+#define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
+#define this_cpu_and(pcp, value) __pcpu_void_op(and, pcp, value)
+#define this_cpu_or(pcp, value) __pcpu_void_op(or, pcp, value)
+#define this_cpu_add_return(pcp, value)                                                            \
+	__extension__({                                                                            \
+		__typeof__(pcp) __pcpu_add = (__typeof__(pcp))(value);                             \
+		(__typeof__(pcp))(__pcpu_value_op(xadd, pcp, __pcpu_add) + __pcpu_add);            \
+	})
+#define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, -(__typeof__(pcp))(value))
+#define this_cpu_inc_return(pcp) this_cpu_add_return(pcp, 1)
+#define this_cpu_dec_return(pcp) this_cpu_add_return(pcp, -1)
+#define this_cpu_xchg(pcp, value) __pcpu_value_op(xchg, pcp, value)
+#define this_cpu_cmpxchg(pcp, expected, value)                                                     \
+	__extension__({                                                                            \
+		PCPU_VALUE(pcp, __pcpu_old, expected);                                             \
+		__typeof__(pcp) __pcpu_new = (__typeof__(pcp))(value);                             \
+		__pcpu_unpack(&__pcpu_old,                                                         \
+			      __pcpu_cmpxchg(__pcpu_cookie(&(pcp)), sizeof(pcp),                   \
+					     __pcpu_pack(&__pcpu_old, sizeof(pcp)),                \
+					     __pcpu_pack(&__pcpu_new, sizeof(pcp))),               \
+			      sizeof(pcp));                                                        \
+		__pcpu_old;                                                                        \
+	})
+
+/*
+ * The forms for callers that the kernel lets skip its protection.  A user-space thread can always
+ * be moved and interrupted, so here they are the same.
+ */
+#define __this_cpu_read(pcp) this_cpu_read(pcp)
+#define __this_cpu_write(pcp, value) this_cpu_write(pcp, value)
+#define __this_cpu_add(pcp, value) this_cpu_add(pcp, value)
+#define __this_cpu_sub(pcp, value) this_cpu_sub(pcp, value)
+#define __this_cpu_inc(pcp) this_cpu_inc(pcp)
+#define __this_cpu_dec(pcp) this_cpu_dec(pcp)
+#define __this_cpu_and(pcp, value) this_cpu_and(pcp, value)
+#define __this_cpu_or(pcp, value) this_cpu_or(pcp, value)
+#define __this_cpu_add_return(pcp, value) this_cpu_add_return(pcp, value)
+#define __this_cpu_xchg(pcp, value) this_cpu_xchg(pcp, value)
+#define __this_cpu_cmpxchg(pcp, expected, value) this_cpu_cmpxchg(pcp, expected, value)
+#define raw_cpu_read(pcp) this_cpu_read(pcp)
+#define raw_cpu_write(pcp, value) this_cpu_write(pcp, value)
+#define raw_cpu_add(pcp, value) this_cpu_add(pcp, value)
+#define raw_cpu_inc(pcp) this_cpu_inc(pcp)
+#define raw_cpu_dec(pcp) this_cpu_dec(pcp)
+
+/** smp_processor_id() - the CPU this thread is on; it may be on another one the next moment. */
+#define smp_processor_id() __pcpu_cpu()
+#define raw_smp_processor_id() __pcpu_cpu()
+
+/**
+ * this_cpu_ptr(ptr) - the address of this CPU's copy.  The thread may be moved while it holds the
+ * address: bind the thread to a CPU, or use an operation above.
+ */
+#define this_cpu_ptr(ptr) per_cpu_ptr(ptr, __pcpu_cpu())
+#define raw_cpu_ptr(ptr) this_cpu_ptr(ptr)
+
+/**
+ * pcpu_ops_name() - "rseq" or "atomic": how this process does the operations, chosen once.
+ * The setting PERCPU_OPS=atomic in the environment chooses the second.
+ */
+const char *pcpu_ops_name(void);
+
+/* ---- Dynamic variables ---------------------------------------------------------------------- */
+
+/**
+ * __alloc_percpu() - allocate a variable of @size bytes, zero on every possible CPU.
+ * @size:	bytes, 1 to pcpu_max_size()
+ * @align:	power of two, 1 to a page (bytes)
+ *
+ * Returns a cookie, to be freed by free_percpu(), or NULL with errno set: EINVAL for a bad size or
+ * alignment, ENOMEM.  Thread-safe and usable in a child after fork(); not async-signal-safe.
+ * Memory is taken from the system when a CPU's copy is first written.
+ */
+void __percpu *__alloc_percpu(size_t size, size_t align);
+
+/** alloc_percpu(type) - allocate one variable of @type. */
+#define alloc_percpu(type) ((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
+
+/**
+ * __alloc_reserved_percpu() - as __alloc_percpu(), from the region behind the static variables,
+ * which is within reach of modules' code.  For loaders of modules.
+ */
+void __percpu *__alloc_reserved_percpu(size_t size, size_t align);
+
+/**
+ * free_percpu() - free what the two functions above returned; NULL is nothing.
+ *
+ * A pointer that they did not return, or that was freed before, is reported on standard error, and
+ * the process aborts: after such a bug no allocator's word is worth anything.
+ */
+void free_percpu(void __percpu *ptr);
+
+/** pcpu_max_size() - the largest size that __alloc_percpu() can serve (bytes). */
+size_t pcpu_max_size(void);
+
+/* ---- Set-up --------------------------------------------------------------------------------- */
+
+/** PCPU_AUTO - let pcpu_embed_first_chunk() choose a size. */
+#define PCPU_AUTO ((ptrdiff_t)-1)
+
+/**
+ * setup_per_cpu_areas() - lay the units out; called once, before anything else.
+ *
+ * The library has one, which calls pcpu_embed_first_chunk() with automatic sizes.  A program may
+ * define its own to choose others; it runs before main() and before constructors, must not use
+ * malloc, and returns 0 or a negative errno (the process then aborts with a message).
+ */
+int setup_per_cpu_areas(void);
+
+/**
+ * pcpu_embed_first_chunk() - set up the first chunk and the address space for those after it.
+ * @static_size:  bytes of the core's static variables; pcpu_static_size() unless in tests
+ * @reserved_size: bytes of the region for modules' variables; 0 for none, PCPU_AUTO
+ * @dyn_size:	bytes of the first chunk's dynamic part; 0 for none, PCPU_AUTO.  Automatic takes
+ *		the slack up to the page boundary too, a number is kept as it is, and 0 stays 0.
+ * @unit_size:	bytes of address space for each CPU, all chunks together; PCPU_AUTO
+ *
+ * Returns the unit size (bytes), or -EINVAL (sizes that do not fit in the unit, or overflow),
+ * -ENOMEM, or -EBUSY (set up already).
+ */
+ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
+				 ptrdiff_t unit_size);
+
+/** pcpu_static_size() - bytes of the core image's static variables. */
+size_t pcpu_static_size(void);
+
+/* ---- Looking at it -------------------------------------------------------------------------- */
+
+/** enum pcpu_kind - what an address is; see pcpu_classify(). */
+enum pcpu_kind {
+	PCPU_NONE,     /* neither a cookie nor inside a unit */
+	PCPU_STATIC,   /* of the core's static variables */
+	PCPU_RESERVED, /* of a module's or shared object's variables */
+	PCPU_DYNAMIC,  /* of __alloc_percpu() */
+};
+
+/**
+ * pcpu_classify() - tell which region a cookie, or an address inside a unit, belongs to.
+ * @address:	any address; not dereferenced
+ * @cpu:	if not NULL: set to the CPU whose copy it is, or to -1 for a cookie
+ * @cookie:	if not NULL: set to the cookie
+ */
+enum pcpu_kind pcpu_classify(const volatile void *address, int *cpu, uintptr_t *cookie);
+
+/** struct pcpu_map - the per-CPU address space, as pcpu_get_map() finds it; sizes in bytes. */
+struct pcpu_map {
+	uintptr_t cookies;	/* first address of the cookie space */
+	uintptr_t units;	/* first address of CPU 0's unit */
+	uintptr_t arena;	/* room for modules, within reach of cookies and of libc */
+	size_t arena_size;
+	size_t unit_size;	/* also the distance from one unit to the next */
+	size_t static_size;
+	size_t reserved_size;
+	size_t reserved_used;
+	size_t dynamic_size;	/* of the first chunk */
+	size_t dynamic_used;	/* in all chunks */
+	size_t chunk_size;	/* of those after the first, as a rule */
+	unsigned int chunks;	/* with the first */
+	unsigned int areas;	/* dynamic and reserved variables allocated now */
+};
+
+/** pcpu_get_map() - fill in @map. */
+void pcpu_get_map(struct pcpu_map *map);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * <permod/permod.h> - for host programs: load, use and unload modules.
+ *
+ *     struct permod *pm;
+ *     struct permod_module *m;
+ *
+ *     permod_new(&pm, NULL);
+ *     if (permod_load(pm, "counter.ko", "step=4", 0, &m) < 0)
+ *             fputs(permod_error(pm), stderr);
+ *     void (*tick)(void) = permod_symbol(m, "tick");
+ *     tick();
+ *     permod_unload(m, 0);
+ *     permod_free(pm);
+ *
+ * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
+ * be called from several threads; none is async-signal-safe.  Calls on one context wait for each
+ * other, with one exception: a module's init and exit may call back into their own context.
+ */
+#ifndef PERMOD_PERMOD_H
+#define PERMOD_PERMOD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <permod/export.h>
+#include <permod/percpu.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** struct permod - a set of modules that see each other's exports.  A program may have several. */
+struct permod;
+
+/** struct permod_module - a loaded module; valid until it is unloaded. */
+struct permod_module;
+
+/**
+ * struct permod_options - settings of a context; zero means the default.
+ * @size:	sizeof(struct permod_options), so that later versions can add fields
+ * @flags:	PERMOD_*
+ */
+struct permod_options {
+	size_t size;
+	unsigned int flags;
+};
+
+/** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
+#define PERMOD_NO_LIBDL 1U
+
+/**
+ * permod_new() - make a context.
+ * @pm:		receives it; freed by permod_free()
+ * @options:	NULL for the defaults
+ *
+ * Errors: -ENOMEM, -EINVAL (unknown flags).
+ */
+int permod_new(struct permod **pm, const struct permod_options *options);
+
+/**
+ * permod_free() - unload all modules, users before what they use, references or not, and free the
+ * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
+ * memory, without anybody to name them.
+ */
+void permod_free(struct permod *pm);
+
+/**
+ * permod_error() - the last error of this context, one line without a newline; "" if there was
+ * none.  Valid until the next call on the context.  With NULL: why permod_new() failed.
+ */
+const char *permod_error(const struct permod *pm);
+
+/**
+ * permod_export() - let the modules of this context use symbols of the host.
+ * @exports:	copied; the names must stay valid
+ *
+ * Errors: -EEXIST (one of these names is exported already: none is added), -ENOMEM, -EINVAL.
+ */
+int permod_export(struct permod *pm, const struct permod_export *exports, size_t count);
+
+/**
+ * permod_load() - load a module and run its init.
+ * @path:	a relocatable object, or an archive of such: its members become one module
+ * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
+ * @flags:	PERMOD_LOAD_*
+ * @m:		receives the module; may be NULL
+ *
+ * The module's name is the file's without folder and ending, with '-' turned into '_'.  On an
+ * error nothing is left behind.  Errors: -ENOENT and what open(2) gives, -ENOEXEC (not an object
+ * that can be loaded, or damaged), -ENOENT (undefined symbols; the line tells which), -ERANGE (no
+ * place from which all symbols are in reach), -EEXIST (name or export taken), -EINVAL (bad
+ * parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM (licence), or what init returned.
+ */
+int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
+		struct permod_module **m);
+
+/**
+ * permod_load_memory() - the same from memory, which may be freed afterwards.
+ * @name:	the module's name, also for messages
+ */
+int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
+		       const char *params, unsigned int flags, struct permod_module **m);
+
+/** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
+#define PERMOD_LOAD_NO_INIT 1U
+
+/**
+ * permod_load_root() - as permod_load(); of an archive only the members that @root needs.
+ * @root:	a symbol; members are pulled in as a linker does
+ */
+int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
+		     unsigned int flags, struct permod_module **m);
+
+/**
+ * permod_unload() - run a module's exit and take it out.
+ * @flags:	0
+ *
+ * No thread may be in the module's code or come back to it; hold a reference where one may be.
+ * Errors: -EBUSY (referenced, used by another module, or permanent; the line says by whom and
+ * why), -EINVAL (unknown flags).
+ */
+int permod_unload(struct permod_module *m, unsigned int flags);
+
+/** permod_get(), permod_put() - hold a module: it can't be unloaded meanwhile. */
+int permod_get(struct permod_module *m);
+void permod_put(struct permod_module *m);
+
+/**
+ * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
+ * named.  If a module exports symbols, these are found and its other global ones too; a per-CPU
+ * variable's is its cookie.
+ */
+void *permod_symbol(struct permod_module *m, const char *name);
+
+/** permod_find() - the loaded module of this name, or NULL. */
+struct permod_module *permod_find(struct permod *pm, const char *name);
+
+/** permod_next() - the module loaded after @m, the first for NULL; NULL at the end. */
+struct permod_module *permod_next(struct permod *pm, struct permod_module *m);
+
+/** permod_name() - a module's name. */
+const char *permod_name(const struct permod_module *m);
+
+/** struct permod_region - a part of a loaded module; see permod_region(). */
+struct permod_region {
+	const char *name;	/* "text", "rodata", ... */
+	uintptr_t address;
+	size_t size;		/* bytes */
+	char access[4];		/* "r-x", "r--", "rw-" */
+};
+
+/** permod_region() - the module's @index-th region; 0, or -ENOENT behind the last. */
+int permod_region(const struct permod_module *m, unsigned int index, struct permod_region *region);
+
+/** struct permod_variable - a per-CPU variable of a module; see permod_variable(). */
+struct permod_variable {
+	const char *name;
+	uintptr_t cookie;
+	size_t size;		/* bytes */
+};
+
+/** permod_variable() - the module's @index-th named per-CPU variable; 0, or -ENOENT. */
+int permod_variable(const struct permod_module *m, unsigned int index,
+		    struct permod_variable *variable);
+
+/**
+ * permod_parameter() - the value of a module's parameter as text.
+ * @buffer:	of PERMOD_TEXT bytes
+ *
+ * Returns its length, or -ENOENT.
+ */
+int permod_parameter(const struct permod_module *m, const char *name, char *buffer);
+#define PERMOD_TEXT 4096
+
+/* ---- Looking at files without loading them -------------------------------------------------- */
+
+/** struct permod_file - a module file, opened for inspection. */
+struct permod_file;
+
+/** permod_file_open() - open and validate a file; errors as permod_load(). */
+int permod_file_open(struct permod *pm, const char *path, struct permod_file **file);
+void permod_file_close(struct permod_file *file);
+
+/** permod_file_info() - the @index-th "tag=value" of .modinfo, or NULL behind the last. */
+const char *permod_file_info(const struct permod_file *file, unsigned int index);
+
+/** permod_file_export() - the @index-th name in __ksymtab*, or NULL; @gpl may be NULL. */
+const char *permod_file_export(const struct permod_file *file, unsigned int index, int *gpl);
+
+/** permod_file_undefined() - the @index-th symbol it needs from outside, or NULL. */
+const char *permod_file_undefined(const struct permod_file *file, unsigned int index);
+
+/**
+ * struct permod_plan_section - where a section would go; see permod_plan().
+ * Strings live as long as the plan.
+ */
+struct permod_plan_section {
+	const char *object;	/* the file, or the archive's member */
+	const char *name;
+	const char *region;	/* as in struct permod_region, "percpu", or "-" if it isn't loaded */
+	uintptr_t address;	/* 0 if no place was found; a cookie in region "percpu" */
+	size_t size;		/* bytes */
+	size_t align;		/* bytes */
+};
+
+/** struct permod_plan_symbol - a symbol from outside, and who would provide it. */
+struct permod_plan_symbol {
+	const char *name;
+	const char *provider;	/* a module's name, "host", a library's file name; NULL: nobody */
+	uintptr_t address;
+	int weak;
+	int got;		/* reached through a GOT slot */
+	int stub;		/* called through a stub */
+};
+
+/** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
+struct permod_plan;
+
+/**
+ * permod_plan() - make a plan; undone and freed by permod_plan_free().
+ * @path:	as for permod_load()
+ *
+ * Returns 0 if the module would load.  Otherwise the error of permod_load(), and if the file could
+ * be read at all, a plan all the same: *@plan is not NULL then.
+ */
+int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan);
+void permod_plan_free(struct permod_plan *plan);
+
+const struct permod_plan_section *permod_plan_section(const struct permod_plan *plan,
+						      unsigned int index);
+const struct permod_plan_symbol *permod_plan_symbol(const struct permod_plan *plan,
+						    unsigned int index);
+
+/** permod_plan_problem() - the @index-th reason against loading, one line; NULL behind the last. */
+const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index);
+
+/** permod_plan_interval() - the addresses at which the module could begin (inclusive). */
+void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high);
+
+/** permod_version() - "0.1.0". */
+const char *permod_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The address space: cookies, control and arena next to the C library's data, and the units
+ * wherever the system likes.
+ *
+ * Why next to the C library: code that a compiler makes by default names its own per-CPU
+ * variables, and `stderr`, by 32-bit PC-relative relocations.  So cookies, modules and libc must
+ * lie within 2 GiB of each other.  In a dynamically linked program libc is far from the program;
+ * in a static one it is part of it.  Either way the free gap nearest to it is taken.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* Room that is left for the heap of a program when the gap behind it is taken. */
+#define HEAP_ROOM ((uintptr_t)256 << 20)
+/* No mapping is made below this: the system's limit for the first mapping, as a rule. */
+#define LOWEST ((uintptr_t)1 << 16)
+
+/* A place inside libc.  The address of a function is its own, unless the program takes the same
+ * address in code that is not position-independent; nobody takes that of this one. */
+static uintptr_t libc_address(void)
+{
+#ifdef __GLIBC__
+	return (uintptr_t)gnu_get_libc_version;
+#else
+	return (uintptr_t)getpagesize;
+#endif
+}
+
+static uintptr_t distance(uintptr_t a, uintptr_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
+/* The best place for `size` bytes found so far. */
+struct search {
+	uintptr_t anchor;
+	size_t size;
+	uintptr_t best; /* 0: none */
+};
+
+/* How far the farthest byte of a place is from libc. */
+static uintptr_t reach(const struct search *search, uintptr_t place)
+{
+	uintptr_t begin = distance(place, search->anchor);
+	uintptr_t end = distance(place + search->size, search->anchor);
+
+	return begin > end ? begin : end;
+}
+
+static void consider_place(struct search *search, uintptr_t place)
+{
+	if (!search->best || reach(search, place) < reach(search, search->best))
+		search->best = place;
+}
+
+/* A free gap: its end nearer to libc, with room for a heap at its beginning if that's nearer. */
+static void consider_gap(struct search *search, uintptr_t begin, uintptr_t end)
+{
+	if (begin < LOWEST)
+		begin = LOWEST;
+	if (end <= begin || end - begin < search->size)
+		return;
+	if (end <= search->anchor)
+		consider_place(search, end - search->size);
+	else if (end - begin - search->size >= HEAP_ROOM)
+		consider_place(search, begin + HEAP_ROOM);
+}
+
+/* Hexadecimal digits one at a time; false when `c` is none. */
+static bool add_digit(uintptr_t *number, char c)
+{
+	if (c >= '0' && c <= '9')
+		*number = *number * 16 + (uintptr_t)(c - '0');
+	else if (c >= 'a' && c <= 'f')
+		*number = *number * 16 + (uintptr_t)(c - 'a' + 10);
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Walk the gaps between the lines "begin-end ..." of the process's map.  The file is read piece by
+ * piece, as nothing may be allocated; `field` is where in a line we are: 0 and 1 the numbers, 2 the
+ * rest.
+ */
+static uintptr_t nearest_gap(uintptr_t anchor, size_t size)
+{
+	struct search search = {anchor, size, 0};
+	uintptr_t number[2] = {0, 0}, previous_end = 0;
+	unsigned int field = 0;
+	char piece[4096];
+	ssize_t length;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	while ((length = read(fd, piece, sizeof(piece))) > 0) {
+		for (ssize_t i = 0; i < length; i++) {
+			if (piece[i] == '\n') {
+				consider_gap(&search, previous_end, number[0]);
+				previous_end = number[1];
+				number[0] = number[1] = 0;
+				field = 0;
+			} else if (field < 2 && !add_digit(&number[field], piece[i])) {
+				field++;
+			}
+		}
+	}
+	close(fd);
+	return search.best;
+}
+
+static uintptr_t map_near_libc(size_t size)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uintptr_t place = nearest_gap(libc_address(), size & ~(size_t)4095);
+	void *at = MAP_FAILED;
+
+	if (place)
+		at = mmap((void *)place, size, PROT_NONE, flags | MAP_FIXED_NOREPLACE, -1, 0);
+	/* Somebody was faster, or the map can't be read: the system's choice is near as a rule. */
+	if (at == MAP_FAILED)
+		at = mmap(NULL, size, PROT_NONE, flags, -1, 0);
+	return at == MAP_FAILED ? 0 : (uintptr_t)at;
+}
+
+/* Needs unit_size, arena_size, control_size and nr_cpus; sets the addresses. */
+int pcpu_reserve(struct pcpu_space *space)
+{
+	size_t units_size;
+	void *units;
+
+	space->reservation_size = space->unit_size + space->control_size + space->arena_size;
+	if (__builtin_mul_overflow(space->unit_size, (size_t)space->nr_cpus, &units_size))
+		return -ENOMEM;
+	/* First come the cookies: the units must not take the place next to libc. */
+	space->reservation = map_near_libc(space->reservation_size);
+	if (!space->reservation)
+		return -ENOMEM;
+	units = mmap(NULL, units_size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (units == MAP_FAILED) {
+		munmap((void *)space->reservation, space->reservation_size);
+		return -ENOMEM;
+	}
+	/* A huge page would make the first byte written cost 2 MiB on every CPU. */
+	madvise(units, units_size, MADV_NOHUGEPAGE);
+	space->units = (uintptr_t)units;
+	space->cookies = space->reservation;
+	space->control = space->cookies + space->unit_size;
+	space->arena = space->control + space->control_size;
+	return 0;
+}
+
+void pcpu_release(struct pcpu_space *space)
+{
+	munmap((void *)space->units, space->unit_size * space->nr_cpus);
+	munmap((void *)space->reservation, space->reservation_size);
+}
