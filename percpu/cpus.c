@@ -88,7 +88,7 @@ unsigned int pcpu_find_cpus(uint64_t *possible)
 	/* The setting can only add: a CPU that is there must have its unit. */
 	wanted = pcpu_setting("PERCPU_CPUS", wanted);
 	if (wanted > PCPU_MAX_CPUS)
-		wanted = PCPU_MAX_CPUS;
+		pcpu_die("the setting PERCPU_CPUS=%zu is more than %u", wanted, PCPU_MAX_CPUS);
 	for (unsigned int cpu = 0; cpu < wanted; cpu++)
 		possible[cpu / 64] |= (uint64_t)1 << (cpu % 64);
 	return wanted > count ? (unsigned int)wanted : count;
