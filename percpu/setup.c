@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Modules' variables begin on a cache line of their own. */
@@ -123,15 +124,33 @@ static int lay_out(struct pcpu_space *space, const struct sizes *sizes)
 	return 0;
 }
 
+/* An automatic region takes no more than an eighth of the unit, which may be small. */
+static void limit_regions(struct sizes *sizes)
+{
+	if (sizes->reserved_auto && sizes->reserved > sizes->unit / 8)
+		sizes->reserved = sizes->unit / 8;
+	if (sizes->dynamic_auto && sizes->dynamic > sizes->unit / 8)
+		sizes->dynamic = sizes->unit / 8;
+}
+
 /* Halve what is automatic; false when that is as small as it may get. */
 static bool shrink(struct sizes *sizes)
 {
 	if (!sizes->unit_auto || sizes->unit <= PCPU_LEAST_UNIT)
 		return false;
 	sizes->unit /= 2;
-	if (sizes->reserved_auto && sizes->reserved > sizes->unit / 8)
-		sizes->reserved = sizes->unit / 8;
+	limit_regions(sizes);
 	return true;
+}
+
+/* Whether this takes more than half of a limited address space. */
+static bool is_greedy(const struct pcpu_space *space)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+		return false;
+	return space->unit_size > limit.rlim_cur / 2 / (space->nr_cpus + 2);
 }
 
 /* The bitmaps and the chunks' descriptions, in one mapping; touched where they are used. */
@@ -156,6 +175,18 @@ static int make_tables(struct pcpu_space *space)
 	space->open = 0;
 	space->top = 1;
 	return 0;
+}
+
+static int take_space(struct pcpu_space *space)
+{
+	int error = pcpu_reserve(space);
+
+	if (error)
+		return error;
+	error = make_tables(space);
+	if (error)
+		pcpu_release(space);
+	return error;
 }
 
 /* What inline code reads: layout, offsets, possible CPUs, in pages that nobody can write. */
@@ -184,6 +215,26 @@ static size_t control_size(const struct pcpu_space *space)
 			space->page);
 }
 
+/* Lay out and take the space.  Frugal: leave half of a limited address space to the program. */
+static int fit(struct pcpu_space *space, struct sizes sizes, bool frugal)
+{
+	bool shrunk = false;
+	int error;
+
+	space->arena_size = PCPU_DEFAULT_ARENA;
+	for (;;) {
+		error = lay_out(space, &sizes);
+		if (error)
+			return shrunk ? -ENOMEM : error;
+		if (sizes.unit_auto && space->arena_size > sizes.unit)
+			space->arena_size = sizes.unit;
+		error = frugal && is_greedy(space) ? -ENOMEM : take_space(space);
+		if (error != -ENOMEM || !shrink(&sizes))
+			return error;
+		shrunk = true;
+	}
+}
+
 int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t reserved_size,
 		    ptrdiff_t dyn_size, ptrdiff_t unit_size)
 {
@@ -206,26 +257,21 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	space->page = (size_t)sysconf(_SC_PAGESIZE);
 	space->nr_cpus = pcpu_find_cpus(possible);
 	space->control_size = control_size(space);
-	space->arena_size = PCPU_DEFAULT_ARENA;
 	if (!sizes.unit_auto && (sizes.unit == 0 || sizes.unit % space->page))
 		return -EINVAL;
 	/* Large regions enlarge an automatic unit: half of it is for chunks to come. */
 	while (sizes.unit_auto && sizes.unit <= PTRDIFF_MAX / 4 &&
 	       sizes.fixed / 2 + sizes.reserved / 2 + sizes.dynamic / 2 > sizes.unit / 4)
 		sizes.unit *= 2;
-	do {
-		error = lay_out(space, &sizes);
-		if (error)
-			return error;
-		if (sizes.unit_auto && space->arena_size > sizes.unit)
-			space->arena_size = sizes.unit;
-		error = pcpu_reserve(space);
-	} while (error == -ENOMEM && shrink(&sizes));
-	if (error)
+	limit_regions(&sizes);
+	error = fit(space, sizes, true);
+	if (error == -ENOMEM)
+		error = fit(space, sizes, false);
+	if (error) {
+		memset(space, 0, sizeof(*space));
 		return error;
-	error = make_tables(space);
-	if (!error)
-		error = fill_control(space, possible);
+	}
+	error = fill_control(space, possible);
 	if (error)
 		pcpu_space_exit(space);
 	return error;
