@@ -113,6 +113,15 @@ static bool is_empty(const struct pcpu_chunk *chunk)
 	return chunk->free == chunk->end - chunk->begin;
 }
 
+/* The chunks that are kept empty may lie where a larger one wants to be. */
+static void drop_empty_chunks(struct pcpu_space *space)
+{
+	for (size_t i = space->top - 1; i > 0 && space->empty; i--) {
+		if (space->chunk[i].live && is_empty(&space->chunk[i]))
+			drop_chunk(space, &space->chunk[i]);
+	}
+}
+
 static size_t take_dynamic(struct pcpu_space *space, size_t grains, size_t align)
 {
 	struct pcpu_chunk *chunk;
@@ -135,6 +144,10 @@ static size_t take_dynamic(struct pcpu_space *space, size_t grains, size_t align
 		}
 	}
 	chunk = add_chunk(space, grains);
+	if (!chunk && space->empty) {
+		drop_empty_chunks(space);
+		chunk = add_chunk(space, grains);
+	}
 	if (!chunk)
 		return SIZE_MAX;
 	space->empty--;
