@@ -211,13 +211,22 @@ const char *pcpu_give(struct pcpu_space *space, size_t offset)
 	return NULL;
 }
 
+size_t pcpu_max_size(void)
+{
+	size_t chunks;
+
+	pcpu_setup();
+	chunks = pcpu_core.slots * PCPU_CHUNK;
+	return chunks > pcpu_core.dynamic_size ? chunks : pcpu_core.dynamic_size;
+}
+
 static void __percpu *allocate(size_t size, size_t align, bool reserved)
 {
 	size_t offset;
 
 	pcpu_setup();
-	if (size == 0 || size > pcpu_core.unit_size || align == 0 || (align & (align - 1)) ||
-	    align > pcpu_core.page) {
+	if (size == 0 || size > (reserved ? pcpu_core.unit_size : pcpu_max_size()) || align == 0 ||
+	    (align & (align - 1)) || align > pcpu_core.page) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -253,10 +262,4 @@ void free_percpu(void __percpu *ptr)
 	pcpu_unlock();
 	if (wrong)
 		pcpu_die("free_percpu(%p): the pointer %s", (void *)ptr, wrong);
-}
-
-size_t pcpu_max_size(void)
-{
-	pcpu_setup();
-	return pcpu_core.slots * PCPU_CHUNK;
 }
