@@ -33,14 +33,30 @@ static void clear_area(const struct pcpu_space *space, size_t offset, size_t siz
 	}
 }
 
-/* Give the whole pages in a range back to the system, on all CPUs. */
-static void drop_pages(const struct pcpu_space *space, size_t offset, size_t size)
+/* Give pages back to the system, on all CPUs. */
+static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 {
-	size_t begin = (offset + space->page - 1) & ~(space->page - 1);
-	size_t end = (offset + size) & ~(space->page - 1);
-
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++)
 		madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
+}
+
+/*
+ * Give back the pages that a freed area fills.  Behind the last area there is nothing but zeros,
+ * so its last page goes as a whole, and from its first page on the chunk is as good as new.
+ */
+static void drop_area(const struct pcpu_space *space, struct pcpu_chunk *chunk, size_t offset,
+		      size_t size)
+{
+	size_t mask = space->page - 1;
+	size_t begin = (offset + mask) & ~mask, end = (offset + size) & ~mask;
+
+	if ((offset + size) / PCPU_GRAIN == chunk->dirty &&
+	    ((offset + size + mask) & ~mask) <= chunk->end * PCPU_GRAIN) {
+		end = (offset + size + mask) & ~mask;
+		if (begin < end)
+			chunk->dirty = begin / PCPU_GRAIN;
+	}
+	drop_pages(space, begin, end);
 }
 
 /* Take from one chunk; returns an offset in bytes with zeroed memory, or SIZE_MAX. */
@@ -101,7 +117,7 @@ static struct pcpu_chunk *add_chunk(struct pcpu_space *space, size_t grains)
 
 static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
-	drop_pages(space, chunk->begin * PCPU_GRAIN, (chunk->end - chunk->begin) * PCPU_GRAIN);
+	drop_pages(space, chunk->begin * PCPU_GRAIN, chunk->end * PCPU_GRAIN);
 	chunk->live = false;
 	space->empty--;
 	while (space->top > 1 && !space->chunk[space->top - 1].live)
@@ -199,7 +215,7 @@ const char *pcpu_give(struct pcpu_space *space, size_t offset)
 		return "is not allocated: freed twice, or not the start of an allocation";
 
 	size = pcpu_chunk_give(space, chunk, position);
-	drop_pages(space, offset, size * PCPU_GRAIN);
+	drop_area(space, chunk, offset, size * PCPU_GRAIN);
 	space->areas--;
 	if (chunk == &space->reserved)
 		return NULL;

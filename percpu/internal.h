@@ -59,7 +59,7 @@ struct pcpu_chunk {
 	size_t free;	 /* how many are free */
 	size_t longest;	 /* no free area is longer than this; it may be shorter */
 	size_t first;	 /* all before it are allocated */
-	size_t dirty;	 /* from here on nothing was ever allocated: memory is still zero */
+	size_t dirty;	 /* from here on nothing is allocated, and memory is zero */
 	bool live;
 };
 
