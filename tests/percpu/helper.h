@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the tests of per-CPU memory share: running a piece of test in a child whose death and last
+ * words are looked at, running this program again with another environment, and looking at the
+ * address space as the kernel tells it (/proc/self), not as the library does.
+ *
+ * A test program may be started again with the name of one of its `scenes` as argument: a scene is
+ * a function that runs in a fresh process, prints, and returns the exit status.
+ */
+#ifndef TESTS_PERCPU_HELPER_H
+#define TESTS_PERCPU_HELPER_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define UNUSED __attribute__((unused))
+#define CHILD_SECONDS 60
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* An assertion for inner loops: Check's own ones write to a file each time. */
+#define check_that(condition)                                                                      \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg("not so: %s", #condition);                                    \
+	} while (0)
+
+/* ---- Children ------------------------------------------------------------------------------- */
+
+/* How a child ended, and what it wrote to standard output and standard error. */
+struct outcome {
+	int status;
+	char text[4096];
+};
+
+static inline void collect(struct outcome *outcome, pid_t child, int from)
+{
+	size_t length = 0;
+	char rest[512];
+	ssize_t got;
+
+	while ((got = read(from, rest, sizeof(rest))) > 0) {
+		size_t room = sizeof(outcome->text) - 1 - length;
+		size_t taken = (size_t)got < room ? (size_t)got : room;
+
+		memcpy(outcome->text + length, rest, taken);
+		length += taken;
+	}
+	outcome->text[length] = '\0';
+	close(from);
+	while (waitpid(child, &outcome->status, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+/* Fork with the child's output going to a pipe; 0 in the child. */
+static inline pid_t fork_to_pipe(int *from)
+{
+	struct rlimit no_core = { 0, 0 };
+	int ends[2];
+	pid_t child;
+
+	fflush(NULL);
+	if (pipe(ends))
+		abort();
+	child = fork();
+	if (child < 0)
+		abort();
+	if (child) {
+		close(ends[1]);
+		*from = ends[0];
+		return child;
+	}
+	signal(SIGABRT, SIG_DFL);
+	signal(SIGSEGV, SIG_DFL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	alarm(CHILD_SECONDS);
+	dup2(ends[1], STDOUT_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[0]);
+	close(ends[1]);
+	return 0;
+}
+
+/* Run `body` in a child; a body that returns makes the child exit with status 0. */
+static inline UNUSED struct outcome run_in_child(void (*body)(void *), void *argument)
+{
+	struct outcome outcome;
+	int from = -1;
+	pid_t child = fork_to_pipe(&from);
+
+	if (!child) {
+		body(argument);
+		fflush(NULL);
+		_exit(0);
+	}
+	collect(&outcome, child, from);
+	return outcome;
+}
+
+/* Start this program again to play a scene, with "NAME=value" settings (NULL at the end). */
+static inline UNUSED struct outcome play(const char *scene, const char *const *settings,
+					 rlim_t address_space)
+{
+	struct rlimit limit = { address_space, address_space };
+	struct outcome outcome;
+	int from = -1;
+	pid_t child = fork_to_pipe(&from);
+
+	if (!child) {
+		for (; settings && *settings; settings++)
+			putenv((char *)(uintptr_t)*settings);
+		if (address_space && setrlimit(RLIMIT_AS, &limit))
+			_exit(126);
+		execl("/proc/self/exe", "scene", scene, (char *)NULL);
+		_exit(127);
+	}
+	collect(&outcome, child, from);
+	return outcome;
+}
+
+struct scene {
+	const char *name;
+	int (*play)(void);
+};
+
+/* For main(): play the scene that the arguments name; -1 if they name none. */
+static inline UNUSED int play_named(const struct scene *scenes, size_t count, int argc, char **argv)
+{
+	for (size_t i = 0; argc == 2 && i < count; i++) {
+		if (!strcmp(argv[1], scenes[i].name))
+			return scenes[i].play();
+	}
+	return -1;
+}
+
+static inline UNUSED bool died_by(const struct outcome *outcome, int signal_number)
+{
+	return WIFSIGNALED(outcome->status) && WTERMSIG(outcome->status) == signal_number;
+}
+
+static inline UNUSED bool ended_well(const struct outcome *outcome)
+{
+	return WIFEXITED(outcome->status) && WEXITSTATUS(outcome->status) == 0;
+}
+
+/* ---- The address space, as the kernel tells it ---------------------------------------------- */
+
+/* Read a whole file into a buffer without allocating; returns its length. */
+static inline size_t read_whole(const char *path, char *buffer, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t length = 0;
+	ssize_t got;
+
+	while (fd >= 0 && length < size - 1 &&
+	       (got = read(fd, buffer + length, size - 1 - length)) > 0)
+		length += (size_t)got;
+	if (fd >= 0)
+		close(fd);
+	buffer[length] = '\0';
+	return length;
+}
+
+/* The protection, as "rwxp", of the mapping that holds an address; "" if there is none. */
+static inline UNUSED const char *protection_at(uintptr_t address)
+{
+	static char maps[1 << 18];
+	static char protection[8];
+	char *line = maps;
+
+	read_whole("/proc/self/maps", maps, sizeof(maps));
+	for (; *line; line = strchr(line, '\n') + 1) {
+		unsigned long begin, end;
+
+		if (sscanf(line, "%lx-%lx %7s", &begin, &end, protection) == 3 &&
+		    address >= begin && address < end)
+			return protection;
+		if (!strchr(line, '\n'))
+			break;
+	}
+	return "";
+}
+
+/* How much memory this process has written, all in all (KiB): pages of its own. */
+static inline UNUSED size_t own_memory(void)
+{
+	static char smaps[8192];
+	const char *line;
+
+	read_whole("/proc/self/smaps_rollup", smaps, sizeof(smaps));
+	line = strstr(smaps, "\nAnonymous:");
+	return line ? strtoull(line + strlen("\nAnonymous:"), NULL, 10) : 0;
+}
+
+#endif
