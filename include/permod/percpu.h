@@ -317,27 +317,68 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 		       "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
 #endif
 
+/* A name for each use of a macro: operations nest without one hiding the other's variables. */
+#define PCPU_JOIN(prefix, number) prefix##number
+#define PCPU_NAME(prefix, number) PCPU_JOIN(prefix, number)
+#define PCPU_UNIQUE(prefix) PCPU_NAME(prefix, __COUNTER__)
+
+/* The variable's type without const and volatile, which a cast drops. */
+#define PCPU_TYPE(pcp) __typeof__((__typeof__(pcp))(pcp))
+
 /* The operand, converted to the variable's type. */
 #define PCPU_VALUE(pcp, name, value)                                                               \
 	PCPU_ASSERT_SIZE(sizeof(pcp));                                                             \
-	__typeof__(pcp) name = (__typeof__(pcp))(value)
+	PCPU_TYPE(pcp) name = (PCPU_TYPE(pcp))(value)
 
 #define __pcpu_void_op(operation, pcp, value)                                                      \
+	__pcpu_void_op_with(operation, pcp, value, PCPU_UNIQUE(__pcpu_v))
+#define __pcpu_void_op_with(operation, pcp, value, v)                                              \
 	do {                                                                                       \
-		PCPU_VALUE(pcp, __pcpu_v, value);                                                  \
+		PCPU_VALUE(pcp, v, value);                                                         \
 		__pcpu_##operation(__pcpu_cookie(&(pcp)), sizeof(pcp),                             \
-				   __pcpu_pack(&__pcpu_v, sizeof(pcp)));                           \
+				   __pcpu_pack(&v, sizeof(pcp)));                                  \
 	} while (0)
 
 #define __pcpu_value_op(operation, pcp, value)                                                     \
+	__pcpu_value_op_with(operation, pcp, value, PCPU_UNIQUE(__pcpu_v))
+#define __pcpu_value_op_with(operation, pcp, value, v)                                             \
 	__extension__({                                                                            \
-		PCPU_VALUE(pcp, __pcpu_v, value);                                                  \
-		__pcpu_unpack(&__pcpu_v,                                                           \
+		PCPU_VALUE(pcp, v, value);                                                         \
+		__pcpu_unpack(&v,                                                                  \
 			      __pcpu_##operation(__pcpu_cookie(&(pcp)), sizeof(pcp),               \
-						 __pcpu_pack(&__pcpu_v, sizeof(pcp))),             \
+						 __pcpu_pack(&v, sizeof(pcp))),                    \
 			      sizeof(pcp));                                                        \
-		__pcpu_v;                                                                          \
+		v;                                                                                 \
 	})
+
+#define __pcpu_read_with(pcp, v)                                                                   \
+	__extension__({                                                                            \
+		PCPU_ASSERT_SIZE(sizeof(pcp));                                                     \
+		PCPU_TYPE(pcp) v;                                                                  \
+		__pcpu_unpack(&v, __pcpu_read(__pcpu_cookie(&(pcp)), sizeof(pcp)), sizeof(pcp));   \
+		v;                                                                                 \
+	})
+
+/* Sums wrap around, signed ones too: they are made without sign. */
+#define __pcpu_add_return_with(pcp, value, v)                                                      \
+	__extension__({                                                                            \
+		PCPU_TYPE(pcp) v = (PCPU_TYPE(pcp))(value);                                        \
+		(PCPU_TYPE(pcp))((uint64_t)__pcpu_value_op(xadd, pcp, v) + (uint64_t)v);           \
+	})
+
+#define __pcpu_cmpxchg_with(pcp, expected, value, old, v)                                          \
+	__extension__({                                                                            \
+		PCPU_VALUE(pcp, old, expected);                                                    \
+		PCPU_TYPE(pcp) v = (PCPU_TYPE(pcp))(value);                                        \
+		__pcpu_unpack(&old,                                                                \
+			      __pcpu_cmpxchg(__pcpu_cookie(&(pcp)), sizeof(pcp),                   \
+					     __pcpu_pack(&old, sizeof(pcp)),                       \
+					     __pcpu_pack(&v, sizeof(pcp))),                        \
+			      sizeof(pcp));                                                        \
+		old;                                                                               \
+	})
+
+#define PCPU_NEGATIVE(pcp, value) (-(uint64_t)(PCPU_TYPE(pcp))(value))
 
 /**
  * this_cpu_read(pcp) and the others - one operation on this CPU's copy of a variable.
@@ -349,41 +390,22 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
  *
  * this_cpu_add_return() gives the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
  */
-#define this_cpu_read(pcp)                                                                         \
-	__extension__({                                                                            \
-		PCPU_ASSERT_SIZE(sizeof(pcp));                                                     \
-		__typeof__(pcp) __pcpu_v;                                                          \
-		__pcpu_unpack(&__pcpu_v, __pcpu_read(__pcpu_cookie(&(pcp)), sizeof(pcp)),          \
-			      sizeof(pcp));                                                        \
-		__pcpu_v;                                                                          \
-	})
+#define this_cpu_read(pcp) __pcpu_read_with(pcp, PCPU_UNIQUE(__pcpu_v))
 #define this_cpu_write(pcp, value) __pcpu_void_op(write, pcp, value)
 #define this_cpu_add(pcp, value) __pcpu_void_op(add, pcp, value)
-#define this_cpu_sub(pcp, value) this_cpu_add(pcp, -(__typeof__(pcp))(value))
+#define this_cpu_sub(pcp, value) this_cpu_add(pcp, PCPU_NEGATIVE(pcp, value))
 #define this_cpu_inc(pcp) this_cpu_add(pcp, 1)
 #define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
 #define this_cpu_and(pcp, value) __pcpu_void_op(and, pcp, value)
 #define this_cpu_or(pcp, value) __pcpu_void_op(or, pcp, value)
 #define this_cpu_add_return(pcp, value)                                                            \
-	__extension__({                                                                            \
-		__typeof__(pcp) __pcpu_add = (__typeof__(pcp))(value);                             \
-		(__typeof__(pcp))(__pcpu_value_op(xadd, pcp, __pcpu_add) + __pcpu_add);            \
-	})
-#define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, -(__typeof__(pcp))(value))
+	__pcpu_add_return_with(pcp, value, PCPU_UNIQUE(__pcpu_a))
+#define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, PCPU_NEGATIVE(pcp, value))
 #define this_cpu_inc_return(pcp) this_cpu_add_return(pcp, 1)
 #define this_cpu_dec_return(pcp) this_cpu_add_return(pcp, -1)
 #define this_cpu_xchg(pcp, value) __pcpu_value_op(xchg, pcp, value)
 #define this_cpu_cmpxchg(pcp, expected, value)                                                     \
-	__extension__({                                                                            \
-		PCPU_VALUE(pcp, __pcpu_old, expected);                                             \
-		__typeof__(pcp) __pcpu_new = (__typeof__(pcp))(value);                             \
-		__pcpu_unpack(&__pcpu_old,                                                         \
-			      __pcpu_cmpxchg(__pcpu_cookie(&(pcp)), sizeof(pcp),                   \
-					     __pcpu_pack(&__pcpu_old, sizeof(pcp)),                \
-					     __pcpu_pack(&__pcpu_new, sizeof(pcp))),               \
-			      sizeof(pcp));                                                        \
-		__pcpu_old;                                                                        \
-	})
+	__pcpu_cmpxchg_with(pcp, expected, value, PCPU_UNIQUE(__pcpu_old), PCPU_UNIQUE(__pcpu_v))
 
 /*
  * The forms for callers that the kernel lets skip its protection.  A user-space thread can always
