@@ -218,8 +218,8 @@ struct model {
 	uint16_t owner[MODEL_GRAINS]; /* number of the area plus one; 0: free */
 	struct {
 		size_t offset, size;
-	} area[MODEL_AREAS]; /* size 0: none */
-	size_t live, refused;
+	} area[MODEL_AREAS];  /* size 0: none */
+	size_t live, refused; /* refused: dynamic ones */
 	uint64_t random;
 };
 
@@ -266,7 +266,7 @@ static void model_take(size_t number, size_t size, size_t align, bool reserved)
 	size_t high = reserved ? model.space.reserved.end : MODEL_GRAINS;
 
 	if (offset == SIZE_MAX) {
-		model.refused++;
+		model.refused += !reserved;
 		check_that(reserved || size > PCPU_CHUNK || !model_has_room(size, align));
 		return;
 	}
@@ -322,7 +322,7 @@ static size_t random_size(void)
 
 static void check_model_counters(void)
 {
-	size_t used = 0, free = 0;
+	size_t used = 0, free = 0, empty = 0;
 
 	ck_assert_uint_eq(model.space.areas, model.live);
 	for (size_t i = 0; i < MODEL_GRAINS; i++)
@@ -332,9 +332,13 @@ static void check_model_counters(void)
 	for (size_t i = 0; i < model.space.top; i++) {
 		const struct pcpu_chunk *chunk = &model.space.chunk[i];
 
-		if (chunk->live)
-			used -= chunk->end - chunk->begin - chunk->free;
+		if (!chunk->live)
+			continue;
+		used -= chunk->end - chunk->begin - chunk->free;
+		empty += i > 0 && chunk->free == chunk->end - chunk->begin;
 	}
+	ck_assert_uint_eq(model.space.empty, empty);
+	ck_assert_uint_le(empty, 1);
 	ck_assert_uint_eq(used, 0);
 }
 
@@ -413,6 +417,58 @@ START_TEST(freed_neighbours_merge_in_any_order)
 		ck_assert_uint_eq(whole, offset[0]);
 		ck_assert_ptr_null(pcpu_give(&model.space, whole));
 	}
+	pcpu_space_exit(&model.space);
+}
+END_TEST
+
+/* What a chunk remembers of failures must not hide room that is there. */
+START_TEST(gap_too_crooked_for_one_request_serves_another)
+{
+	size_t all, gap;
+
+	open_model();
+	all = model.space.slots * PCPU_CHUNK;
+	ck_assert_uint_ne(pcpu_take(&model.space, all, 4, false), SIZE_MAX);
+	ck_assert_uint_ne(pcpu_take(&model.space, model.space.dynamic_size - 200, 4, false),
+			  SIZE_MAX);
+	/* 200 bytes are left, up to the end of a page. */
+	ck_assert_uint_eq(pcpu_take(&model.space, 8, 4096, false), SIZE_MAX);
+	ck_assert_uint_eq(pcpu_take(&model.space, 204, 4, false), SIZE_MAX);
+	gap = pcpu_take(&model.space, 200, 8, false);
+	ck_assert_uint_ne(gap, SIZE_MAX);
+	ck_assert_uint_eq(pcpu_take(&model.space, 1, 1, false), SIZE_MAX);
+	ck_assert_ptr_null(pcpu_give(&model.space, gap));
+	ck_assert_uint_eq(pcpu_take(&model.space, 200, 8, false), gap);
+	pcpu_space_exit(&model.space);
+}
+END_TEST
+
+START_TEST(many_short_gaps_are_told_from_a_long_one)
+{
+	size_t grain = 4, line = 128;
+
+	open_model();
+	ck_assert_uint_ne(pcpu_take(&model.space, model.space.slots * PCPU_CHUNK, 4, false),
+			  SIZE_MAX);
+	/* A grain at the start of each line: all that is left is shorter than a line. */
+	while (pcpu_take(&model.space, grain, line, false) != SIZE_MAX)
+		continue;
+	ck_assert_uint_eq(pcpu_take(&model.space, 64, line, false), SIZE_MAX);
+	ck_assert_uint_ne(pcpu_take(&model.space, line - grain, grain, false), SIZE_MAX);
+	pcpu_space_exit(&model.space);
+}
+END_TEST
+
+START_TEST(room_freed_in_the_first_chunk_is_used_before_others)
+{
+	size_t first, second;
+
+	open_model();
+	first = pcpu_take(&model.space, model.space.dynamic_size, 4, false);
+	second = pcpu_take(&model.space, 64, 4, false);
+	ck_assert_uint_ge(second, model.space.first_size);
+	ck_assert_ptr_null(pcpu_give(&model.space, first));
+	ck_assert_uint_eq(pcpu_take(&model.space, 64, 4, false), first);
 	pcpu_space_exit(&model.space);
 }
 END_TEST
@@ -884,6 +940,9 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, random_operations_agree_with_a_model);
 	tcase_add_test(tests, exhaustion_is_refused_and_recovers);
 	tcase_add_test(tests, freed_neighbours_merge_in_any_order);
+	tcase_add_test(tests, gap_too_crooked_for_one_request_serves_another);
+	tcase_add_test(tests, many_short_gaps_are_told_from_a_long_one);
+	tcase_add_test(tests, room_freed_in_the_first_chunk_is_used_before_others);
 	tcase_add_test(tests, long_free_areas_merge);
 	tcase_add_test(tests, recycled_memory_is_zero_on_every_cpu);
 	tcase_add_test(tests, chunks_and_memory_go_back_to_the_system);
