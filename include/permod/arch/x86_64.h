@@ -42,10 +42,14 @@
 	"	js 5f\n"                                                                            \
 	"	movq (%[offset], " t ", 8), " t "\n"
 
-/* What leads up to the abort address decodes as one undefined instruction (ud1). */
+/*
+ * What leads up to the abort address decodes as one undefined instruction (ud1).  The section is
+ * not the compiler's own .text.unlikely: this must neither land in the middle of a cold function
+ * nor before its first instruction, from which tables of exceptions count.
+ */
 #define PCPU_RSEQ_LEAVE(without)                                                                   \
 	"2:	movq $0, %%fs:8(%[rseq])\n"                                                         \
-	".pushsection .text.unlikely, \"ax?\", @progbits\n"                                        \
+	".pushsection .text.pcpu_unlikely, \"ax?\", @progbits\n"                                   \
 	"	.byte 0x0f, 0xb9, 0x3d\n"                                                           \
 	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                    \
 	"4:	jmp 0b\n"                                                                           \
