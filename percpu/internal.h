@@ -10,6 +10,7 @@
  *     +---------------------+---------+---------+      +--------+--------+--
  *      static|reserved|dyn   layout,   modules          each: static|reserved|dynamic, unit_size
  *                            offsets
+ *     (behind libc, in static programs, the other way round: arena, control, cookies)
  *
  * An OFFSET is a distance from the first cookie, and so from the start of any unit.  Memory is
  * handed out in grains of 4 bytes.  Two bitmaps over the whole unit say which grains are allocated

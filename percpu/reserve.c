@@ -27,12 +27,12 @@
 /* No mapping is made below this: the system's limit for the first mapping, as a rule. */
 #define LOWEST ((uintptr_t)1 << 16)
 
-/* A place inside libc.  The address of a function is its own, unless the program takes the same
- * address in code that is not position-independent; nobody takes that of this one. */
+/* A place inside libc.  Not the address of a function or variable, which can be in the program
+ * (a stub, a copy) where that is not position-independent. */
 static uintptr_t libc_address(void)
 {
 #ifdef __GLIBC__
-	return (uintptr_t)gnu_get_libc_version;
+	return (uintptr_t)gnu_get_libc_version();
 #else
 	return (uintptr_t)getpagesize;
 #endif
@@ -158,9 +158,17 @@ int pcpu_reserve(struct pcpu_space *space)
 	/* A huge page would make the first byte written cost 2 MiB on every CPU. */
 	madvise(units, units_size, MADV_NOHUGEPAGE);
 	space->units = (uintptr_t)units;
-	space->cookies = space->reservation;
-	space->control = space->cookies + space->unit_size;
-	space->arena = space->control + space->control_size;
+	/* The arena is at the end that is nearer to libc, which all of it must reach; of the cookies
+	 * only the static and reserved ones must be near, and they are the first. */
+	if (space->reservation < libc_address()) {
+		space->cookies = space->reservation;
+		space->control = space->cookies + space->unit_size;
+		space->arena = space->control + space->control_size;
+	} else {
+		space->arena = space->reservation;
+		space->control = space->arena + space->arena_size;
+		space->cookies = space->control + space->control_size;
+	}
 	return 0;
 }
 
