@@ -83,8 +83,12 @@ static void place(struct pcpu_image *image, size_t offset)
 void pcpu_place_core(void)
 {
 	core = pcpu_core_image;
-	if (core && image_size(core))
-		place(core, 0);
+	if (!core || !image_size(core))
+		return;
+	if (image_size(core) > pcpu_core.static_size)
+		pcpu_die("setup_per_cpu_areas() left %zu bytes for %zu bytes of static variables",
+			 pcpu_core.static_size, image_size(core));
+	place(core, 0);
 }
 
 void pcpu_image_register(struct pcpu_image *image)
