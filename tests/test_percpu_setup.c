@@ -231,12 +231,19 @@ static void check_regions(const struct pcpu_space *space, const struct request *
 static void check_addresses(const struct pcpu_space *space)
 {
 	const struct pcpu_layout *layout = (const void *)space->control;
-	uintptr_t near_end = space->arena + space->arena_size;
+	uintptr_t near_end = space->reservation + space->reservation_size;
 	uintptr_t units_end = space->units + space->nr_cpus * space->unit_size;
 
-	ck_assert_uint_ge(space->control, space->cookies + space->unit_size);
-	ck_assert_uint_ge(space->arena, space->control + space->control_size);
-	ck_assert(near_end <= space->units || units_end <= space->cookies);
+	if (space->cookies < space->arena) {
+		ck_assert_uint_ge(space->control, space->cookies + space->unit_size);
+		ck_assert_uint_ge(space->arena, space->control + space->control_size);
+		ck_assert_uint_ge(near_end, space->arena + space->arena_size);
+	} else {
+		ck_assert_uint_ge(space->control, space->arena + space->arena_size);
+		ck_assert_uint_ge(space->cookies, space->control + space->control_size);
+		ck_assert_uint_ge(near_end, space->cookies + space->unit_size);
+	}
+	ck_assert(near_end <= space->units || units_end <= space->reservation);
 	ck_assert_uint_eq(layout->cpu_ids, space->nr_cpus);
 	ck_assert_uint_eq(layout->num_possible, sysconf(_SC_NPROCESSORS_CONF));
 	for (unsigned int cpu = 0; cpu < layout->cpu_ids; cpu++)
@@ -245,7 +252,7 @@ static void check_addresses(const struct pcpu_space *space)
 	ck_assert_str_eq(protection_at(space->cookies), "---p");
 	ck_assert_str_eq(protection_at(space->cookies + space->unit_size - 1), "---p");
 	ck_assert_str_eq(protection_at(space->arena), "---p");
-	ck_assert_str_eq(protection_at(near_end - 1), "---p");
+	ck_assert_str_eq(protection_at(space->arena + space->arena_size - 1), "---p");
 	ck_assert_str_eq(protection_at(space->units), "rw-p");
 	ck_assert_str_eq(protection_at(units_end - 1), "rw-p");
 }
@@ -592,8 +599,9 @@ START_TEST(layout_copy_near_the_cookies_equals_the_layout)
 
 	pcpu_get_map(&map);
 	ck_assert_mem_eq(near, &pcpu_layout, sizeof(*near));
-	ck_assert_uint_ge((uintptr_t)near, map.cookies + map.unit_size);
-	ck_assert_uint_lt((uintptr_t)near, map.arena);
+	/* Between cookies and arena. */
+	ck_assert_uint_ge((uintptr_t)near, map.cookies < map.arena ? map.cookies : map.arena);
+	ck_assert_uint_lt((uintptr_t)near, map.cookies < map.arena ? map.arena : map.cookies);
 	ck_assert_str_eq(protection_at((uintptr_t)near), "r--p");
 	ck_assert_str_eq(protection_at((uintptr_t)near->offset), "r--p");
 	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++)

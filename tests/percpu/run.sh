@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What the shell tests of per-CPU memory share; they read it in with `.`. It finds the sources and
+# the built libraries, counts results, and has one function for "build this, run it, expect that".
+#
+# automake sets top_srcdir, top_builddir, CC, CXX and CLANG; by hand, top_builddir is needed if it
+# is not the source tree.
+
+top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
+top_builddir=${top_builddir:-$top_srcdir}
+CC=${CC:-gcc}
+CXX=${CXX-g++}
+CLANG=${CLANG-clang}
+
+here=$top_srcdir/tests/percpu
+libs=$top_builddir/.libs
+work=$(mktemp -d "${TMPDIR:-/tmp}/permod-test.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+warnings="-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror"
+shared="$libs/libpercpu.so -Wl,-rpath,$libs"
+static="$libs/libpercpu.a"
+passed=0
+failed=0
+
+ok() {
+	echo "ok $1"
+	passed=$((passed + 1))
+}
+
+not_ok() {
+	echo "not ok $1"
+	sed 's/^/    /' "$work/log" | head -n 20
+	failed=$((failed + 1))
+}
+
+skip() {
+	echo "skip $1: $2"
+}
+
+# Run a command, quietly; its output is shown if the test fails.
+quietly() {
+	timeout 120 "$@" > "$work/log" 2>&1
+}
+
+# check NAME COMMAND...: the command must succeed.
+check() {
+	name=$1
+	shift
+	if quietly "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+
+# build_and_run NAME COMPILER ARGUMENT...: compile and link to a program that must exit with 0.
+build_and_run() {
+	name=$1
+	shift
+	rm -f "$work/program"
+	if quietly "$@" -I"$top_srcdir/include" -o "$work/program" -pthread &&
+		quietly "$work/program"; then
+		ok "$name"
+	else
+		not_ok "$name"
+	fi
+}
+
+finish() {
+	echo "$passed passed, $failed failed"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+for library in "$libs/libpercpu.so" "$libs/libpercpu.a"; do
+	[ -e "$library" ] && continue
+	echo "not ok libraries: $library is not built (set top_builddir)"
+	exit 1
+done
