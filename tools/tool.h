@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The command's own header: read it first.
+ *
+ * The command is the first user of the library, and uses nothing but its public interface.  Each
+ * subcommand is a `struct command` in a file of its own; the rest is what several of them need:
+ *
+ *     main.c     the table of subcommands, help, errors        table.c  aligned columns of text
+ *     run.c      permod run: options, the order of things      json.c   writing JSON
+ *     modules.c  loading and unloading what run was given      text.c   sizes, lists of CPUs
+ *     depend.c   --module-dir: which file has which symbol     info.c   permod info
+ *     calls.c    calling a function on every CPU               check.c  permod check
+ *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
+ *
+ * The command frees little of what it allocates: it ends soon.  What modules could notice (threads,
+ * descriptors, the modules themselves) is given back.
+ */
+#ifndef TOOLS_TOOL_H
+#define TOOLS_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <permod/permod.h>
+
+/* Exit status of every subcommand. */
+enum status {
+	STATUS_GO_ON = -1, /* of a step: nothing is decided yet */
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1, /* the module failed, or can't be loaded */
+	STATUS_USAGE = 2,
+	STATUS_INTERRUPTED = 130, /* as a shell says it of SIGINT */
+};
+
+/* ---- main.c --------------------------------------------------------------------------------- */
+
+struct command {
+	const char *name;
+	const char *synopsis; /* its arguments */
+	const char *summary;  /* one line without a full stop */
+	const char *help;     /* options and more, lines with newlines */
+	bool takes_file;      /* for parse_simple() */
+	enum status (*run)(int argc, char **argv);
+};
+
+extern const struct command run_command, info_command, check_command, map_command;
+
+/* One line on standard error, "permod: " before it. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for wrong usage, and how to get help; returns STATUS_USAGE. */
+enum status usage_error(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+struct option;
+/*
+ * The next option by getopt_long(): its value, or -1 behind the last.  --help is answered, and
+ * wrong options are reported: then *status is set, and -1 returned.
+ */
+int next_option(const struct command *command, int argc, char **argv, const struct option *options,
+		enum status *status);
+
+/* For subcommands with no option but --json, and at most one argument.  STATUS_GO_ON if all is well. */
+enum status parse_simple(const struct command *command, int argc, char **argv, bool *json,
+			 const char **file);
+
+/* Memory or a message and the end; it is zero. */
+void *allocate(size_t count, size_t size) __attribute__((malloc));
+void *reallocate(void *memory, size_t count, size_t size);
+char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- text.c --------------------------------------------------------------------------------- */
+
+/* The length of the valid UTF-8 sequence at @text that is no control character; 0 if there is none. */
+size_t printable_length(const char *text);
+
+/*
+ * Write a string that comes from a file, with what a terminal would take as a command as \xNN.
+ * Returns its width; only that if @out is NULL.
+ */
+size_t print_text(FILE *out, const char *text);
+
+/* "512 MiB", "1.5 KiB", "12 B". */
+#define SIZE_TEXT 32
+const char *size_text(char *buffer, uint64_t size);
+
+/* Columns of the terminal that @out is, or 100. */
+size_t output_width(FILE *out);
+
+/* A set of CPU numbers; bit n is CPU n. */
+struct cpu_set {
+	uint64_t *bits;
+	unsigned int limit; /* CPU numbers are below this */
+};
+
+struct cpu_set cpu_set_new(unsigned int limit);
+bool cpu_set_has(const struct cpu_set *set, unsigned int cpu);
+void cpu_set_add(struct cpu_set *set, unsigned int cpu);
+unsigned int cpu_set_count(const struct cpu_set *set);
+
+/* All that are possible; those that this process may run on (of the possible ones). */
+struct cpu_set possible_cpus(void);
+struct cpu_set allowed_cpus(void);
+
+/*
+ * Add the numbers of a list such as "0-2,5"; false if it isn't one.  *too_high becomes the first
+ * that the set has no room for, or NO_CPU.
+ */
+#define NO_CPU UINT32_MAX
+bool parse_cpu_list(const char *text, struct cpu_set *set, unsigned int *too_high);
+char *cpu_list_text(const struct cpu_set *set);
+
+/* ---- table.c -------------------------------------------------------------------------------- */
+
+#define CELL_TEXT 32
+
+/*
+ * Rows and columns of text, asked for cell by cell; row 0 holds the headings.
+ * @align:	'l' or 'r' for each column; the last of them for all that follow
+ * @repeat:	the first so many columns begin every block, if the table is wider than the output
+ * @cell:	the text, in @buffer of CELL_TEXT bytes or elsewhere
+ */
+struct table {
+	size_t rows, columns;
+	const char *align;
+	size_t repeat;
+	const char *(*cell)(const void *data, size_t row, size_t column, char *buffer);
+	const void *data;
+};
+
+void print_table(FILE *out, const struct table *table, size_t width);
+
+/* ---- json.c --------------------------------------------------------------------------------- */
+
+/*
+ * A JSON document on its way out.  Initialise the stream, and how many levels of nesting have a
+ * line for each value; what is deeper stays in one line.
+ */
+struct json {
+	FILE *out;
+	unsigned int lines;
+	unsigned int depth;
+	bool filled; /* the innermost object or array has something in it */
+};
+
+/* @key is NULL in arrays and for the document itself.  @bracket is '{' or '['. */
+void json_begin(struct json *json, const char *key, char bracket);
+void json_end(struct json *json, char bracket);
+void json_string(struct json *json, const char *key, const char *value);
+void json_signed(struct json *json, const char *key, int64_t value);
+void json_unsigned(struct json *json, const char *key, uint64_t value);
+void json_seconds(struct json *json, const char *key, double value);
+void json_bool(struct json *json, const char *key, bool value);
+void json_address(struct json *json, const char *key, uintptr_t value);
+
+/* ---- calls.c -------------------------------------------------------------------------------- */
+
+/*
+ * A function to be called on several CPUs at once.
+ * @cpus:	in rising order
+ * @count:	calls on each CPU; 0: as many as @seconds allow
+ * @calls:	receives for each of @cpus how many calls were made
+ * @elapsed:	receives how long it took (seconds)
+ * @interrupted: receives whether SIGINT ended it
+ */
+struct calls {
+	void (*function)(void);
+	const char *name;
+	unsigned int *cpus;
+	size_t num_cpus;
+	uint64_t count;
+	double seconds;
+	uint64_t *calls;
+	double elapsed;
+	bool interrupted;
+};
+
+/* Call it; STATUS_FAILED, after a message, if a thread can't be had or bound: then none is made. */
+enum status make_calls(struct calls *calls);
+
+/* ---- modules.c, depend.c -------------------------------------------------------------------- */
+
+/* A module on the command line. */
+struct request {
+	const char *name;
+	char *params;
+};
+
+/* A module in memory. */
+struct loaded {
+	struct permod_module *module;
+	char *path;
+	struct permod_file *file; /* for its exports; NULL if it can't be had */
+};
+
+/* Modules that are loaded together. */
+struct session {
+	struct permod *pm;
+	const char *root;	/* of the last module, if that is an archive */
+	struct module_dir *dir; /* --module-dir, or NULL */
+	struct loaded *loaded;	/* in order */
+	size_t num_loaded;
+};
+
+/* Split "MODULE [name=value ...] [-- MODULE ...]". */
+enum status parse_requests(const struct command *command, char **argv, struct request **requests,
+			   size_t *count);
+
+enum status load_modules(struct session *session, const struct request *requests, size_t count);
+/* Unload in reverse order.  All are tried. */
+enum status unload_modules(struct session *session);
+/* Load one file.  @note is put behind the message of a failure for lack of symbols; may be NULL. */
+enum status load_file(struct session *session, const char *path, const char *root,
+		      const char *params, const char *note);
+/* A function of the modules, the last one's first; NULL after a message.  @owner is its index. */
+void *find_function(const struct session *session, const char *name, size_t *owner);
+
+/* A module's name as the loader makes it of a file's; freed by the caller. */
+char *module_name(const char *path);
+
+/* Read a folder; NULL after a message. */
+struct module_dir *open_module_dir(const char *path);
+/* The file of a module, or NULL. */
+const char *find_module(const struct module_dir *dir, const char *name);
+const char *module_dir_path(const struct module_dir *dir);
+/* Load a file, and before it those files of the folder that have the symbols it lacks. */
+enum status load_with_needs(struct session *session, const char *path, const char *root,
+			    const char *params);
+
+/* ---- show.c --------------------------------------------------------------------------------- */
+
+/* What permod run found out.  @calls is NULL if nothing was called; @owner has the function. */
+struct outcome {
+	const struct session *session;
+	const struct calls *calls;
+	size_t owner;
+};
+
+void show_tables(FILE *out, const struct outcome *outcome);
+void show_json(FILE *out, const struct outcome *outcome);
+
+#endif
