@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The modules that permod run was given: from words on the command line to modules in memory, in
+ * order, and out again in reverse order.
+ */
+#define _GNU_SOURCE
+#include "tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- The command line ----------------------------------------------------------------------- */
+
+/* One "name=value" as permod_load() takes it: a value with blanks is put in double quotes. */
+static char *quote_parameter(const char *word)
+{
+	const char *value = strchr(word, '=');
+	size_t quotes = 0, length;
+
+	if (!strpbrk(word, " \t\n"))
+		return format_text("%s", word);
+	if (!value || strpbrk(word, " \t\n") < value)
+		return NULL;
+	value++;
+	for (const char *p = value; *p; p++)
+		quotes += *p == '"';
+	length = strlen(value);
+	if (!quotes)
+		return format_text("%.*s\"%s\"", (int)(value - word), word, value);
+	/* It may have been quoted already. */
+	if (quotes == 2 && value[0] == '"' && value[length - 1] == '"')
+		return format_text("%s", word);
+	return NULL;
+}
+
+static enum status add_parameter(const struct command *command, struct request *request,
+				 const char *word)
+{
+	char *quoted;
+
+	if (strncmp(word, "--", 2) == 0)
+		return usage_error(command, "'%s': options come before the first MODULE", word);
+	quoted = quote_parameter(word);
+	if (!quoted)
+		return usage_error(command,
+				   "parameter '%s': blanks can only be in a value that has "
+				   "no double quotes",
+				   word);
+	if (request->params)
+		request->params = format_text("%s %s", request->params, quoted);
+	else
+		request->params = quoted;
+	return STATUS_GO_ON;
+}
+
+enum status parse_requests(const struct command *command, char **argv, struct request **requests,
+			   size_t *count)
+{
+	struct request *current = NULL;
+	enum status status = STATUS_GO_ON;
+
+	for (*count = 0; *argv && status == STATUS_GO_ON; argv++) {
+		if (strcmp(*argv, "--") == 0) {
+			if (!current)
+				break;
+			current = NULL;
+		} else if (current) {
+			status = add_parameter(command, current, *argv);
+		} else {
+			*requests = reallocate(*requests, *count + 1, sizeof(**requests));
+			current = &(*requests)[(*count)++];
+			*current = (struct request){ *argv, NULL };
+		}
+	}
+	if (status == STATUS_GO_ON && !current)
+		return usage_error(command, *count ? "no MODULE behind '--'" : "no MODULE given");
+	return status;
+}
+
+/* ---- Loading and unloading ------------------------------------------------------------------ */
+
+char *module_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = format_text("%s", slash ? slash + 1 : path);
+	char *dot = strrchr(name, '.');
+
+	if (dot && dot > name)
+		*dot = '\0';
+	for (char *p = name; *p; p++) {
+		if (*p == '-')
+			*p = '_';
+	}
+	return name;
+}
+
+enum status load_file(struct session *session, const char *path, const char *root,
+		      const char *params, const char *note)
+{
+	struct loaded *loaded;
+	struct permod_module *module;
+	int error;
+
+	fflush(stdout);
+	if (root)
+		error = permod_load_root(session->pm, path, root, params, 0, &module);
+	else
+		error = permod_load(session->pm, path, params, 0, &module);
+	fflush(stdout);
+	if (error) {
+		complain("%s%s", permod_error(session->pm), error == -ENOENT && note ? note : "");
+		return STATUS_FAILED;
+	}
+	session->loaded =
+		reallocate(session->loaded, session->num_loaded + 1, sizeof(*session->loaded));
+	loaded = &session->loaded[session->num_loaded++];
+	*loaded = (struct loaded){ .module = module, .path = format_text("%s", path) };
+	permod_file_open(session->pm, path, &loaded->file);
+	return STATUS_DONE;
+}
+
+/* The file that a word on the command line means; NULL after a message. */
+static const char *file_of(const struct session *session, const char *name)
+{
+	struct stat about;
+	bool there = stat(name, &about) == 0;
+	const char *path;
+
+	if (strchr(name, '/') || (there && !(session->dir && S_ISDIR(about.st_mode))))
+		return name;
+	if (!session->dir) {
+		complain("%s: no such file; a bare name needs --module-dir", name);
+		return NULL;
+	}
+	path = find_module(session->dir, name);
+	if (!path)
+		complain("%s: no such module in %s", name, module_dir_path(session->dir));
+	return path;
+}
+
+/* Whether a module was loaded for another one's sake before its turn came. */
+static bool is_loaded(const struct session *session, const char *path)
+{
+	for (size_t i = 0; i < session->num_loaded; i++) {
+		if (strcmp(session->loaded[i].path, path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum status load_module(struct session *session, const struct request *request,
+			       const char *root)
+{
+	const char *path = file_of(session, request->name);
+
+	if (!path)
+		return STATUS_FAILED;
+	if (!session->dir)
+		return load_file(session, path, root, request->params, NULL);
+	if (!is_loaded(session, path))
+		return load_with_needs(session, path, root, request->params);
+	if (!request->params)
+		return STATUS_DONE;
+	complain("%s: loaded already, as a module before it needs it; name it first to give it "
+		 "parameters",
+		 request->name);
+	return STATUS_FAILED;
+}
+
+enum status load_modules(struct session *session, const struct request *requests, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *root = i + 1 == count ? session->root : NULL;
+		enum status status = load_module(session, &requests[i], root);
+
+		if (status != STATUS_DONE)
+			return status;
+	}
+	return STATUS_DONE;
+}
+
+enum status unload_modules(struct session *session)
+{
+	enum status status = STATUS_DONE;
+
+	while (session->num_loaded > 0) {
+		struct loaded *loaded = &session->loaded[--session->num_loaded];
+
+		fflush(stdout);
+		if (permod_unload(loaded->module, 0)) {
+			complain("%s", permod_error(session->pm));
+			status = STATUS_FAILED;
+		}
+		fflush(stdout);
+		permod_file_close(loaded->file);
+		free(loaded->path);
+	}
+	return status;
+}
+
+static bool is_executable(const struct permod_module *module, uintptr_t address)
+{
+	struct permod_region region;
+
+	for (unsigned int i = 0; permod_region(module, i, &region) == 0; i++) {
+		if (address - region.address < region.size)
+			return region.access[2] == 'x';
+	}
+	return false;
+}
+
+void *find_function(const struct session *session, const char *name, size_t *owner)
+{
+	bool found = false;
+
+	for (size_t i = session->num_loaded; i-- > 0;) {
+		struct permod_module *module = session->loaded[i].module;
+		void *address = permod_symbol(module, name);
+
+		if (address && is_executable(module, (uintptr_t)address)) {
+			*owner = i;
+			return address;
+		}
+		found |= address != NULL;
+	}
+	complain(found ? "%s is no function" : "no function '%s' in what was loaded", name);
+	return NULL;
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * permod run: load modules, call a function on every CPU, show the per-CPU variables, unload.
+ */
+#define _GNU_SOURCE
+#include "tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What the options ask for; zero or NULL if they don't. */
+struct wishes {
+	const char *function;
+	const char *cpu_list;
+	uint64_t count;
+	double seconds;
+	bool json;
+	const char *module_dir;
+	const char *root;
+};
+
+static const struct option options[] = {
+	{ "call", required_argument, NULL, 'f' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "module-dir", required_argument, NULL, 'm' },
+	{ "root", required_argument, NULL, 'r' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* ---- Options -------------------------------------------------------------------------------- */
+
+static bool parse_count(const char *text, uint64_t *count)
+{
+	char *end;
+
+	errno = 0;
+	*count = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && !errno && *count > 0;
+}
+
+static bool parse_seconds(const char *text, double *seconds)
+{
+	char *end;
+
+	/* No hexadecimal numbers, no names of infinity. */
+	if (text[strspn(text, "0123456789.")])
+		return false;
+	*seconds = strtod(text, &end);
+	return end > text && !*end && *seconds > 0 && isfinite(*seconds);
+}
+
+static enum status take_option(struct wishes *wishes, int code)
+{
+	switch (code) {
+	case 'f':
+		wishes->function = optarg;
+		break;
+	case 'c':
+		wishes->cpu_list = optarg;
+		break;
+	case 'n':
+		if (!parse_count(optarg, &wishes->count))
+			return usage_error(&run_command, "--count '%s': not a number of at least 1",
+					   optarg);
+		break;
+	case 'd':
+		if (!parse_seconds(optarg, &wishes->seconds))
+			return usage_error(&run_command,
+					   "--duration '%s': not a number of seconds above 0",
+					   optarg);
+		break;
+	case 'j':
+		wishes->json = true;
+		break;
+	case 'm':
+		wishes->module_dir = optarg;
+		break;
+	default:
+		wishes->root = optarg;
+		break;
+	}
+	return STATUS_GO_ON;
+}
+
+static enum status parse_options(int argc, char **argv, struct wishes *wishes)
+{
+	enum status status = STATUS_GO_ON;
+	int code;
+
+	while (status == STATUS_GO_ON &&
+	       (code = next_option(&run_command, argc, argv, options, &status)) != -1)
+		status = take_option(wishes, code);
+	if (status != STATUS_GO_ON)
+		return status;
+	if (wishes->count && wishes->seconds > 0)
+		return usage_error(&run_command, "--count and --duration exclude each other");
+	if (!wishes->function && (wishes->count || wishes->seconds > 0 || wishes->cpu_list))
+		return usage_error(&run_command, "%s needs --call",
+				   wishes->count      ? "--count"
+				   : wishes->cpu_list ? "--cpus"
+						      : "--duration");
+	return STATUS_GO_ON;
+}
+
+/* The CPUs to call on: those in the list, or all that this process may run on. */
+static enum status choose_cpus(const char *list, struct calls *calls)
+{
+	struct cpu_set possible = possible_cpus(), allowed = allowed_cpus();
+	struct cpu_set chosen = list ? cpu_set_new(nr_cpu_ids) : allowed;
+	unsigned int too_high = NO_CPU;
+
+	if (list && !parse_cpu_list(list, &chosen, &too_high))
+		return usage_error(&run_command, "--cpus '%s': not a list such as 0-2,5", list);
+	calls->cpus = allocate(nr_cpu_ids, sizeof(*calls->cpus));
+	calls->calls = allocate(nr_cpu_ids, sizeof(*calls->calls));
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		if (!cpu_set_has(&chosen, cpu))
+			continue;
+		if (!cpu_set_has(&possible, cpu))
+			too_high = cpu;
+		else if (!cpu_set_has(&allowed, cpu))
+			return usage_error(&run_command,
+					   "--cpus: CPU %u: this process may run on %s only", cpu,
+					   cpu_list_text(&allowed));
+		calls->cpus[calls->num_cpus++] = cpu;
+	}
+	if (too_high != NO_CPU)
+		return usage_error(&run_command,
+				   "--cpus: CPU %u is not possible; this system has %s", too_high,
+				   cpu_list_text(&possible));
+	return STATUS_GO_ON;
+}
+
+/* ---- The run -------------------------------------------------------------------------------- */
+
+static enum status call_and_show(const struct wishes *wishes, struct calls *calls,
+				 struct outcome *outcome, FILE *out)
+{
+	enum status status;
+
+	if (wishes->function) {
+		calls->function = (void (*)(void))find_function(outcome->session, calls->name,
+								&outcome->owner);
+		if (!calls->function)
+			return STATUS_FAILED;
+		fflush(stdout);
+		status = make_calls(calls);
+		fflush(stdout);
+		if (status != STATUS_DONE)
+			return status;
+		outcome->calls = calls;
+	}
+	if (wishes->json)
+		show_json(out, outcome);
+	else
+		show_tables(out, outcome);
+	return calls->interrupted ? STATUS_INTERRUPTED : STATUS_DONE;
+}
+
+static enum status run_session(const struct wishes *wishes, struct calls *calls,
+			       const struct request *requests, size_t count, FILE *out)
+{
+	struct session session = { .root = wishes->root };
+	struct outcome outcome = { .session = &session };
+	enum status status, unloaded;
+
+	if (wishes->module_dir) {
+		session.dir = open_module_dir(wishes->module_dir);
+		if (!session.dir)
+			return STATUS_FAILED;
+	}
+	if (permod_new(&session.pm, NULL)) {
+		complain("%s", permod_error(NULL));
+		return STATUS_FAILED;
+	}
+	status = load_modules(&session, requests, count);
+	if (status == STATUS_DONE)
+		status = call_and_show(wishes, calls, &outcome, out);
+	unloaded = unload_modules(&session);
+	permod_free(session.pm);
+	return unloaded == STATUS_DONE ? status : unloaded;
+}
+
+/*
+ * With --json nothing but the document may reach standard output: what modules write there goes to
+ * standard error.  Returns where the document goes, NULL after a message.
+ */
+static FILE *divert_stdout(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (out && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+		return out;
+	complain("can't write the output: %s", strerror(errno));
+	return NULL;
+}
+
+static enum status run(int argc, char **argv)
+{
+	struct wishes wishes = { .function = NULL };
+	struct calls calls = { .function = NULL };
+	struct request *requests = NULL;
+	FILE *out = stdout;
+	enum status status;
+	size_t count;
+
+	status = parse_options(argc, argv, &wishes);
+	if (status == STATUS_GO_ON)
+		status = parse_requests(&run_command, argv + optind, &requests, &count);
+	if (status == STATUS_GO_ON)
+		status = choose_cpus(wishes.cpu_list, &calls);
+	if (status != STATUS_GO_ON)
+		return status;
+	calls.name = wishes.function;
+	calls.seconds = wishes.seconds;
+	calls.count = wishes.count || wishes.seconds > 0 ? wishes.count : 1;
+	if (wishes.json)
+		out = divert_stdout();
+	if (!out)
+		return STATUS_FAILED;
+	status = run_session(&wishes, &calls, requests, count, out);
+	if (wishes.json && fclose(out)) {
+		complain("can't write the output: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return status;
+}
+
+const struct command run_command = {
+	.name = "run",
+	.synopsis = "[OPTION ...] MODULE [name=value ...] [-- MODULE [name=value ...] ...]",
+	.summary = "load modules, call a function on every CPU, show their per-CPU variables",
+	.help = "  --call FUNCTION    call FUNCTION, a void function(void) of the modules, the last first\n"
+		"  --cpus LIST        on these CPUs, such as 0-2,5; otherwise on all it may run on\n"
+		"  --count N          N times on each CPU; otherwise once\n"
+		"  --duration S       over and over for S seconds, such as 0.5\n"
+		"  --json             print one JSON document; what modules print goes to standard error\n"
+		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
+		"  --root SYMBOL      of the last MODULE, an archive, take only what SYMBOL needs\n"
+		"\n"
+		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
+		"unloaded in reverse. Without --call they are loaded, shown and unloaded.\n",
+	.run = run,
+};
