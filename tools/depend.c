@@ -31,7 +31,7 @@ struct entry {
 
 /* An exported symbol, and which file has it. */
 struct provider {
-	const char *symbol;
+	char *symbol;
 	const char *path;
 };
 
@@ -52,6 +52,12 @@ struct chain {
 };
 
 /* ---- The folder ----------------------------------------------------------------------------- */
+
+static void free_entry(struct entry *entry)
+{
+	free(entry->path);
+	free(entry->name);
+}
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -91,8 +97,9 @@ static void drop_doubles(struct module_dir *dir)
 
 	for (size_t i = 0; i < dir->num_entries; i++) {
 		if (kept && strcmp(dir->entries[kept - 1].name, dir->entries[i].name) == 0)
-			continue;
-		dir->entries[kept++] = dir->entries[i];
+			free_entry(&dir->entries[i]);
+		else
+			dir->entries[kept++] = dir->entries[i];
 	}
 	dir->num_entries = kept;
 }
@@ -105,6 +112,7 @@ struct module_dir *open_module_dir(const char *path)
 
 	if (!stream) {
 		complain("%s: %s", path, strerror(errno));
+		free(dir);
 		return NULL;
 	}
 	dir->path = path;
@@ -115,6 +123,19 @@ struct module_dir *open_module_dir(const char *path)
 		qsort(dir->entries, dir->num_entries, sizeof(*dir->entries), compare_entries);
 	drop_doubles(dir);
 	return dir;
+}
+
+void close_module_dir(struct module_dir *dir)
+{
+	if (!dir)
+		return;
+	for (size_t i = 0; i < dir->num_providers; i++)
+		free(dir->providers[i].symbol);
+	free(dir->providers);
+	for (size_t i = 0; i < dir->num_entries; i++)
+		free_entry(&dir->entries[i]);
+	free(dir->entries);
+	free(dir);
 }
 
 const char *module_dir_path(const struct module_dir *dir)
@@ -229,11 +250,13 @@ static enum status load_link(struct session *session, const struct chain *link, 
 			     const char *params);
 
 /* "a -> b -> a", from the outermost to @link. */
-static char *chain_text(const struct chain *link)
+static void append_chain(char **text, const struct chain *link)
 {
-	if (!link->user)
-		return format_text("%s", link->name);
-	return format_text("%s -> %s", chain_text(link->user), link->name);
+	if (link->user) {
+		append_chain(text, link->user);
+		append_text(text, " -> ");
+	}
+	append_text(text, "%s", link->name);
 }
 
 static bool closes_circle(const struct chain *link)
@@ -245,68 +268,91 @@ static bool closes_circle(const struct chain *link)
 	return false;
 }
 
+static enum status load_for(struct session *session, const char *path, const struct chain *user)
+{
+	char *name = module_name(path), *circle = NULL;
+	struct chain link = { path, name, user };
+	enum status status = STATUS_FAILED;
+
+	if (closes_circle(&link)) {
+		append_chain(&circle, &link);
+		complain("%s: modules need each other: %s", user->path, circle);
+	} else {
+		status = load_link(session, &link, NULL, NULL);
+	}
+	free(circle);
+	free(name);
+	return status;
+}
+
 /* Load the file that has a symbol; *note collects those that nobody has. */
 static enum status load_provider(struct session *session, const struct chain *user,
 				 const char *symbol, char **note)
 {
 	const struct provider *provider;
-	struct chain link;
 	size_t count;
 
 	if (!session->dir->indexed)
 		index_folder(session->dir, session->pm);
 	provider = find_providers(session->dir, symbol, &count);
-	if (count == 0) {
-		if (*note)
-			*note = format_text("%s, %s", *note, symbol);
-		else
-			*note = format_text("; no module in %s exports %s", session->dir->path,
-					    symbol);
-		return STATUS_DONE;
-	}
+	if (count == 1)
+		return load_for(session, provider->path, user);
 	if (count > 1) {
 		complain("%s: %s is exported by %s and by %s; give the one to use as a MODULE "
 			 "before this one",
 			 user->path, symbol, provider[0].path, provider[1].path);
 		return STATUS_FAILED;
 	}
-	link = (struct chain){ provider->path, module_name(provider->path), user };
-	if (closes_circle(&link)) {
-		complain("%s: modules need each other: %s", user->path, chain_text(&link));
-		return STATUS_FAILED;
+	if (*note)
+		append_text(note, ", %s", symbol);
+	else
+		append_text(note, "; no module in %s exports %s", session->dir->path, symbol);
+	return STATUS_DONE;
+}
+
+static enum status load_needs(struct session *session, const struct chain *link,
+			      const struct permod_file *file, char **note)
+{
+	const char *symbol;
+
+	for (unsigned int i = 0; (symbol = permod_file_undefined(file, i)); i++) {
+		enum status status;
+
+		if (is_there(session, symbol))
+			continue;
+		status = load_provider(session, link, symbol, note);
+		if (status != STATUS_DONE)
+			return status;
 	}
-	return load_link(session, &link, NULL, NULL);
+	return STATUS_DONE;
 }
 
 static enum status load_link(struct session *session, const struct chain *link, const char *root,
 			     const char *params)
 {
-	enum status status = STATUS_DONE;
 	struct permod_file *file;
-	const char *symbol;
+	enum status status;
 	char *note = NULL;
 
 	if (permod_file_open(session->pm, link->path, &file)) {
 		complain("%s", permod_error(session->pm));
 		return STATUS_FAILED;
 	}
-	for (unsigned int i = 0; (symbol = permod_file_undefined(file, i)); i++) {
-		if (is_there(session, symbol))
-			continue;
-		status = load_provider(session, link, symbol, &note);
-		if (status != STATUS_DONE)
-			break;
-	}
+	status = load_needs(session, link, file, &note);
 	permod_file_close(file);
-	if (status != STATUS_DONE)
-		return status;
-	return load_file(session, link->path, root, params, note);
+	if (status == STATUS_DONE)
+		status = load_file(session, link->path, root, params, note);
+	free(note);
+	return status;
 }
 
 enum status load_with_needs(struct session *session, const char *path, const char *root,
 			    const char *params)
 {
-	struct chain link = { path, module_name(path), NULL };
+	char *name = module_name(path);
+	struct chain link = { path, name, NULL };
+	enum status status = load_link(session, &link, root, params);
 
-	return load_link(session, &link, root, params);
+	free(name);
+	return status;
 }

@@ -66,6 +66,13 @@ static void collect_parameters(const struct permod_file *file, struct parameters
 	}
 }
 
+static void free_parameters(struct parameters *parameters)
+{
+	for (size_t i = 0; i < parameters->count; i++)
+		free(parameters->list[i].name);
+	free(parameters->list);
+}
+
 static bool is_parameter(const char *info)
 {
 	return value_of(info, "parm") || value_of(info, "parmtype");
@@ -217,6 +224,7 @@ static enum status info(int argc, char **argv)
 	} else {
 		print_file(file, path, &parameters);
 	}
+	free_parameters(&parameters);
 	permod_file_close(file);
 	permod_free(pm);
 	return STATUS_DONE;

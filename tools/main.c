@@ -54,8 +54,8 @@ enum status usage_error(const struct command *command, const char *format, ...)
 	va_start(args, format);
 	complain_list(command ? command->name : NULL, format, args);
 	va_end(args);
-	fprintf(stderr, "Try 'permod %s--help'.\n",
-		command ? format_text("%s ", command->name) : "");
+	fprintf(stderr, "Try 'permod %s%s--help'.\n", command ? command->name : "",
+		command ? " " : "");
 	return STATUS_USAGE;
 }
 
@@ -80,19 +80,41 @@ void *allocate(size_t count, size_t size)
 	return memset(memory, 0, count * size);
 }
 
+static char *format_list(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+static char *format_list(const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) >= 0)
+		return text;
+	complain("out of memory");
+	exit(STATUS_FAILED);
+}
+
 char *format_text(const char *format, ...)
 {
 	va_list args;
 	char *text;
-	int length;
 
 	va_start(args, format);
-	length = vasprintf(&text, format, args);
+	text = format_list(format, args);
 	va_end(args);
-	if (length >= 0)
-		return text;
-	complain("out of memory");
-	exit(STATUS_FAILED);
+	return text;
+}
+
+void append_text(char **text, const char *format, ...)
+{
+	va_list args;
+	char *more, *both;
+
+	va_start(args, format);
+	more = format_list(format, args);
+	va_end(args);
+	both = format_text("%s%s", *text ? *text : "", more);
+	free(more);
+	free(*text);
+	*text = both;
 }
 
 /* ---- Options -------------------------------------------------------------------------------- */

@@ -139,16 +139,21 @@ static const char *region_cell(const void *data, size_t row, size_t column, char
 	}
 }
 
-static void print_map(const struct pcpu_map *map)
+static void print_heading(void)
 {
 	struct cpu_set possible = possible_cpus();
-	struct drawing drawing = { NULL, 0 };
-	struct region regions[NUM_REGIONS];
-	const struct table table = { NUM_REGIONS + 1, 5, "lr", 1, region_cell, regions };
-	char first[SIZE_TEXT], later[SIZE_TEXT];
+	char *list = cpu_list_text(&possible);
 
 	printf("%u possible CPU%s: %s; operations: %s\n\n", num_possible_cpus(),
-	       num_possible_cpus() == 1 ? "" : "s", cpu_list_text(&possible), pcpu_ops_name());
+	       num_possible_cpus() == 1 ? "" : "s", list, pcpu_ops_name());
+	free(list);
+	cpu_set_free(&possible);
+}
+
+static void print_drawing(const struct pcpu_map *map)
+{
+	struct drawing drawing = { NULL, 0 };
+
 	add_box(&drawing, (struct box){ map->cookies, map->unit_size, border_units, inside_units,
 					format_text("cookies, never accessed") });
 	add_box(&drawing, (struct box){ map->arena, map->arena_size, border_arena, inside_arena,
@@ -156,6 +161,19 @@ static void print_map(const struct pcpu_map *map)
 	add_units(&drawing, map);
 	qsort(drawing.boxes, drawing.count, sizeof(*drawing.boxes), compare_boxes);
 	draw(&drawing);
+	for (size_t i = 0; i < drawing.count; i++)
+		free(drawing.boxes[i].label);
+	free(drawing.boxes);
+}
+
+static void print_map(const struct pcpu_map *map)
+{
+	struct region regions[NUM_REGIONS];
+	const struct table table = { NUM_REGIONS + 1, 5, "lr", 1, region_cell, regions };
+	char first[SIZE_TEXT], later[SIZE_TEXT];
+
+	print_heading();
+	print_drawing(map);
 	find_regions(map, regions);
 	printf("\nIn the cookies and in each unit:\n");
 	print_table(stdout, &table, SIZE_MAX);

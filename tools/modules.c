@@ -48,10 +48,8 @@ static enum status add_parameter(const struct command *command, struct request *
 				   "parameter '%s': blanks can only be in a value that has "
 				   "no double quotes",
 				   word);
-	if (request->params)
-		request->params = format_text("%s %s", request->params, quoted);
-	else
-		request->params = quoted;
+	append_text(&request->params, "%s%s", request->params ? " " : "", quoted);
+	free(quoted);
 	return STATUS_GO_ON;
 }
 
@@ -77,6 +75,13 @@ enum status parse_requests(const struct command *command, char **argv, struct re
 	if (status == STATUS_GO_ON && !current)
 		return usage_error(command, *count ? "no MODULE behind '--'" : "no MODULE given");
 	return status;
+}
+
+void free_requests(struct request *requests, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(requests[i].params);
+	free(requests);
 }
 
 /* ---- Loading and unloading ------------------------------------------------------------------ */
@@ -197,6 +202,8 @@ enum status unload_modules(struct session *session)
 		permod_file_close(loaded->file);
 		free(loaded->path);
 	}
+	free(session->loaded);
+	session->loaded = NULL;
 	return status;
 }
 

@@ -111,33 +111,54 @@ static enum status parse_options(int argc, char **argv, struct wishes *wishes)
 	return STATUS_GO_ON;
 }
 
+static enum status refuse_cpu(unsigned int cpu, const char *why, const struct cpu_set *instead)
+{
+	char *list = cpu_list_text(instead);
+	enum status status = usage_error(&run_command, "--cpus: CPU %u %s %s", cpu, why, list);
+
+	free(list);
+	return status;
+}
+
+/* Whether all CPUs of a list can be called on; @too_high is beyond all, or NO_CPU. */
+static enum status check_cpus(const struct cpu_set *chosen, unsigned int too_high)
+{
+	struct cpu_set possible = possible_cpus(), allowed = allowed_cpus();
+	enum status status = STATUS_GO_ON;
+
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids && status == STATUS_GO_ON; cpu++) {
+		if (!cpu_set_has(chosen, cpu) || cpu_set_has(&allowed, cpu))
+			continue;
+		if (cpu_set_has(&possible, cpu))
+			status =
+				refuse_cpu(cpu, "is not for this process, which may use", &allowed);
+		else
+			too_high = too_high < cpu ? too_high : cpu;
+	}
+	if (status == STATUS_GO_ON && too_high != NO_CPU)
+		status = refuse_cpu(too_high, "is not possible; this system has", &possible);
+	cpu_set_free(&possible);
+	cpu_set_free(&allowed);
+	return status;
+}
+
 /* The CPUs to call on: those in the list, or all that this process may run on. */
 static enum status choose_cpus(const char *list, struct calls *calls)
 {
-	struct cpu_set possible = possible_cpus(), allowed = allowed_cpus();
-	struct cpu_set chosen = list ? cpu_set_new(nr_cpu_ids) : allowed;
+	struct cpu_set chosen = list ? cpu_set_new(nr_cpu_ids) : allowed_cpus();
+	enum status status = STATUS_GO_ON;
 	unsigned int too_high = NO_CPU;
 
 	if (list && !parse_cpu_list(list, &chosen, &too_high))
-		return usage_error(&run_command, "--cpus '%s': not a list such as 0-2,5", list);
-	calls->cpus = allocate(nr_cpu_ids, sizeof(*calls->cpus));
-	calls->calls = allocate(nr_cpu_ids, sizeof(*calls->calls));
+		status = usage_error(&run_command, "--cpus '%s': not a list such as 0-2,5", list);
+	else
+		status = check_cpus(&chosen, too_high);
 	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		if (!cpu_set_has(&chosen, cpu))
-			continue;
-		if (!cpu_set_has(&possible, cpu))
-			too_high = cpu;
-		else if (!cpu_set_has(&allowed, cpu))
-			return usage_error(&run_command,
-					   "--cpus: CPU %u: this process may run on %s only", cpu,
-					   cpu_list_text(&allowed));
-		calls->cpus[calls->num_cpus++] = cpu;
+		if (cpu_set_has(&chosen, cpu))
+			calls->cpus[calls->num_cpus++] = cpu;
 	}
-	if (too_high != NO_CPU)
-		return usage_error(&run_command,
-				   "--cpus: CPU %u is not possible; this system has %s", too_high,
-				   cpu_list_text(&possible));
-	return STATUS_GO_ON;
+	cpu_set_free(&chosen);
+	return status;
 }
 
 /* ---- The run -------------------------------------------------------------------------------- */
@@ -166,28 +187,40 @@ static enum status call_and_show(const struct wishes *wishes, struct calls *call
 	return calls->interrupted ? STATUS_INTERRUPTED : STATUS_DONE;
 }
 
-static enum status run_session(const struct wishes *wishes, struct calls *calls,
-			       const struct request *requests, size_t count, FILE *out)
+/* In a context of their own: load, call, show, unload. */
+static enum status run_modules(const struct wishes *wishes, struct calls *calls,
+			       struct session *session, const struct request *requests,
+			       size_t count, FILE *out)
+{
+	struct outcome outcome = { .session = session };
+	enum status status, unloaded;
+
+	if (permod_new(&session->pm, NULL)) {
+		complain("%s", permod_error(NULL));
+		return STATUS_FAILED;
+	}
+	status = load_modules(session, requests, count);
+	if (status == STATUS_DONE)
+		status = call_and_show(wishes, calls, &outcome, out);
+	unloaded = unload_modules(session);
+	permod_free(session->pm);
+	return unloaded == STATUS_DONE ? status : unloaded;
+}
+
+static enum status run_requests(const struct wishes *wishes, struct calls *calls,
+				const struct request *requests, size_t count, FILE *out)
 {
 	struct session session = { .root = wishes->root };
-	struct outcome outcome = { .session = &session };
-	enum status status, unloaded;
+	enum status status;
 
 	if (wishes->module_dir) {
 		session.dir = open_module_dir(wishes->module_dir);
 		if (!session.dir)
 			return STATUS_FAILED;
 	}
-	if (permod_new(&session.pm, NULL)) {
-		complain("%s", permod_error(NULL));
-		return STATUS_FAILED;
-	}
-	status = load_modules(&session, requests, count);
-	if (status == STATUS_DONE)
-		status = call_and_show(wishes, calls, &outcome, out);
-	unloaded = unload_modules(&session);
-	permod_free(session.pm);
-	return unloaded == STATUS_DONE ? status : unloaded;
+	status = run_modules(wishes, calls, &session, requests, count, out);
+	close_module_dir(session.dir);
+	return status;
 }
 
 /*
@@ -205,34 +238,45 @@ static FILE *divert_stdout(void)
 	return NULL;
 }
 
+static enum status run_with_output(const struct wishes *wishes, struct calls *calls,
+				   const struct request *requests, size_t count)
+{
+	FILE *out = wishes->json ? divert_stdout() : stdout;
+	enum status status;
+
+	if (!out)
+		return STATUS_FAILED;
+	status = run_requests(wishes, calls, requests, count, out);
+	if (wishes->json && fclose(out)) {
+		complain("can't write the output: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return status;
+}
+
 static enum status run(int argc, char **argv)
 {
 	struct wishes wishes = { .function = NULL };
 	struct calls calls = { .function = NULL };
 	struct request *requests = NULL;
-	FILE *out = stdout;
 	enum status status;
-	size_t count;
+	size_t count = 0;
 
 	status = parse_options(argc, argv, &wishes);
+	calls.name = wishes.function;
+	calls.seconds = wishes.seconds;
+	calls.count = wishes.count || wishes.seconds > 0 ? wishes.count : 1;
+	calls.cpus = allocate(nr_cpu_ids, sizeof(*calls.cpus));
+	calls.calls = allocate(nr_cpu_ids, sizeof(*calls.calls));
 	if (status == STATUS_GO_ON)
 		status = parse_requests(&run_command, argv + optind, &requests, &count);
 	if (status == STATUS_GO_ON)
 		status = choose_cpus(wishes.cpu_list, &calls);
-	if (status != STATUS_GO_ON)
-		return status;
-	calls.name = wishes.function;
-	calls.seconds = wishes.seconds;
-	calls.count = wishes.count || wishes.seconds > 0 ? wishes.count : 1;
-	if (wishes.json)
-		out = divert_stdout();
-	if (!out)
-		return STATUS_FAILED;
-	status = run_session(&wishes, &calls, requests, count, out);
-	if (wishes.json && fclose(out)) {
-		complain("can't write the output: %s", strerror(errno));
-		return STATUS_FAILED;
-	}
+	if (status == STATUS_GO_ON)
+		status = run_with_output(&wishes, &calls, requests, count);
+	free_requests(requests, count);
+	free(calls.calls);
+	free(calls.cpus);
 	return status;
 }
 

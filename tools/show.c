@@ -276,6 +276,7 @@ void show_tables(FILE *out, const struct outcome *outcome)
 	}
 	if (!filled && !outcome->calls)
 		fputs("no per-CPU variables\n", out);
+	free(sheet.columns);
 	free(sheet.rows);
 	free(sheet.cpus);
 }

@@ -104,6 +104,12 @@ struct cpu_set cpu_set_new(unsigned int limit)
 	return (struct cpu_set){ allocate(limit / 64 + 1, sizeof(uint64_t)), limit };
 }
 
+void cpu_set_free(struct cpu_set *set)
+{
+	free(set->bits);
+	set->bits = NULL;
+}
+
 bool cpu_set_has(const struct cpu_set *set, unsigned int cpu)
 {
 	return cpu < set->limit && (set->bits[cpu / 64] >> (cpu % 64) & 1);

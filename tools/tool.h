@@ -12,8 +12,7 @@
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *
- * The command frees little of what it allocates: it ends soon.  What modules could notice (threads,
- * descriptors, the modules themselves) is given back.
+ * Running out of memory for the command's own purposes ends it at once.
  */
 #ifndef TOOLS_TOOL_H
 #define TOOLS_TOOL_H
@@ -70,6 +69,8 @@ enum status parse_simple(const struct command *command, int argc, char **argv, b
 void *allocate(size_t count, size_t size) __attribute__((malloc));
 void *reallocate(void *memory, size_t count, size_t size);
 char *format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Put more behind a text, which may be NULL as yet. */
+void append_text(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- text.c --------------------------------------------------------------------------------- */
 
@@ -96,6 +97,7 @@ struct cpu_set {
 };
 
 struct cpu_set cpu_set_new(unsigned int limit);
+void cpu_set_free(struct cpu_set *set);
 bool cpu_set_has(const struct cpu_set *set, unsigned int cpu);
 void cpu_set_add(struct cpu_set *set, unsigned int cpu);
 unsigned int cpu_set_count(const struct cpu_set *set);
@@ -110,6 +112,7 @@ struct cpu_set allowed_cpus(void);
  */
 #define NO_CPU UINT32_MAX
 bool parse_cpu_list(const char *text, struct cpu_set *set, unsigned int *too_high);
+/* The list of a set's numbers; freed by the caller. */
 char *cpu_list_text(const struct cpu_set *set);
 
 /* ---- table.c -------------------------------------------------------------------------------- */
@@ -204,12 +207,13 @@ struct session {
 	size_t num_loaded;
 };
 
-/* Split "MODULE [name=value ...] [-- MODULE ...]". */
+/* Split "MODULE [name=value ...] [-- MODULE ...]"; what is found is freed by free_requests(). */
 enum status parse_requests(const struct command *command, char **argv, struct request **requests,
 			   size_t *count);
+void free_requests(struct request *requests, size_t count);
 
 enum status load_modules(struct session *session, const struct request *requests, size_t count);
-/* Unload in reverse order.  All are tried. */
+/* Unload in reverse order.  All are tried; the session has none then. */
 enum status unload_modules(struct session *session);
 /* Load one file.  @note is put behind the message of a failure for lack of symbols; may be NULL. */
 enum status load_file(struct session *session, const char *path, const char *root,
@@ -222,6 +226,7 @@ char *module_name(const char *path);
 
 /* Read a folder; NULL after a message. */
 struct module_dir *open_module_dir(const char *path);
+void close_module_dir(struct module_dir *dir);
 /* The file of a module, or NULL. */
 const char *find_module(const struct module_dir *dir, const char *name);
 const char *module_dir_path(const struct module_dir *dir);
