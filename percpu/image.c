@@ -122,9 +122,8 @@ void pcpu_image_unregister(struct pcpu_image *image)
 		link = &(*link)->next;
 	if (*link) {
 		*link = image->next;
-		pcpu_give(&pcpu_core,
-			  (size_t)((uintptr_t)image->begin + (uintptr_t)image->displacement -
-				   pcpu_core.cookies));
+		pcpu_give(&pcpu_core, (size_t)((uintptr_t)image->begin +
+					       (uintptr_t)image->displacement - pcpu_core.cookies));
 	}
 	pcpu_unlock();
 }

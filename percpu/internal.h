@@ -57,10 +57,10 @@
 /* A range of offsets with free and allocated areas; positions and sizes in grains. */
 struct pcpu_chunk {
 	size_t begin, end;
-	size_t free;	 /* how many are free */
-	size_t longest;	 /* no free area is longer than this; it may be shorter */
-	size_t first;	 /* all before it are allocated */
-	size_t dirty;	 /* from here on nothing is allocated, and memory is zero */
+	size_t free;	/* how many are free */
+	size_t longest; /* no free area is longer than this; it may be shorter */
+	size_t first;	/* all before it are allocated */
+	size_t dirty;	/* from here on nothing is allocated, and memory is zero */
 	bool live;
 };
 
@@ -79,7 +79,8 @@ struct pcpu_space {
 	size_t page;
 	unsigned int nr_cpus;
 	const uint64_t *possible; /* bitmap of nr_cpus bits */
-	size_t static_size, reserved_size, dynamic_size, first_size; /* bytes; the last in pages */
+	/* bytes; the last in pages */
+	size_t static_size, reserved_size, dynamic_size, first_size;
 	size_t slots; /* of chunks behind the first */
 
 	/* under the lock */

@@ -75,10 +75,10 @@ size_t pcpu_setting(const char *name, size_t otherwise)
 	switch (*end) {
 	case 'G':
 		shift += 10;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 'M':
 		shift += 10;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 'K':
 		shift += 10;
 		end++;
@@ -198,12 +198,12 @@ static int fill_control(struct pcpu_space *space, const uint64_t *possible)
 
 	if (mprotect(layout, space->control_size, PROT_READ | PROT_WRITE))
 		return -ENOMEM;
-	*layout = (struct pcpu_layout){.offset = offset, .possible = bits};
+	*layout = (struct pcpu_layout){ .offset = offset, .possible = bits };
 	layout->cpu_ids = space->nr_cpus;
 	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
 		offset[cpu] = space->units + cpu * space->unit_size - space->cookies;
 		bits[cpu / 64] |= possible[cpu / 64] & ((uint64_t)1 << (cpu % 64));
-		layout->num_possible += (possible[cpu / 64] >> (cpu % 64)) & 1;
+		layout->num_possible += (unsigned int)(possible[cpu / 64] >> (cpu % 64)) & 1;
 	}
 	space->possible = bits;
 	return 0;
@@ -238,7 +238,7 @@ static int fit(struct pcpu_space *space, struct sizes sizes, bool frugal)
 int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t reserved_size,
 		    ptrdiff_t dyn_size, ptrdiff_t unit_size)
 {
-	uint64_t possible[PCPU_MAX_CPUS / 64] = {0};
+	uint64_t possible[PCPU_MAX_CPUS / 64] = { 0 };
 	struct sizes sizes = {
 		.fixed = static_size,
 		.reserved = reserved_size < 0 ? PCPU_DEFAULT_RESERVED : (size_t)reserved_size,
@@ -298,12 +298,16 @@ ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, pt
 	return error ? error : (ptrdiff_t)pcpu_core.unit_size;
 }
 
+static ptrdiff_t size_setting(const char *name)
+{
+	return (ptrdiff_t)pcpu_setting(name, (size_t)PCPU_AUTO);
+}
+
 __attribute__((weak)) int setup_per_cpu_areas(void)
 {
-	ptrdiff_t size = pcpu_embed_first_chunk(
-		pcpu_static_size(), (ptrdiff_t)pcpu_setting("PERCPU_RESERVED", (size_t)PCPU_AUTO),
-		(ptrdiff_t)pcpu_setting("PERCPU_DYNAMIC", (size_t)PCPU_AUTO),
-		(ptrdiff_t)pcpu_setting("PERCPU_UNIT", (size_t)PCPU_AUTO));
+	ptrdiff_t size =
+		pcpu_embed_first_chunk(pcpu_static_size(), size_setting("PERCPU_RESERVED"),
+				       size_setting("PERCPU_DYNAMIC"), size_setting("PERCPU_UNIT"));
 
 	return size < 0 ? (int)size : 0;
 }
@@ -311,13 +315,14 @@ __attribute__((weak)) int setup_per_cpu_areas(void)
 static void print_setup(void)
 {
 	char line[256];
-	int length = snprintf(line, sizeof(line),
-			      "percpu: %u CPUs, unit %zu KiB: static %zu, reserved %zu, dynamic %zu "
-			      "bytes; cookies at %#zx, units at %#zx; %s\n",
-			      layout_symbol.num_possible, pcpu_core.unit_size >> 10,
-			      pcpu_core.static_size, pcpu_core.reserved_size,
-			      pcpu_core.dynamic_size, (size_t)pcpu_core.cookies,
-			      (size_t)pcpu_core.units, pcpu_restartable ? "rseq" : "atomic");
+	int length =
+		snprintf(line, sizeof(line),
+			 "percpu: %u CPUs, unit %zu KiB: static %zu, reserved %zu, dynamic %zu "
+			 "bytes; cookies at %#zx, units at %#zx; %s\n",
+			 layout_symbol.num_possible, pcpu_core.unit_size >> 10,
+			 pcpu_core.static_size, pcpu_core.reserved_size, pcpu_core.dynamic_size,
+			 (size_t)pcpu_core.cookies, (size_t)pcpu_core.units,
+			 pcpu_restartable ? "rseq" : "atomic");
 
 	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
 		return;
@@ -332,7 +337,8 @@ static void set_up(void)
 		error = -EINVAL;
 	if (error)
 		pcpu_die("can't set up per-CPU areas: %s (settings PERCPU_UNIT, PERCPU_RESERVED, "
-			 "PERCPU_DYNAMIC)", strerror(-error));
+			 "PERCPU_DYNAMIC)",
+			 strerror(-error));
 	near = (struct pcpu_layout *)pcpu_core.control;
 	near->rseq = pcpu_choose_operations();
 	layout_symbol = *near;
