@@ -26,6 +26,8 @@
 #define HEAP_ROOM ((uintptr_t)256 << 20)
 /* No mapping is made below this: the system's limit for the first mapping, as a rule. */
 #define LOWEST ((uintptr_t)1 << 16)
+/* Nor above this: in 64 bits the upper half is the kernel's, whose [vsyscall] is in the map too. */
+#define HIGHEST (UINTPTR_MAX > 0xffffffffU ? (uintptr_t)INTPTR_MAX : UINTPTR_MAX)
 
 /* A place inside libc.  Not the address of a function or variable, which can be in the program
  * (a stub, a copy) where that is not position-independent. */
@@ -70,7 +72,7 @@ static void consider_gap(struct search *search, uintptr_t begin, uintptr_t end)
 {
 	if (begin < LOWEST)
 		begin = LOWEST;
-	if (end <= begin || end - begin < search->size)
+	if (end <= begin || end - begin < search->size || end > HIGHEST)
 		return;
 	if (end <= search->anchor)
 		consider_place(search, end - search->size);
@@ -97,8 +99,8 @@ static bool add_digit(uintptr_t *number, char c)
  */
 static uintptr_t nearest_gap(uintptr_t anchor, size_t size)
 {
-	struct search search = {anchor, size, 0};
-	uintptr_t number[2] = {0, 0}, previous_end = 0;
+	struct search search = { anchor, size, 0 };
+	uintptr_t number[2] = { 0, 0 }, previous_end = 0;
 	unsigned int field = 0;
 	char piece[4096];
 	ssize_t length;
