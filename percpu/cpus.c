@@ -3,11 +3,13 @@
  * Which CPUs are possible: those that this system can ever have, not those that are there now or
  * that this process may use.  A CPU that is added later has its unit already.
  */
+#define _GNU_SOURCE
 #include "internal.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Read a number at *text and step over it; UINT_MAX if there is none, or it is too large. */
@@ -72,24 +74,40 @@ static unsigned int read_possible(uint64_t *possible)
 	return pcpu_parse_cpus(text, possible);
 }
 
+/*
+ * Without sysfs: the kernel tells how many bytes its sets of CPUs have, and no CPU number is beyond
+ * that.  Counting CPUs is not enough, as their numbers may have holes.
+ */
+static unsigned int bound_cpus(void)
+{
+	unsigned long set[PCPU_MAX_CPUS / 8 / sizeof(unsigned long)];
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
+	long configured = sysconf(_SC_NPROCESSORS_CONF);
+
+	if (bytes > 0)
+		return (unsigned int)bytes * 8;
+	return configured > 0 && configured <= PCPU_MAX_CPUS ? (unsigned int)configured : 1;
+}
+
+static unsigned int add_cpus(unsigned int count, uint64_t *possible)
+{
+	for (unsigned int cpu = 0; cpu < count; cpu++)
+		possible[cpu / 64] |= (uint64_t)1 << (cpu % 64);
+	return count;
+}
+
 unsigned int pcpu_find_cpus(uint64_t *possible)
 {
 	unsigned int count = read_possible(possible);
-	size_t wanted;
-
-	if (!count) {
-		/* Without sysfs: as many as the C library can count, numbered without holes. */
-		long configured = sysconf(_SC_NPROCESSORS_CONF);
-
-		wanted = configured > 0 ? (size_t)configured : 1;
-	} else {
-		wanted = 0;
-	}
 	/* The setting can only add: a CPU that is there must have its unit. */
-	wanted = pcpu_setting("PERCPU_CPUS", wanted);
+	size_t wanted = pcpu_setting("PERCPU_CPUS", 0);
+
+	if (!count)
+		count = add_cpus(bound_cpus(), possible);
 	if (wanted > PCPU_MAX_CPUS)
 		pcpu_die("the setting PERCPU_CPUS=%zu is more than %u", wanted, PCPU_MAX_CPUS);
-	for (unsigned int cpu = 0; cpu < wanted; cpu++)
-		possible[cpu / 64] |= (uint64_t)1 << (cpu % 64);
-	return wanted > count ? (unsigned int)wanted : count;
+	if (wanted > count)
+		count = (unsigned int)wanted;
+	add_cpus((unsigned int)wanted, possible);
+	return count;
 }
