@@ -22,22 +22,29 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
+static void clear_copy(const struct pcpu_space *space, unsigned int cpu, size_t offset, size_t size)
+{
+	unsigned char *bytes = (unsigned char *)pcpu_unit_address(space, cpu, offset);
+
+	if (!is_zero(bytes, size))
+		memset(bytes, 0, size);
+}
+
 /* Clear `size` bytes at an offset on all CPUs. */
 static void clear_area(const struct pcpu_space *space, size_t offset, size_t size)
 {
-	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
-		unsigned char *bytes = (unsigned char *)pcpu_unit_address(space, cpu, offset);
-
-		if (!is_zero(bytes, size))
-			memset(bytes, 0, size);
-	}
+	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++)
+		clear_copy(space, cpu, offset, size);
 }
 
-/* Give pages back to the system, on all CPUs. */
+/* Give pages back to the system, on all CPUs.  Locked ones (mlock(2)) it does not take; what
+ * counts then is that they are zero. */
 static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 {
-	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++)
-		madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
+	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
+		if (madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED))
+			clear_copy(space, cpu, begin, end - begin);
+	}
 }
 
 /*
