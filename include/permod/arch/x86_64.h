@@ -26,37 +26,41 @@
 #define PCPU_RSEQ_SIGNATURE "0x53053053"
 
 /*
- * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 no
- * sequences, 6 end.  `t` is a scratch register: the CPU number, then its offset.
+ * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 end.
+ * `t` is a scratch register: the CPU number, then its offset.  `without` is where a thread goes that
+ * has no sequences.
+ *
+ * Whether it has is asked before the descriptor is named.  Inside, a signal handler might have
+ * registered the thread in the meantime, and the sequence would go on although the kernel does not
+ * know of it.
  */
-#define PCPU_RSEQ_ENTER(t)                                                                         \
+#define PCPU_RSEQ_ENTER(t, without)                                                                \
 	".pushsection __pcpu_rseq_cs, \"aw?\", @progbits\n"                                        \
 	".balign 32\n"                                                                             \
-	"3:	.long 0, 0\n"                                                                       \
-	"	.quad 1f, 2f - 1f, 4f\n"                                                            \
+	"3:\t.long 0, 0\n"                                                                         \
+	"\t.quad 1f, 2f - 1f, 4f\n"                                                                \
 	".popsection\n"                                                                            \
-	"0:	leaq 3b(%%rip), " t "\n"                                                            \
-	"	movq " t ", %%fs:8(%[rseq])\n"                                                      \
-	"1:	movslq %%fs:4(%[rseq]), " t "\n"                                                    \
-	"	testq " t ", " t "\n"                                                               \
-	"	js 5f\n"                                                                            \
-	"	movq (%[offset], " t ", 8), " t "\n"
+	"0:\tmovslq %%fs:4(%[rseq]), " t "\n"                                                      \
+	"\ttestq " t ", " t "\n"                                                                   \
+	"\tjs " without "\n"                                                                       \
+	"\tleaq 3b(%%rip), " t "\n"                                                                \
+	"\tmovq " t ", %%fs:8(%[rseq])\n"                                                          \
+	"1:\tmovslq %%fs:4(%[rseq]), " t "\n"                                                      \
+	"\tmovq (%[offset], " t ", 8), " t "\n"
 
 /*
  * What leads up to the abort address decodes as one undefined instruction (ud1).  The section is
  * not the compiler's own .text.unlikely: this must neither land in the middle of a cold function
  * nor before its first instruction, from which tables of exceptions count.
  */
-#define PCPU_RSEQ_LEAVE(without)                                                                   \
-	"2:	movq $0, %%fs:8(%[rseq])\n"                                                         \
+#define PCPU_RSEQ_LEAVE                                                                            \
+	"2:\tmovq $0, %%fs:8(%[rseq])\n"                                                           \
 	".pushsection .text.pcpu_unlikely, \"ax?\", @progbits\n"                                   \
-	"	.byte 0x0f, 0xb9, 0x3d\n"                                                           \
-	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                    \
-	"4:	jmp 0b\n"                                                                           \
-	"5:	movq $0, %%fs:8(%[rseq])\n"                                                         \
-	"	jmp " without "\n"                                                                  \
+	"\t.byte 0x0f, 0xb9, 0x3d\n"                                                               \
+	"\t.long " PCPU_RSEQ_SIGNATURE "\n"                                                        \
+	"4:\tjmp 0b\n"                                                                             \
 	".popsection\n"                                                                            \
-	"6:\n"
+	"5:\n"
 
 /* Operands that every sequence has.  The variable stands for all its copies: naming it as written
  * keeps other accesses to them in order, without making the compiler forget all of memory. */
@@ -74,12 +78,12 @@
 #endif
 
 #define PCPU_RSEQ_VOID(name, insn, code, type, bytes, mod, imm)                                    \
-	static inline __attribute__((always_inline)) void __pcpu_##name##_##bytes(                 \
-		uintptr_t cookie, type value)                                                      \
+	static inline                                                                              \
+		__attribute__((always_inline)) void __pcpu_##name##_##bytes(uintptr_t cookie,      \
+									    type value)            \
 	{                                                                                          \
-		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax") insn                                \
-				      " %" mod "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE(    \
-					      "%l[slow]")                                          \
+		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax", "%l[slow]") insn                    \
+				      " %" mod "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE     \
 				      : PCPU_GOTO_WRITES(type, cookie)                             \
 				      : PCPU_RSEQ_INPUTS(cookie), [value] imm(value)               \
 				      : PCPU_GOTO_CLOBBERS                                         \
@@ -92,17 +96,18 @@ slow:                                                                           
 /* Operations with a result: a scratch register that stays negative tells of the slow path, as an
  * address is never negative. */
 #define PCPU_RSEQ_VALUE(name, body, code, type, bytes, result, inputs)                             \
-	static inline __attribute__((always_inline)) type __pcpu_##name##_##bytes(                 \
-		uintptr_t cookie, type value, type expected)                                       \
+	static inline __attribute__((always_inline))                                               \
+	type __pcpu_##name##_##bytes(uintptr_t cookie, type value, type expected)                  \
 	{                                                                                          \
 		intptr_t t;                                                                        \
 		type old = expected;                                                               \
                                                                                                    \
-		__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n" body          \
-			PCPU_RSEQ_LEAVE("6f")                                                      \
-				 : [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))        \
-				 : PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                 \
-				 : "cc");                                                          \
+		__asm__ volatile(                                                                  \
+			PCPU_RSEQ_ENTER("%[t]",                                                    \
+					"5f") "\taddq %[cookie], %[t]\n" body PCPU_RSEQ_LEAVE      \
+			: [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))                 \
+			: PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                          \
+			: "cc");                                                                   \
 		if (__builtin_expect(t < 0, 0))                                                    \
 			return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,           \
 							 (code) == PCPU_CMPXCHG ? expected         \
@@ -119,18 +124,18 @@ slow:                                                                           
 	PCPU_RSEQ_VOID(name, insn "q", code, uint64_t, 8, "q", "er")
 
 #define PCPU_RSEQ_READ(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(read, "	" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q",   \
+	PCPU_RSEQ_VALUE(read, "\t" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q", \
 			"r")
 #define PCPU_RSEQ_XADD(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xadd, "	" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q",  \
+	PCPU_RSEQ_VALUE(xadd, "\t" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q", \
 			"r")
 #define PCPU_RSEQ_XCHG(insn, type, bytes, mod)                                                     \
 	PCPU_RSEQ_VALUE(xchg,                                                                      \
-			"	" insn " (%[t]), %" mod "[old]\n"                                   \
-			"	" insn " %" mod "[value], (%[t])\n",                                \
+			"\t" insn " (%[t]), %" mod "[old]\n"                                       \
+			"\t" insn " %" mod "[value], (%[t])\n",                                    \
 			PCPU_XCHG, type, bytes, "=&q", "q")
 #define PCPU_RSEQ_CMPXCHG(insn, type, bytes, mod)                                                  \
-	PCPU_RSEQ_VALUE(cmpxchg, "	" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,    \
+	PCPU_RSEQ_VALUE(cmpxchg, "\t" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,       \
 			bytes, "+&a", "q")
 
 PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
@@ -180,8 +185,8 @@ PCPU_RSEQ_CMPXCHG("cmpxchgq", uint64_t, 8, "q")
 	}
 
 #define PCPU_DISPATCH_VALUE(name)                                                                  \
-	static inline __attribute__((always_inline)) uint64_t __pcpu_any_##name(                   \
-		uintptr_t cookie, size_t size, uint64_t v, uint64_t expected)                      \
+	static inline __attribute__((always_inline))                                               \
+	uint64_t __pcpu_any_##name(uintptr_t cookie, size_t size, uint64_t v, uint64_t expected)   \
 	{                                                                                          \
 		switch (size) {                                                                    \
 		case 1:                                                                            \
