@@ -78,10 +78,12 @@ char *pcpu_choose_operations(void)
 		const struct area *libc = (const void *)(thread_pointer() + __rseq_offset);
 
 		pcpu_restartable = libc->cpu_id >= 0;
-		return (char *)(pcpu_restartable ? __rseq_offset : own);
+		if (pcpu_restartable)
+			return (char *)__rseq_offset;
+	} else {
+		/* Fails where the kernel has none, or somebody else owns this thread's. */
+		pcpu_restartable = register_area(&own_area) == 0;
 	}
-	/* Fails where the kernel has none, or somebody else owns this thread's registration. */
-	pcpu_restartable = register_area(&own_area) == 0;
 	if (!pcpu_restartable && wanted && strcmp(wanted, "rseq") == 0)
 		pcpu_die("PERCPU_OPS=rseq: this system or process has no restartable sequences");
 	return (char *)own;
