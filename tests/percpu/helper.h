@@ -115,6 +115,19 @@ static inline UNUSED struct outcome run_in_child(void (*body)(void *), void *arg
 	return outcome;
 }
 
+/* Become a new process of this program; not by the link itself, which valgrind takes for its own. */
+static inline UNUSED __attribute__((noreturn)) void run_again(const char *argument)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (length > 0) {
+		path[length] = '\0';
+		execl(path, path, argument, (char *)NULL);
+	}
+	_exit(127);
+}
+
 /* Start this program again to play a scene, with "NAME=value" settings (NULL at the end). */
 static inline UNUSED struct outcome play(const char *scene, const char *const *settings,
 					 rlim_t address_space)
@@ -129,8 +142,7 @@ static inline UNUSED struct outcome play(const char *scene, const char *const *s
 			putenv((char *)(uintptr_t)*settings);
 		if (address_space && setrlimit(RLIMIT_AS, &limit))
 			_exit(126);
-		execl("/proc/self/exe", "scene", scene, (char *)NULL);
-		_exit(127);
+		run_again(scene);
 	}
 	collect(&outcome, child, from);
 	return outcome;
@@ -199,15 +211,33 @@ static inline UNUSED const char *protection_at(uintptr_t address)
 	return "";
 }
 
-/* How much memory this process has written, all in all (KiB): pages of its own. */
-static inline UNUSED size_t own_memory(void)
+/* How much memory was written in the mappings that begin in a range of addresses (KiB). */
+static inline UNUSED size_t memory_in(uintptr_t begin, uintptr_t end)
 {
-	static char smaps[8192];
-	const char *line;
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	size_t sum = 0, amount;
+	bool inside = false;
+	char line[512];
 
-	read_whole("/proc/self/smaps_rollup", smaps, sizeof(smaps));
-	line = strstr(smaps, "\nAnonymous:");
-	return line ? strtoull(line + strlen("\nAnonymous:"), NULL, 10) : 0;
+	if (!smaps)
+		abort();
+	while (fgets(line, sizeof(line), smaps)) {
+		unsigned long from, to;
+
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			inside = from >= begin && from < end;
+		else if (inside && sscanf(line, "Anonymous: %zu", &amount) == 1)
+			sum += amount;
+	}
+	fclose(smaps);
+	return sum;
+}
+
+static inline UNUSED bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
 }
 
 #endif
