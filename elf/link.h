@@ -53,11 +53,11 @@ enum link_region {
 struct link_section {
 	struct link_object *object;
 	const char *name;
-	unsigned int index; /* in the object's section table */
-	uint32_t type;	    /* SHT_* */
-	uint64_t flags;	    /* SHF_* */
-	uint64_t size;	    /* bytes */
-	uint64_t align;	    /* bytes, a power of two, at least 1 */
+	unsigned int index;	   /* in the object's section table */
+	uint32_t type;		   /* SHT_* */
+	uint64_t flags;		   /* SHF_* */
+	uint64_t size;		   /* bytes */
+	uint64_t align;		   /* bytes, a power of two, at least 1 */
 	const unsigned char *data; /* the file's bytes; NULL for SHT_NOBITS */
 	enum link_region region;
 	uint64_t offset; /* from the start of its region, bytes; after link_layout() */
@@ -73,14 +73,15 @@ struct link_symbol {
 	uint64_t value; /* offset in the section, or the absolute or external address */
 	uint64_t size;	/* bytes, as the symbol table says */
 	uint8_t type, bind, visibility; /* STT_*, STB_*, STV_* */
-	bool defined;	/* in the link, or by link_define() */
-	bool external;	/* by link_define() */
-	bool function;	/* external and a function: may be reached through a stub */
-	bool needed;	/* a relocation refers to it */
-	uint32_t got;	/* slot number + 1, or 0 */
-	uint32_t stub;	/* stub number + 1, or 0 */
+	bool defined;			/* in the link, or by link_define() */
+	bool external;			/* by link_define() */
+	bool function;			/* external and a function: may be reached through a stub */
+	bool needed;			/* a relocation refers to it */
+	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
+	uint32_t got;		  /* slot number + 1, or 0 */
+	uint32_t stub;		  /* stub number + 1, or 0 */
 	bool got_used, stub_used; /* by link_relocate() */
-	void *owner;	/* the caller's, for external symbols */
+	void *owner;		  /* the caller's, for external symbols */
 	struct link_symbol *next; /* of the same hash */
 };
 
@@ -200,14 +201,14 @@ int link_relocate(struct link *link);
 
 /* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size. */
 enum link_kind {
-	LINK_REFUSED,	  /* known by name, not supported */
-	LINK_IGNORED,	  /* nothing to do */
-	LINK_ABSOLUTE,	  /* S + A */
-	LINK_RELATIVE,	  /* S + A - P */
-	LINK_BRANCH,	  /* S + A - P, or to a stub */
-	LINK_GOT_RELATIVE, /* G + A - P */
+	LINK_REFUSED,	    /* known by name, not supported */
+	LINK_IGNORED,	    /* nothing to do */
+	LINK_ABSOLUTE,	    /* S + A */
+	LINK_RELATIVE,	    /* S + A - P */
+	LINK_BRANCH,	    /* S + A - P, or to a stub */
+	LINK_GOT_RELATIVE,  /* G + A - P */
 	LINK_GOT_RELAXABLE, /* the same, or the instruction is changed to use S itself */
-	LINK_SIZE,	  /* Z + A */
+	LINK_SIZE,	    /* Z + A */
 };
 
 /* Which values fit in the field. */
@@ -223,6 +224,7 @@ struct link_relocation_type {
 	enum link_kind kind;
 	uint8_t bytes; /* of the field */
 	enum link_fit fit;
+	const char *reason; /* why it is LINK_REFUSED, in a few words, or NULL */
 };
 
 struct link_arch {
@@ -230,8 +232,8 @@ struct link_arch {
 	uint8_t class;	  /* ELFCLASS* */
 	uint8_t encoding; /* ELFDATA* */
 	const char *name;
-	uint8_t got_bytes;   /* of a slot */
-	uint8_t stub_bytes;  /* of a stub */
+	uint8_t got_bytes;  /* of a slot */
+	uint8_t stub_bytes; /* of a stub */
 	uint8_t stub_align;
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds.  false: the

@@ -75,10 +75,19 @@ extern "C" {
 int init_module(void);
 void cleanup_module(void);
 
-/** THIS_MODULE - this module, as the host's functions know it; opaque. */
+/** THIS_MODULE - this module, to be held while somebody has a pointer into it; opaque. */
 struct module;
 extern struct module __this_module;
 #define THIS_MODULE (&__this_module)
+
+/**
+ * try_module_get() - hold a module: it can't be unloaded until module_put() was called as often.
+ *
+ * Returns false if it is being unloaded.  NULL is nothing, and can always be held.  Any thread may
+ * call both; they are async-signal-safe.
+ */
+bool try_module_get(struct module *module);
+void module_put(struct module *module);
 
 /* ---- What a module says of itself: strings "tag=value" in .modinfo -------------------------- */
 

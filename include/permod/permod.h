@@ -14,7 +14,7 @@
  *     permod_free(pm);
  *
  * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe.  Calls on one context wait for each
+ * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context wait for each
  * other, with one exception: a module's init and exit may call back into their own context.
  */
 #ifndef PERMOD_PERMOD_H
@@ -89,8 +89,9 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
  * The module's name is the file's without folder and ending, with '-' turned into '_'.  On an
  * error nothing is left behind.  Errors: -ENOENT and what open(2) gives, -ENOEXEC (not an object
  * that can be loaded, or damaged), -ENOENT (undefined symbols; the line tells which), -ERANGE (no
- * place from which all symbols are in reach), -EEXIST (name or export taken), -EINVAL (bad
- * parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM (licence), or what init returned.
+ * place from which all symbols are in reach), -EEXIST (name or export taken, or a symbol that two
+ * members define), -EINVAL (bad parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM
+ * (licence), -EBUSY (a symbol of a module whose init or exit is running), or what init returned.
  */
 int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
 		struct permod_module **m);
@@ -122,7 +123,12 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
  */
 int permod_unload(struct permod_module *m, unsigned int flags);
 
-/** permod_get(), permod_put() - hold a module: it can't be unloaded meanwhile. */
+/**
+ * permod_get(), permod_put() - hold a module: it can't be unloaded until it was put as often.
+ *
+ * permod_get() returns -EBUSY, without a line, if the module is being unloaded.  Neither takes a
+ * lock; both are async-signal-safe.
+ */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
 
@@ -133,7 +139,7 @@ void permod_put(struct permod_module *m);
  */
 void *permod_symbol(struct permod_module *m, const char *name);
 
-/** permod_find() - the loaded module of this name, or NULL. */
+/** permod_find() - the module of this name, also while its init or exit runs; or NULL. */
 struct permod_module *permod_find(struct permod *pm, const char *name);
 
 /** permod_next() - the module loaded after @m, the first for NULL; NULL at the end. */

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where sections lie: each goes to a region by its name and flags, the regions follow each other.
+ *
+ * In a region, sections with contents come before those without, both in the order of the objects.
+ * What the linker itself makes comes last: stubs in the text, GOT slots and cells in the read-only
+ * data, and COMMON symbols, as if they were one section without contents, in the data.
+ *
+ * Per-CPU variables are ordered by what they ask for, so that little is lost to alignment: whole
+ * pages, then all others, those mostly read, those in cache lines of their own.  In each of these
+ * the most aligned come first.
+ */
+#include "elf/internal.h"
+
+#include <stdlib.h>
+
+/* ---- Regions -------------------------------------------------------------------------------- */
+
+enum match {
+	MATCH_PART,   /* the name, alone or followed by a dot */
+	MATCH_PREFIX, /* the name, followed by anything */
+};
+
+/* What the name decides.  Where it says read-only, relocations write before it is protected. */
+static const struct {
+	const char *name;
+	enum match match;
+	enum link_region region;
+} by_name[] = {
+	{ ".init.text", MATCH_PART, LINK_INIT_TEXT },
+	{ ".init.data", MATCH_PART, LINK_INIT_DATA },
+	{ ".init.rodata", MATCH_PART, LINK_INIT_RODATA },
+	{ ".data..ro_after_init", MATCH_PART, LINK_RO_AFTER_INIT },
+	{ ".data.percpu", MATCH_PART, LINK_PERCPU },
+	{ ".data..percpu", MATCH_PART, LINK_PERCPU },
+	{ "pcpu_data", MATCH_PART, LINK_PERCPU },
+	{ ".data.rel.ro", MATCH_PART, LINK_RODATA },
+	{ "__ksymtab", MATCH_PREFIX, LINK_RODATA },
+	{ "___ksymtab", MATCH_PREFIX, LINK_RODATA },
+	{ "__param", MATCH_PART, LINK_RODATA },
+	{ ".preinit_array", MATCH_PART, LINK_RODATA },
+	{ ".init_array", MATCH_PART, LINK_RODATA },
+	{ ".fini_array", MATCH_PART, LINK_RODATA },
+	{ ".ctors", MATCH_PART, LINK_RODATA },
+	{ ".dtors", MATCH_PART, LINK_RODATA },
+	{ "__pcpu_rseq_cs", MATCH_PART, LINK_RODATA },
+	{ ".modinfo", MATCH_PART, LINK_RODATA },
+	{ ".eh_frame", MATCH_PART, LINK_RODATA },
+};
+
+static bool matches(const char *section, const char *name, enum match match)
+{
+	size_t length = strlen(name);
+
+	if (strncmp(section, name, length) != 0)
+		return false;
+	return match == MATCH_PREFIX || !section[length] || section[length] == '.';
+}
+
+static enum link_region region_of(const struct link_section *section)
+{
+	bool executable = section->flags & SHF_EXECINSTR;
+
+	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++) {
+		enum link_region region = by_name[i].region;
+
+		/* Code stays executable, and nothing else becomes it, whatever the name. */
+		if (executable == (region == LINK_INIT_TEXT) &&
+		    matches(section->name, by_name[i].name, by_name[i].match))
+			return region;
+	}
+	if (executable)
+		return LINK_TEXT;
+	return section->flags & SHF_WRITE ? LINK_DATA : LINK_RODATA;
+}
+
+static int fail_section(const struct link_section *section, const char *what)
+{
+	return link_fail(section->object->link, -ENOEXEC, "%s: section %s: %s",
+			 section->object->name, section->name, what);
+}
+
+int link_choose_region(struct link_section *section)
+{
+	struct link *link = section->object->link;
+	uint64_t page = link_page_size(link);
+
+	section->region = LINK_NONE;
+	/* Thread-local data is never loaded: what refers to it is refused. */
+	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
+		return 0;
+	if ((section->flags & SHF_WRITE) && (section->flags & SHF_EXECINSTR))
+		return fail_section(section, "is writable and executable; permod never maps such "
+					     "memory");
+	if (section->flags & SHF_COMPRESSED)
+		return fail_section(section,
+				    "is compressed, but is to be loaded; decompress it with "
+				    "objcopy --decompress-debug-sections");
+	if (section->align > page)
+		return link_fail(
+			link, -ENOEXEC,
+			"%s: section %s: is aligned to more than a page (found %llu, at most "
+			"%llu); use a smaller alignment",
+			section->object->name, section->name, (unsigned long long)section->align,
+			(unsigned long long)page);
+	if (section->size >= LINK_MOST)
+		return link_fail(link, -ENOEXEC,
+				 "%s: section %s: is too large (found %llu bytes, at most %llu)",
+				 section->object->name, section->name,
+				 (unsigned long long)section->size,
+				 (unsigned long long)LINK_MOST - 1);
+	section->region = region_of(section);
+	return 0;
+}
+
+/* ---- Order ---------------------------------------------------------------------------------- */
+
+static bool is_loaded(const struct link_section *section)
+{
+	return section->region < LINK_REGIONS && !section->discarded;
+}
+
+/* Sections of one region and kind stay in the order of the link. */
+static size_t order_key(const struct link_section *section)
+{
+	return 2 * (size_t)section->region +
+	       (section->type == SHT_NOBITS && section->region != LINK_PERCPU);
+}
+
+/* What a per-CPU variable asks for; the lowest comes first. */
+static int percpu_rank(const struct link_section *section)
+{
+	if (strstr(section->name, "page_aligned"))
+		return 0;
+	if (strstr(section->name, "read_mostly"))
+		return 2;
+	return strstr(section->name, "shared_aligned") ? 3 : 1;
+}
+
+struct percpu_section {
+	struct link_section *section;
+	int rank;
+	size_t order;
+};
+
+static int compare_percpu(const void *a, const void *b)
+{
+	const struct percpu_section *first = a, *second = b;
+	uint64_t first_align = first->section->align, second_align = second->section->align;
+
+	if (first->rank != second->rank)
+		return first->rank < second->rank ? -1 : 1;
+	if (first_align != second_align)
+		return first_align > second_align ? -1 : 1;
+	return first->order < second->order ? -1 : first->order > second->order;
+}
+
+static int sort_percpu(struct link *link, struct link_section **sections, size_t count)
+{
+	struct percpu_section *sorted;
+
+	if (count < 2)
+		return 0;
+	sorted = link_allocate_array(link, count, sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		sorted[i].section = sections[i];
+		sorted[i].rank = percpu_rank(sections[i]);
+		sorted[i].order = i;
+	}
+	qsort(sorted, count, sizeof(*sorted), compare_percpu);
+	for (size_t i = 0; i < count; i++)
+		sections[i] = sorted[i].section;
+	return 0;
+}
+
+/* List what is loaded in the order in which it will lie. */
+static int order_sections(struct link *link)
+{
+	struct link_private *private = link->private;
+	size_t start[2 * LINK_REGIONS + 1] = { 0 };
+
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 1; i < object->section_count; i++) {
+			if (is_loaded(&object->sections[i]))
+				start[order_key(&object->sections[i]) + 1]++;
+		}
+	}
+	for (size_t i = 1; i < 2 * LINK_REGIONS + 1; i++)
+		start[i] += start[i - 1];
+	private->placed_count = start[2 * LINK_REGIONS];
+	private->placed =
+		link_allocate_array(link, private->placed_count, sizeof(struct link_section *));
+	if (!private->placed)
+		return -ENOMEM;
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 1; i < object->section_count; i++) {
+			if (is_loaded(&object->sections[i]))
+			private->placed[start[order_key(&object->sections[i])]++] =
+				&object->sections[i];
+		}
+	}
+	/* Each start has moved to its end by now. */
+	return sort_percpu(link, private->placed + start[2 * LINK_PERCPU - 1],
+			   private->placed_count - start[2 * LINK_PERCPU - 1]);
+}
+
+/* ---- Offsets -------------------------------------------------------------------------------- */
+
+static int fail_size(struct link *link)
+{
+	return link_fail(link, -ENOEXEC, "%s: too large to load (at most %llu bytes in all)",
+			 link->objects->name, (unsigned long long)LINK_MOST - 1);
+}
+
+/* Append `size` bytes to a region; *offset is where. */
+static int append(struct link *link, enum link_region region, uint64_t size, uint64_t align,
+		  uint64_t *offset)
+{
+	struct link_part *part = &link->part[region];
+
+	/* All terms are below 2^32: the sum of sizes never was above LINK_MOST before this. */
+	*offset = link_align(part->size, align);
+	if (size >= LINK_MOST || *offset + size >= LINK_MOST)
+		return fail_size(link);
+	part->size = *offset + size;
+	if (part->align < align)
+		part->align = align;
+	return 0;
+}
+
+/* Give COMMON symbols their places in a section of their own. */
+static int place_commons(struct link *link)
+{
+	struct link_section *common = &link->private->common;
+	int error = 0;
+
+	*common = (struct link_section){
+		.object = link->objects,
+		.name = "COMMON",
+		.index = SHN_COMMON,
+		.type = SHT_NOBITS,
+		.flags = SHF_ALLOC | SHF_WRITE,
+		.align = 1,
+		.region = LINK_DATA,
+	};
+	for (struct link_name *name = link->private->globals.first; name && !error;
+	     name = name->following) {
+		struct link_symbol *symbol = &name->symbol;
+		uint64_t align = symbol->value;
+
+		if (symbol->section != common)
+			continue;
+		error = append(link, LINK_DATA, symbol->size, align, &symbol->value);
+		if (!common->size)
+			common->offset = symbol->value;
+		common->size = link->part[LINK_DATA].size - common->offset;
+		symbol->value -= common->offset;
+		if (common->align < align)
+			common->align = align;
+	}
+	return error;
+}
+
+/* What the caller fills in: the last of the read-only data. */
+static int place_cells(struct link *link)
+{
+	struct link_section *cells = &link->private->cell;
+	int error = 0;
+
+	*cells = (struct link_section){
+		.object = link->objects,
+		.name = "cells",
+		.type = SHT_NOBITS,
+		.flags = SHF_ALLOC,
+		.align = 16,
+		.region = LINK_RODATA,
+	};
+	for (struct link_cell *cell = link->private->cells; cell && !error; cell = cell->next) {
+		struct link_symbol *symbol = link_find(link, cell->name);
+
+		if (!symbol || symbol->defined || !symbol->needed)
+			continue;
+		error = append(link, LINK_RODATA, cell->size, cells->align, &symbol->value);
+		if (!cells->size)
+			cells->offset = symbol->value;
+		cells->size = link->part[LINK_RODATA].size - cells->offset;
+		symbol->value -= cells->offset;
+		symbol->section = cells;
+		symbol->defined = true;
+		cell->symbol = symbol;
+	}
+	return error;
+}
+
+static int place_sections(struct link *link)
+{
+	struct link_private *private = link->private;
+	const struct link_arch *arch = link->arch;
+	int error = 0;
+
+	for (size_t i = 0; i < private->placed_count && !error; i++) {
+		struct link_section *section = private->placed[i];
+
+		error = append(link, section->region, section->size, section->align,
+			       &section->offset);
+	}
+	if (!error)
+		error = place_commons(link);
+	if (!error && private->stub_count)
+		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
+			       arch->stub_align, &private->stub_offset);
+	if (!error && private->got_count)
+		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,
+			       arch->got_bytes, &private->got_offset);
+	return error ? error : place_cells(link);
+}
+
+static int place_regions(struct link *link)
+{
+	uint64_t page = link_page_size(link), end = 0;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		struct link_part *part = &link->part[region];
+
+		if (region == LINK_INIT_TEXT)
+			link->init_offset = end;
+		part->offset = end;
+		if (part->size && part->align < page)
+			part->align = page;
+		end += link_align(part->size, page);
+		if (end >= LINK_MOST)
+			return fail_size(link);
+	}
+	link->block_size = end;
+	return 0;
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+/* Local and global symbols that the object defines, without those that only name a section or a
+ * source file. */
+static int list_defined(struct link_object *object)
+{
+	object->defined = link_allocate_array(object->link, object->symbol_count,
+					      sizeof(struct link_symbol *));
+	if (!object->defined)
+		return -ENOMEM;
+	for (size_t i = 1; i < object->symbol_count; i++) {
+		struct link_symbol *symbol = object->symbols[i];
+
+		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
+		    symbol->type == STT_FILE || (symbol->section && symbol->section->discarded))
+			continue;
+		object->defined[object->defined_count++] = symbol;
+	}
+	return 0;
+}
+
+int link_layout(struct link *link)
+{
+	int error = 0;
+
+	if (!link->objects)
+		return link_fail(link, -ENOEXEC, "there is nothing to link");
+	for (struct link_object *object = link->objects; object && !error; object = object->next)
+		error = list_defined(object);
+	if (!error)
+		error = order_sections(link);
+	if (!error)
+		error = link_scan(link);
+	if (!error)
+		error = place_sections(link);
+	return error ? error : place_regions(link);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Relocating: sections are copied to the caller's buffers, and the values of all relocations are
+ * computed for the target addresses, checked in one place, and written.
+ *
+ * A value that does not fit may be had in another way: a branch, or a reference to a function that
+ * is elsewhere, goes to the symbol's stub; a load of a GOT slot becomes, where the instruction
+ * allows it and the symbol is in reach, a direct use of the symbol.  Slots and stubs are written
+ * when something uses them; that is done again for each use, since it costs less than asking.
+ */
+#include "elf/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define DETAIL_BYTES 512 /* of a message */
+/* Relative to the end of an instruction, and no farther: the first byte of what is referred to. */
+#define LEAST_ADDEND (-8)
+
+/* ---- Visiting relocations, and telling of them ---------------------------------------------- */
+
+int link_each_relocation(struct link *link,
+			 int (*visit)(struct link *link, const struct link_relocation *relocation,
+				      void *arg),
+			 void *arg)
+{
+	const struct link_relocation_type *(*relocation_type)(uint32_t) = link->arch->relocation;
+
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			const struct link_table *table = &object->tables[i];
+			struct link_relocation relocation = {
+				.object = object,
+				.section = table->section,
+			};
+
+			for (size_t j = 0; j < table->count; j++) {
+				Elf64_Rela entry;
+				int error;
+
+				link_get_entry(table, j, &entry);
+				relocation.number = (uint32_t)ELF64_R_TYPE(entry.r_info);
+				relocation.type = relocation_type(relocation.number);
+				relocation.symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
+				relocation.offset = entry.r_offset;
+				relocation.addend = entry.r_addend;
+				if (relocation.type->kind == LINK_IGNORED)
+					continue;
+				error = visit(link, &relocation, arg);
+				if (error)
+					return error;
+			}
+		}
+	}
+	return 0;
+}
+
+int link_fail_relocation(struct link *link, int error, const struct link_relocation *relocation,
+			 const char *format, ...)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+	char detail[DETAIL_BYTES], unknown[32];
+	const char *type = unknown;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+	snprintf(unknown, sizeof(unknown), "number %" PRIu32, relocation->number);
+	if (relocation->type)
+		type = relocation->type->name;
+	if (!*symbol->name)
+		return link_fail(link, error, "%s: section %s+0x%" PRIx64 ": relocation %s %s",
+				 relocation->object->name, relocation->section->name,
+				 relocation->offset, type, detail);
+	return link_fail(link, error,
+			 "%s: section %s+0x%" PRIx64 ": relocation %s against %s %s %s",
+			 relocation->object->name, relocation->section->name, relocation->offset,
+			 type, link_symbol_word(symbol), symbol->name, detail);
+}
+
+/* ---- Fields --------------------------------------------------------------------------------- */
+
+bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest)
+{
+	unsigned int bits = 8U * type->bytes;
+
+	if (type->fit == LINK_FIT_ALL || bits >= 64)
+		return false;
+	*least = type->fit == LINK_FIT_UNSIGNED ? 0 : -((int64_t)1 << (bits - 1));
+	*greatest = type->fit == LINK_FIT_SIGNED ? ((int64_t)1 << (bits - 1)) - 1
+						 : ((int64_t)1 << bits) - 1;
+	return true;
+}
+
+static bool fits(const struct link_relocation_type *type, int64_t value)
+{
+	int64_t least, greatest;
+
+	return !link_fit_range(type, &least, &greatest) || (value >= least && value <= greatest);
+}
+
+static void put(const struct link_arch *arch, unsigned char *field, size_t bytes, uint64_t value)
+{
+	for (size_t i = 0; i < bytes; i++) {
+		size_t place = arch->encoding == ELFDATA2MSB ? bytes - 1 - i : i;
+
+		field[place] = (unsigned char)(value >> 8 * i);
+	}
+}
+
+static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
+{
+	int64_t least = 0, greatest = 0;
+
+	link_fit_range(relocation->type, &least, &greatest);
+	return link_fail_relocation(link, -ERANGE, relocation,
+				    "is out of reach (found %" PRId64 ", at least %" PRId64
+				    " and at most %" PRId64 "); compile with -fPIC",
+				    value, least, greatest);
+}
+
+/* ---- Slots and stubs ------------------------------------------------------------------------ */
+
+/* It stands for the first instruction of a function; other addresses in one are data. */
+bool link_may_use_stub(const struct link_relocation *relocation)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+
+	if (!symbol->stub || relocation->addend > 0)
+		return false;
+	if (relocation->type->kind == LINK_ABSOLUTE)
+		return symbol->function && !relocation->addend;
+	return relocation->addend >= LEAST_ADDEND &&
+	       (relocation->type->kind == LINK_BRANCH || symbol->function);
+}
+
+uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
+{
+	return link->base + link->part[LINK_RODATA].offset + link->private->got_offset +
+	       (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
+}
+
+uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol)
+{
+	return link->base + link->part[LINK_TEXT].offset + link->private->stub_offset +
+	       (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
+}
+
+static uint64_t use_slot(struct link *link, struct link_symbol *symbol)
+{
+	uint64_t offset =
+		link->private->got_offset + (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
+
+	symbol->got_used = true;
+	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes,
+	    link_symbol_address(link, symbol));
+	return link_got_address(link, symbol);
+}
+
+static int use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address)
+{
+	struct link_symbol *symbol = relocation->symbol;
+	uint64_t slot = use_slot(link, symbol);
+	uint64_t offset =
+		link->private->stub_offset + (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
+
+	*address = link_stub_address(link, symbol);
+	symbol->stub_used = true;
+	if (!link->arch->write_stub(link->part[LINK_TEXT].buffer + offset, *address, slot))
+		return link_fail_relocation(link, -ERANGE, relocation,
+					    "needs a stub that does not reach its slot");
+	return 0;
+}
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+/* Where a relocation is: in the buffer, and in the target. */
+struct place {
+	unsigned char *field;
+	uint64_t address;
+};
+
+static int64_t value_for(const struct link_relocation *relocation, uint64_t target,
+			 const struct place *place)
+{
+	uint64_t value = target + (uint64_t)relocation->addend;
+
+	if (relocation->type->kind == LINK_ABSOLUTE || relocation->type->kind == LINK_SIZE)
+		return (int64_t)value;
+	return (int64_t)(value - place->address);
+}
+
+static int apply(struct link *link, const struct link_relocation *relocation,
+		 const struct place *place)
+{
+	const struct link_relocation_type *type = relocation->type;
+	struct link_symbol *symbol = relocation->symbol;
+	uint64_t target =
+		type->kind == LINK_SIZE ? symbol->size : link_symbol_address(link, symbol);
+	int64_t value;
+	int error;
+
+	if (type->kind == LINK_GOT_RELAXABLE &&
+	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
+			      target, relocation->addend))
+		return 0;
+	if (type->kind == LINK_GOT_RELATIVE || type->kind == LINK_GOT_RELAXABLE)
+		target = use_slot(link, symbol);
+	value = value_for(relocation, target, place);
+	if (!fits(type, value) && link_may_use_stub(relocation)) {
+		error = use_stub(link, relocation, &target);
+		if (error)
+			return error;
+		value = value_for(relocation, target, place);
+	}
+	if (!fits(type, value))
+		return fail_range(link, relocation, value);
+	put(link->arch, place->field, type->bytes, (uint64_t)value);
+	return 0;
+}
+
+static int visit(struct link *link, const struct link_relocation *relocation, void *arg)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+	struct place place = {
+		.field = link_section_buffer(link, relocation->section) + relocation->offset,
+		.address = link_section_address(link, relocation->section) + relocation->offset,
+	};
+
+	(void)arg;
+	if (symbol->section && symbol->section->discarded) {
+		put(link->arch, place.field, relocation->type->bytes, 0);
+		return 0;
+	}
+	if (!symbol->defined && symbol->bind != STB_WEAK)
+		return link_fail_relocation(link, -ENOEXEC, relocation, "that nobody defines");
+	return apply(link, relocation, &place);
+}
+
+/* ---- Copying -------------------------------------------------------------------------------- */
+
+/* Zero a part from `*done` to before `offset`. */
+static void fill_gap(struct link_part *part, uint64_t *done, uint64_t offset)
+{
+	if (offset > *done)
+		memset(part->buffer + *done, 0, (size_t)(offset - *done));
+	*done = offset;
+}
+
+/* All of a part is written but the cells, which are the caller's and come last. */
+static void copy_sections(struct link *link)
+{
+	struct link_private *private = link->private;
+	size_t next = 0;
+
+	for (size_t region = 0; region < LINK_REGIONS; region++) {
+		struct link_part *part = &link->part[region];
+		uint64_t done = 0, end = part->size;
+
+		for (; next < private->placed_count; next++) {
+			const struct link_section *section = private->placed[next];
+
+			if (section->region != region)
+				break;
+			if (!section->data || !section->size)
+				continue;
+			fill_gap(part, &done, section->offset);
+			memcpy(part->buffer + done, section->data, (size_t)section->size);
+			done += section->size;
+		}
+		if (region == LINK_RODATA && private->cell.size)
+			end = private->cell.offset;
+		fill_gap(part, &done, end);
+	}
+}
+
+int link_relocate(struct link *link)
+{
+	copy_sections(link);
+	return link_each_relocation(link, visit, NULL);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What relocations need, before anybody knows an address.
+ *
+ * Every relocation of a loaded section is checked once, here, so that the later passes take
+ * them as they are: its type is supported, its field lies in its section, its symbol is one that
+ * code may refer to.  At the same time symbols learn whether they are needed at all, and get a GOT
+ * slot or a stub if one might be wanted: what is in reach is known only when everything has its
+ * place, so this counts generously.
+ */
+#include "elf/internal.h"
+
+/* Tables whose entries for discarded sections stay, with zero for the address: unwinders know. */
+static bool tolerates_discarded(const struct link_section *section)
+{
+	return !strcmp(section->name, ".eh_frame") ||
+	       !strncmp(section->name, ".gcc_except_table", strlen(".gcc_except_table"));
+}
+
+static int fail_entry(const struct link_table *table, const Elf64_Rela *entry, const char *what,
+		      uint64_t found, uint64_t bound)
+{
+	const struct link_object *object = table->section->object;
+
+	return link_fail(object->link, -ENOEXEC,
+			 "%s: section %s+0x%llx: relocation %s (found %llu, at most %llu)",
+			 object->name, table->section->name, (unsigned long long)entry->r_offset,
+			 what, (unsigned long long)found, (unsigned long long)bound);
+}
+
+/* ---- Slots and stubs ------------------------------------------------------------------------ */
+
+static void want_slot(struct link *link, struct link_symbol *symbol)
+{
+	if (!symbol->got)
+		symbol->got = ++link->private->got_count;
+}
+
+/* A stub jumps to what a slot holds. */
+static void want_stub(struct link *link, struct link_symbol *symbol)
+{
+	want_slot(link, symbol);
+	if (!symbol->stub)
+		symbol->stub = ++link->private->stub_count;
+}
+
+static void mark(struct link *link, const struct link_relocation *relocation)
+{
+	struct link_symbol *symbol = relocation->symbol;
+
+	symbol->needed = true;
+	switch (relocation->type->kind) {
+	case LINK_ABSOLUTE:
+	case LINK_RELATIVE:
+		symbol->direct = true;
+		/* If it turns out to be a function, its stub will do. */
+		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL)
+			want_stub(link, symbol);
+		break;
+	case LINK_BRANCH:
+		if (!symbol->section && *symbol->name)
+			want_stub(link, symbol);
+		break;
+	case LINK_GOT_RELATIVE:
+	case LINK_GOT_RELAXABLE:
+		want_slot(link, symbol);
+		break;
+	case LINK_SIZE:
+	case LINK_IGNORED:
+	case LINK_REFUSED:
+		break;
+	}
+}
+
+/* ---- Checks --------------------------------------------------------------------------------- */
+
+static int check_section_of_symbol(struct link *link, const struct link_relocation *relocation)
+{
+	const struct link_section *section = relocation->symbol->section;
+
+	if (section->discarded) {
+		if (tolerates_discarded(relocation->section))
+			return 0;
+		return link_fail_relocation(
+			link, -ENOEXEC, relocation,
+			"refers to section %s, of which another object brought a "
+			"copy first; the objects do not fit together",
+			section->name);
+	}
+	if (section->region == LINK_NONE && section != &link->private->common)
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "refers to section %s, which is not loaded",
+					    section->name);
+	if (section->region == LINK_PERCPU && relocation->type->kind == LINK_BRANCH)
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is a branch to a per-CPU variable");
+	return 0;
+}
+
+static int check_symbol(struct link *link, const struct link_relocation *relocation)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+
+	if (symbol->type == STT_TLS || (symbol->section && symbol->section->flags & SHF_TLS))
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is not supported (thread-local storage)");
+	if (symbol->type == STT_GNU_IFUNC && symbol->defined)
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is not supported (indirect function)");
+	return symbol->section ? check_section_of_symbol(link, relocation) : 0;
+}
+
+static int check_type(struct link *link, const struct link_relocation *relocation)
+{
+	const struct link_relocation_type *type = relocation->type;
+
+	if (!type)
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is of an unknown type (found %u); compile for %s",
+					    relocation->number, link->arch->name);
+	if (type->kind != LINK_REFUSED)
+		return 0;
+	if (!type->reason)
+		return link_fail_relocation(link, -ENOEXEC, relocation, "is not supported");
+	return link_fail_relocation(link, -ENOEXEC, relocation, "is not supported (%s)",
+				    type->reason);
+}
+
+static int scan_entry(struct link *link, const struct link_table *table, const Elf64_Rela *entry)
+{
+	struct link_object *object = table->section->object;
+	struct link_relocation relocation;
+	uint32_t index = (uint32_t)ELF64_R_SYM(entry->r_info);
+	uint64_t size = table->section->size;
+	int error;
+
+	if (index >= object->symbol_count)
+		return fail_entry(table, entry, "against a symbol that is not there", index,
+				  object->symbol_count - 1);
+	relocation = (struct link_relocation){
+		.number = (uint32_t)ELF64_R_TYPE(entry->r_info),
+		.object = object,
+		.section = table->section,
+		.symbol = object->symbols[index],
+		.offset = entry->r_offset,
+		.addend = entry->r_addend,
+	};
+	relocation.type = link->arch->relocation(relocation.number);
+	error = check_type(link, &relocation);
+	if (error || relocation.type->kind == LINK_IGNORED)
+		return error;
+	if (entry->r_offset > size || size - entry->r_offset < relocation.type->bytes)
+		return fail_entry(table, entry, "outside its section", entry->r_offset, size);
+	error = check_symbol(link, &relocation);
+	if (!error)
+		mark(link, &relocation);
+	return error;
+}
+
+static int scan_table(struct link *link, const struct link_table *table)
+{
+	Elf64_Rela entry;
+
+	for (size_t i = 0; i < table->count; i++) {
+		int error;
+
+		link_get_entry(table, i, &entry);
+		error = scan_entry(link, table, &entry);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int link_scan(struct link *link)
+{
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			int error = scan_table(link, &object->tables[i]);
+
+			if (error)
+				return error;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Symbols: the tables of names, and who defines what.
+ *
+ * A global name has one struct link_symbol in the whole link, and it is settled object by object:
+ * what the next one says either replaces what is known or doesn't.
+ *
+ *     known \ next     undefined   weak      COMMON       strong
+ *     undefined        -           replace   replace      replace
+ *     weak             -           -         replace      replace
+ *     COMMON           -           -         the larger   replace
+ *     strong           -           -         -            error
+ *
+ * Definitions in discarded sections count as undefined.  Of visibilities the most constraining one
+ * wins, whoever says it.  Local symbols stay their object's own.
+ */
+#include "elf/internal.h"
+
+#define LEAST_BUCKETS ((size_t)64)
+
+/* ---- Tables of names ------------------------------------------------------------------------ */
+
+/* FNV-1a, begun with a number that whoever makes a file can't know: so no file can have all its
+ * names in one bucket. */
+static uint32_t hash_name(const struct link_names *names, const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325 ^ (uintptr_t)names;
+
+	while (*name)
+		hash = (hash ^ (unsigned char)*name++) * 0x100000001b3;
+	return (uint32_t)(hash >> 32 ^ hash >> 17);
+}
+
+static struct link_name *name_of(struct link_symbol *symbol)
+{
+	return (struct link_name *)symbol;
+}
+
+static struct link_symbol *find_hashed(const struct link_names *names, const char *name,
+				       uint32_t hash)
+{
+	struct link_symbol *symbol;
+
+	if (!names->size)
+		return NULL;
+	for (symbol = names->bucket[hash & (names->size - 1)]; symbol; symbol = symbol->next) {
+		if (name_of(symbol)->hash == hash && !strcmp(symbol->name, name))
+			return symbol;
+	}
+	return NULL;
+}
+
+struct link_symbol *link_find_name(const struct link_names *names, const char *name)
+{
+	return find_hashed(names, name, hash_name(names, name));
+}
+
+static void chain(struct link_names *names, struct link_name *name)
+{
+	struct link_symbol **bucket = &names->bucket[name->hash & (names->size - 1)];
+
+	name->symbol.next = *bucket;
+	*bucket = &name->symbol;
+}
+
+static int grow(struct link *link, struct link_names *names)
+{
+	size_t size = names->size ? names->size * 4 : LEAST_BUCKETS;
+	struct link_symbol **bucket = link_allocate_array(link, size, sizeof(struct link_symbol *));
+
+	if (!bucket)
+		return -ENOMEM;
+	names->bucket = bucket; /* the old one goes with the link */
+	names->size = size;
+	for (struct link_name *name = names->first; name; name = name->following)
+		chain(names, name);
+	return 0;
+}
+
+struct link_name *link_intern(struct link *link, struct link_names *names, const char *name,
+			      bool *added)
+{
+	uint32_t hash = hash_name(names, name);
+	struct link_symbol *symbol = find_hashed(names, name, hash);
+	struct link_name *entry;
+
+	*added = !symbol;
+	if (symbol)
+		return name_of(symbol);
+	if (names->count >= names->size && grow(link, names))
+		return NULL;
+	entry = link_allocate(link, sizeof(*entry));
+	if (!entry)
+		return NULL;
+	entry->symbol.name = name;
+	entry->hash = hash;
+	chain(names, entry);
+	if (names->last)
+		names->last->following = entry;
+	else
+		names->first = entry;
+	names->last = entry;
+	names->count++;
+	return entry;
+}
+
+struct link_symbol *link_find(struct link *link, const char *name)
+{
+	return link_find_name(&link->private->globals, name);
+}
+
+/* ---- Settling ------------------------------------------------------------------------------- */
+
+/* What an object says of a symbol; for COMMON `value` is the alignment. */
+static void read_symbol(struct link_object *object, size_t index, struct link_symbol *said)
+{
+	Elf64_Sym entry;
+	uint32_t number;
+
+	link_get_symbol(object, index, &entry, &number);
+	said->name = object->strings + entry.st_name;
+	said->object = object;
+	said->value = entry.st_value;
+	said->size = entry.st_size;
+	said->type = ELF64_ST_TYPE(entry.st_info);
+	said->bind = ELF64_ST_BIND(entry.st_info);
+	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
+	said->section = NULL;
+	said->defined = entry.st_shndx != SHN_UNDEF;
+	if (entry.st_shndx == SHN_COMMON)
+		said->section = &object->link->private->common;
+	else if (said->defined && entry.st_shndx != SHN_ABS)
+		said->section = &object->sections[number];
+	if (!said->defined)
+		said->value = 0;
+}
+
+static bool is_common(const struct link_symbol *symbol)
+{
+	return symbol->section && symbol->section == &symbol->object->link->private->common;
+}
+
+/* How much a definition counts; the greater replaces the lesser. */
+static int weight(const struct link_symbol *symbol)
+{
+	if (!symbol->defined)
+		return 0;
+	if (symbol->bind == STB_WEAK)
+		return 1;
+	return is_common(symbol) ? 2 : 3;
+}
+
+static void merge_common(struct link_symbol *known, const struct link_symbol *next)
+{
+	if (known->size < next->size)
+		known->size = next->size;
+	if (known->value < next->value)
+		known->value = next->value;
+}
+
+static void merge_visibility(struct link_symbol *known, uint8_t visibility)
+{
+	/* STV_INTERNAL is 1, STV_HIDDEN 2, STV_PROTECTED 3: but for the default, less is more. */
+	if (visibility != STV_DEFAULT &&
+	    (known->visibility == STV_DEFAULT || visibility < known->visibility))
+		known->visibility = visibility;
+}
+
+static void replace(struct link_symbol *known, const struct link_symbol *next)
+{
+	known->object = next->object;
+	known->section = next->section;
+	known->value = next->value;
+	known->size = next->size;
+	known->type = next->type;
+	known->bind = next->bind;
+	known->defined = next->defined;
+}
+
+/* A reference that is not weak makes the symbol one that must be there. */
+static void strengthen(struct link *link, struct link_name *name, const struct link_symbol *next)
+{
+	struct link_names *globals = &link->private->globals;
+
+	if (name->symbol.bind != STB_WEAK || next->bind == STB_WEAK)
+		return;
+	name->symbol.bind = next->bind;
+	name->upgraded = globals->upgraded;
+	globals->upgraded = name;
+}
+
+static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)
+{
+	struct link_symbol *known = &name->symbol;
+	int known_weight = weight(known), next_weight = weight(next);
+
+	merge_visibility(known, next->visibility);
+	if (known_weight == 3 && next_weight == 3)
+		return link_fail(
+			link, -EEXIST,
+			"%s: symbol %s: defined already in %s; rename one of them or make it "
+			"static",
+			next->object->name, known->name, known->object->name);
+	if (known_weight == 2 && next_weight == 2)
+		merge_common(known, next);
+	else if (next_weight > known_weight)
+		replace(known, next);
+	else if (!known_weight)
+		strengthen(link, name, next);
+	return 0;
+}
+
+static int enter_global(struct link_object *object, size_t index)
+{
+	struct link *link = object->link;
+	struct link_symbol next = { 0 };
+	struct link_name *name;
+	bool added;
+
+	read_symbol(object, index, &next);
+	if (next.section && next.section->discarded) {
+		next.section = NULL;
+		next.value = 0;
+		next.defined = false;
+	}
+	if (!*next.name)
+		return link_fail(link, -ENOEXEC, "%s: section %s: global symbol %zu has no name",
+				 object->name, object->sections[object->symbol_section].name,
+				 index);
+	if (!strcmp(next.name, "__gnu_lto_slim"))
+		return link_fail(
+			link, -ENOEXEC,
+			"%s: there is no machine code in it, only what GCC needs to optimise at "
+			"link time; compile without -flto or add -ffat-lto-objects",
+			object->name);
+	name = link_intern(link, &link->private->globals, next.name, &added);
+	if (!name)
+		return -ENOMEM;
+	object->symbols[index] = &name->symbol;
+	if (!added)
+		return merge(link, name, &next);
+	replace(&name->symbol, &next);
+	name->symbol.visibility = next.visibility;
+	return 0;
+}
+
+static int enter_symbols(struct link_object *object)
+{
+	struct link_symbol *locals;
+
+	/* Relocations without a symbol name number 0, even where there is no symbol table. */
+	if (!object->symbol_count)
+		object->symbol_count = object->local_count = 1;
+	object->symbols = link_allocate_array(object->link, object->symbol_count,
+					      sizeof(struct link_symbol *));
+	locals = link_allocate_array(object->link, object->local_count, sizeof(*locals));
+	if (!object->symbols || !locals)
+		return -ENOMEM;
+	for (size_t i = 0; i < object->local_count; i++) {
+		object->symbols[i] = &locals[i];
+		if (i)
+			read_symbol(object, i, &locals[i]);
+		if (i && locals[i].type == STT_SECTION && locals[i].section)
+			locals[i].name = locals[i].section->name;
+	}
+	/* Number 0 is the value 0, and nothing that anybody could define. */
+	locals[0] = (struct link_symbol){ .name = "", .object = object, .defined = true };
+	for (size_t i = object->local_count; i < object->symbol_count; i++) {
+		int error = enter_global(object, i);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int link_enter_object(struct link_object *object)
+{
+	struct link_private *private = object->link->private;
+	int error = link_enter_groups(object);
+
+	if (!error)
+		error = enter_symbols(object);
+	if (!error)
+		error = link_read_tables(object);
+	if (error)
+		return error;
+	if (private->last)
+	private->last->next = object;
+	else object->link->objects = object;
+	private->last = object;
+	return 0;
+}
+
+const char *link_symbol_word(const struct link_symbol *symbol)
+{
+	return symbol->type == STT_SECTION ? "section" : "symbol";
+}
+
+/* ---- Going through them --------------------------------------------------------------------- */
+
+static struct link_name *name_after(struct link *link, struct link_symbol *previous)
+{
+	return previous ? name_of(previous)->following : link->private->globals.first;
+}
+
+struct link_symbol *link_next_undefined(struct link *link, struct link_symbol *previous)
+{
+	struct link_name *name = name_after(link, previous);
+
+	while (name && (name->symbol.defined || !name->symbol.needed))
+		name = name->following;
+	return name ? &name->symbol : NULL;
+}
+
+struct link_symbol *link_next_defined(struct link *link, struct link_symbol *previous)
+{
+	const struct link_section *cells = &link->private->cell;
+	struct link_name *name = name_after(link, previous);
+
+	while (name &&
+	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells))
+		name = name->following;
+	return name ? &name->symbol : NULL;
+}
+
+void link_define(struct link_symbol *symbol, uint64_t address, bool function)
+{
+	symbol->section = NULL;
+	symbol->value = address;
+	symbol->defined = true;
+	symbol->external = true;
+	symbol->function = function;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tables of an object about its sections: relocations, and groups of which one copy is enough.
+ *
+ * A COMDAT group is a list of sections with a name, its signature.  The first object that brings
+ * the signature keeps its sections, those of all others are discarded.  This happens before the
+ * object's symbols are entered, since definitions in discarded sections count as references.
+ */
+#include "elf/internal.h"
+
+#ifndef SHT_CREL
+#define SHT_CREL 0x40000014
+#endif
+
+/* ---- Groups --------------------------------------------------------------------------------- */
+
+static int fail_group(const struct link_object *object, size_t section, const char *what,
+		      uint64_t found, uint64_t bound)
+{
+	return link_fail(object->link, -ENOEXEC,
+			 "%s: section %s: the group has a bad %s (found %llu, at most %llu)",
+			 object->name, object->sections[section].name, what,
+			 (unsigned long long)found, (unsigned long long)bound);
+}
+
+/* The name of the symbol that the header tells of; a section's own symbol has none. */
+static int read_signature(const struct link_object *object, size_t section, const GElf_Shdr *header,
+			  const char **signature)
+{
+	Elf64_Sym symbol;
+	uint32_t number;
+
+	if (header->sh_link != object->symbol_section || !object->symbol_section)
+		return fail_group(object, section, "symbol table", header->sh_link,
+				  object->symbol_section);
+	if (!header->sh_info || header->sh_info >= object->symbol_count)
+		return fail_group(object, section, "signature symbol", header->sh_info,
+				  object->symbol_count - 1);
+	link_get_symbol(object, header->sh_info, &symbol, &number);
+	*signature = object->strings + symbol.st_name;
+	if (ELF64_ST_TYPE(symbol.st_info) == STT_SECTION && number < object->section_count)
+		*signature = object->sections[number].name;
+	return 0;
+}
+
+static int enter_group(struct link_object *object, size_t section)
+{
+	struct link *link = object->link;
+	const unsigned char *bytes;
+	const char *signature = "";
+	struct link_name *group;
+	GElf_Shdr header;
+	uint32_t word;
+	size_t count;
+	bool added;
+	int error;
+
+	bytes = link_read_entries(object, section, sizeof(word), &count);
+	if (!bytes)
+		return -ENOEXEC;
+	if (!count)
+		return fail_group(object, section, "size", 0, 0);
+	memcpy(&word, bytes, sizeof(word));
+	if (!(word & GRP_COMDAT))
+		return 0;
+	error = link_read_section_header(object, section, &header);
+	if (!error)
+		error = read_signature(object, section, &header, &signature);
+	if (error)
+		return error;
+	group = link_intern(link, &link->private->groups, signature, &added);
+	if (!group)
+		return -ENOMEM;
+	if (added)
+		group->symbol.object = object;
+	for (size_t i = 1; i < count; i++) {
+		memcpy(&word, bytes + i * sizeof(word), sizeof(word));
+		if (!word || word >= object->section_count)
+			return fail_group(object, section, "member", word,
+					  object->section_count - 1);
+		if (!added)
+			object->sections[word].discarded = true;
+	}
+	return 0;
+}
+
+int link_enter_groups(struct link_object *object)
+{
+	for (size_t i = 1; i < object->section_count; i++) {
+		int error = object->sections[i].type == SHT_GROUP ? enter_group(object, i) : 0;
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* ---- Relocations ---------------------------------------------------------------------------- */
+
+static bool has_relocations(const struct link_section *section)
+{
+	return section->type == SHT_RELA || section->type == SHT_REL || section->type == SHT_CREL;
+}
+
+static int read_table(struct link_object *object, size_t index)
+{
+	const struct link_section *section = &object->sections[index];
+	struct link_table *table = &object->tables[object->table_count];
+	struct link_section *target;
+	GElf_Shdr header;
+	int error = link_read_section_header(object, index, &header);
+
+	if (error)
+		return error;
+	if (header.sh_info >= object->section_count)
+		return link_fail(
+			object->link, -ENOEXEC,
+			"%s: section %s: relocations for a section that is not there (found %u, at "
+			"most %zu)",
+			object->name, section->name, header.sh_info, object->section_count - 1);
+	target = &object->sections[header.sh_info];
+	if (target->region == LINK_NONE || target->discarded || !section->size)
+		return 0;
+	if (section->type != SHT_RELA)
+		return link_fail(
+			object->link, -ENOEXEC,
+			"%s: section %s: relocations of a kind that %s does not use (found type "
+			"%u, need %u)",
+			object->name, section->name, object->link->arch->name, section->type,
+			SHT_RELA);
+	if (header.sh_link != object->symbol_section)
+		return link_fail(
+			object->link, -ENOEXEC,
+			"%s: section %s: relocations for another symbol table (found %u, need %zu)",
+			object->name, section->name, header.sh_link, object->symbol_section);
+	if (header.sh_entsize != sizeof(Elf64_Rela))
+		return link_fail(
+			object->link, -ENOEXEC,
+			"%s: section %s: relocations have a wrong size (found %llu, need %zu)",
+			object->name, section->name, (unsigned long long)header.sh_entsize,
+			sizeof(Elf64_Rela));
+	if (target->type == SHT_NOBITS)
+		return link_fail(
+			object->link, -ENOEXEC,
+			"%s: section %s: relocations for section %s, which has no contents",
+			object->name, section->name, target->name);
+	table->section = target;
+	table->bytes = link_read_entries(object, index, sizeof(Elf64_Rela), &table->count);
+	if (!table->bytes)
+		return -ENOEXEC;
+	object->table_count++;
+	return 0;
+}
+
+int link_read_tables(struct link_object *object)
+{
+	size_t most = 0;
+
+	for (size_t i = 1; i < object->section_count; i++)
+		most += has_relocations(&object->sections[i]);
+	object->tables = link_allocate_array(object->link, most, sizeof(*object->tables));
+	if (!object->tables)
+		return -ENOMEM;
+	for (size_t i = 1; i < object->section_count; i++) {
+		int error = has_relocations(&object->sections[i]) ? read_table(object, i) : 0;
+
+		if (error)
+			return error;
+	}
+	return 0;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Address space for modules.
+ *
+ * libpercpu reserves an arena next to the C library and to the cookies; all modules whose code
+ * reaches what it needs from there are placed in it, in whole pages, one bit each.  The others need
+ * a place of their own, near the program or below 2 GiB: then the gaps between the process's
+ * mappings are searched.
+ *
+ * What is free in the arena is inaccessible, and one mapping with its neighbours: giving a block
+ * back leaves no trace.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define WORD_BITS 64
+/* No mapping is made below this: the system's limit for the first mapping, as a rule. */
+#define LOWEST ((uintptr_t)1 << 16)
+/* How often another thread may be faster in taking a gap. */
+#define MOST_TRIES 16
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* All that follows is constant once `used` is set, but for the bits. */
+static uintptr_t begin;
+static size_t page, pages;
+static uint64_t *used;
+
+/* Only what makes modules is an inhabitant: the table is not freed. */
+static int open_arena(void)
+{
+	struct pcpu_map map;
+
+	if (used)
+		return 0;
+	pcpu_get_map(&map);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	begin = map.arena;
+	pages = map.arena_size / page;
+	used = calloc(pages / WORD_BITS + 1, sizeof(*used));
+	return used ? 0 : -ENOMEM;
+}
+
+/* ---- In the arena --------------------------------------------------------------------------- */
+
+static bool is_used(size_t number)
+{
+	return (used[number / WORD_BITS] >> (number % WORD_BITS)) & 1;
+}
+
+static void mark(size_t first, size_t count, bool value)
+{
+	for (size_t number = first; number < first + count; number++) {
+		uint64_t bit = (uint64_t)1 << (number % WORD_BITS);
+
+		if (value)
+			used[number / WORD_BITS] |= bit;
+		else
+			used[number / WORD_BITS] &= ~bit;
+	}
+}
+
+/* The first run of `count` free pages that begins at first..last; SIZE_MAX if there is none. */
+static size_t find_run(size_t first, size_t last, size_t count)
+{
+	size_t length = 0;
+
+	for (size_t number = first; number < pages && number - length <= last;) {
+		if (number % WORD_BITS == 0 && used[number / WORD_BITS] == UINT64_MAX) {
+			length = 0;
+			number += WORD_BITS;
+			continue;
+		}
+		length = is_used(number) ? 0 : length + 1;
+		if (length == count)
+			return number + 1 - count;
+		number++;
+	}
+	return SIZE_MAX;
+}
+
+/* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */
+static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+{
+	size_t count = size / page, first = 0, last, run;
+
+	if (count > pages || high < begin)
+		return -ERANGE;
+	last = pages - count;
+	if (low > begin)
+		first = (low - begin + page - 1) / page;
+	if ((high - begin) / page < last)
+		last = (high - begin) / page;
+	if (first > last)
+		return -ERANGE;
+	run = find_run(first, last, count);
+	if (run == SIZE_MAX)
+		return -ERANGE;
+	*base = begin + run * page;
+	if (mmap((void *)*base, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return -ENOMEM;
+	mark(run, count, true);
+	return 0;
+}
+
+/* ---- Elsewhere ------------------------------------------------------------------------------ */
+
+/* The highest base in a free range that is within the limits; 0 if there is none. */
+static uintptr_t fit_gap(uintptr_t from, uintptr_t to, uintptr_t low, uintptr_t high, size_t size)
+{
+	uintptr_t base;
+
+	if (from < low)
+		from = low;
+	if (to < from || to - from < size)
+		return 0;
+	base = to - size < high ? to - size : high;
+	base &= ~(uintptr_t)(page - 1);
+	return base >= from ? base : 0;
+}
+
+/*
+ * A free place in the lowest gap that will do: that one is below the program as a rule, so that its
+ * heap can go on growing.  0 if there is none.
+ */
+static uintptr_t find_gap(uintptr_t low, uintptr_t high, size_t size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uintptr_t previous = LOWEST, found = 0;
+	char line[512];
+	bool whole = true;
+
+	if (!maps)
+		return 0;
+	while (!found && fgets(line, sizeof(line), maps)) {
+		unsigned long from, to;
+
+		if (whole && sscanf(line, "%lx-%lx ", &from, &to) == 2) {
+			found = fit_gap(previous, from, low, high, size);
+			previous = to > previous ? to : previous;
+		}
+		/* A long path comes in pieces. */
+		whole = line[sizeof(line) - 2] == '\0' || line[sizeof(line) - 2] == '\n';
+		line[sizeof(line) - 2] = '\0';
+	}
+	fclose(maps);
+	return found;
+}
+
+static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+{
+	for (int i = 0; i < MOST_TRIES; i++) {
+		uintptr_t place = find_gap(low, high, size);
+		void *at;
+
+		if (!place)
+			return -ERANGE;
+		at = mmap((void *)place, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+		if ((uintptr_t)at == place) {
+			*base = place;
+			return 0;
+		}
+		/* Kernels before 4.17 take the address for a hint. */
+		if (at != MAP_FAILED)
+			munmap(at, size);
+		else if (errno != EEXIST)
+			return -ENOMEM;
+	}
+	return -ENOMEM;
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+{
+	int error;
+
+	pthread_mutex_lock(&lock);
+	error = open_arena();
+	if (!error)
+		error = take_from_arena(low, high, size, base);
+	if (error == -ERANGE)
+		error = take_elsewhere(low, high, size, base);
+	pthread_mutex_unlock(&lock);
+	return error;
+}
+
+void give_block(uintptr_t address, size_t size)
+{
+	if (!size)
+		return;
+	pthread_mutex_lock(&lock);
+	if (address - begin >= pages * page) {
+		munmap((void *)address, size);
+	} else if (mmap((void *)address, size, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+			0) != MAP_FAILED) {
+		mark((address - begin) / page, size / page, false);
+	}
+	/* Otherwise the system has no memory even for giving some back: the place stays taken. */
+	pthread_mutex_unlock(&lock);
+}

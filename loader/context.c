@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Contexts: sets of modules that see each other, each with its exports and its last error.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERMOD_FLAGS PERMOD_NO_LIBDL
+
+/* An error line that needs no memory. */
+static char no_memory_text[] = "out of memory";
+/* Why permod_new() failed last, in any thread. */
+static const char *new_error = "";
+
+void lock_context(struct permod *pm)
+{
+	pthread_mutex_lock(&pm->lock);
+}
+
+void unlock_context(struct permod *pm)
+{
+	pthread_mutex_unlock(&pm->lock);
+}
+
+/* ---- Errors --------------------------------------------------------------------------------- */
+
+static void set_error(struct permod *pm, char *text)
+{
+	char *old = pm->error;
+
+	pm->error = text;
+	if (old != no_memory_text)
+		free(old);
+}
+
+void report_error(void *arg, const char *format, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		text = no_memory_text;
+	set_error(arg, text);
+}
+
+int fail(struct permod *pm, int error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report_error(pm, format, args);
+	va_end(args);
+	return error;
+}
+
+int fail_memory(struct permod *pm)
+{
+	set_error(pm, no_memory_text);
+	return -ENOMEM;
+}
+
+const char *permod_error(const struct permod *pm)
+{
+	if (!pm)
+		return __atomic_load_n(&new_error, __ATOMIC_ACQUIRE);
+	return pm->error ? pm->error : "";
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static int fail_new(int error, const char *text)
+{
+	__atomic_store_n(&new_error, text, __ATOMIC_RELEASE);
+	return error;
+}
+
+static int check_options(const struct permod_options *options)
+{
+	if (options->size != sizeof(*options))
+		return fail_new(-EINVAL, "permod_new(): options->size is not "
+					 "sizeof(struct permod_options)");
+	if (options->flags & ~PERMOD_FLAGS)
+		return fail_new(-EINVAL,
+				"permod_new(): options->flags has a flag that this version "
+				"does not know");
+	return 0;
+}
+
+/* Init and exit of modules call back into their context. */
+static int init_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+	int error;
+
+	if (pthread_mutexattr_init(&attributes))
+		return -ENOMEM;
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	error = pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+	return -error;
+}
+
+int permod_new(struct permod **pm, const struct permod_options *options)
+{
+	int error = options ? check_options(options) : 0;
+	struct permod *made;
+
+	*pm = NULL;
+	if (error)
+		return error;
+	made = calloc(1, sizeof(*made));
+	if (!made || init_lock(&made->lock)) {
+		free(made);
+		return fail_new(-ENOMEM, no_memory_text);
+	}
+	made->flags = options ? options->flags : 0;
+	*pm = made;
+	return 0;
+}
+
+/* Whether a module that is still there uses this one. */
+static bool is_used(const struct permod_module *module)
+{
+	for (const struct permod_module *user = module->pm->first; user; user = user->next) {
+		for (size_t i = 0; i < user->num_uses; i++) {
+			if (user->uses[i] == module)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The last one that can go. */
+static struct permod_module *next_to_go(const struct permod *pm)
+{
+	struct permod_module *module = pm->last;
+
+	while (module && (is_used(module) || (module->started && module->init && !module->exit)))
+		module = module->previous;
+	return module;
+}
+
+void permod_free(struct permod *pm)
+{
+	struct permod_module *module;
+	struct host_exports *exports;
+
+	if (!pm)
+		return;
+	lock_context(pm);
+	/* An exit may unload others: look anew each time. */
+	while ((module = next_to_go(pm)))
+		remove_module(module);
+	/* The others stay, and what they use. */
+	for (module = pm->first; module; module = module->next)
+		module->pm = NULL;
+	unlock_context(pm);
+	while ((exports = pm->host_exports)) {
+		pm->host_exports = exports->next;
+		free(exports);
+	}
+	free(pm->exports.bucket);
+	set_error(pm, NULL);
+	pthread_mutex_destroy(&pm->lock);
+	free(pm);
+}
+
+const char *permod_version(void)
+{
+	return PACKAGE_VERSION;
+}

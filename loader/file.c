@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files: reading them, the module's name, and what .modinfo says.
+ *
+ * A file is read, not mapped: what was checked is what is loaded, whatever happens to the file
+ * meanwhile.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail_file(struct permod *pm, const char *path)
+{
+	return fail(pm, -errno, "%s: %s", path, strerror(errno));
+}
+
+/* Exactly `size` bytes; what is shorter has changed under our hands. */
+static int read_all(struct permod *pm, const char *path, int fd, char *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t length = read(fd, data + done, size - done);
+
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
+			return fail_file(pm, path);
+		if (length == 0)
+			return fail(pm, -ENOEXEC, "%s: became shorter while it was read", path);
+		done += (size_t)length;
+	}
+	return 0;
+}
+
+static int read_open_file(struct permod *pm, const char *path, int fd, void **data, size_t *size)
+{
+	struct stat about;
+	int error;
+
+	if (fstat(fd, &about))
+		return fail_file(pm, path);
+	if (!S_ISREG(about.st_mode))
+		return fail(pm, -ENOEXEC, "%s: not a regular file; a module is made by 'cc -c'",
+			    path);
+	if (about.st_size == 0)
+		return fail(pm, -ENOEXEC, "%s: empty; a module is made by 'cc -c'", path);
+	*size = (size_t)about.st_size;
+	*data = malloc(*size);
+	if (!*data)
+		return fail_memory(pm);
+	error = read_all(pm, path, fd, *data, *size);
+	if (error)
+		free(*data);
+	return error;
+}
+
+int read_file(struct permod *pm, const char *path, void **data, size_t *size)
+{
+	/* A pipe that nobody writes to must not make us wait. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+
+	if (fd < 0)
+		return fail_file(pm, path);
+	error = read_open_file(pm, path, fd, data, size);
+	close(fd);
+	return error;
+}
+
+char *name_of_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = strdup(slash ? slash + 1 : path), *dot;
+
+	if (!name)
+		return NULL;
+	dot = strrchr(name, '.');
+	if (dot && dot > name)
+		*dot = '\0';
+	for (char *p = name; *p; p++) {
+		if (*p == '-')
+			*p = '_';
+	}
+	return name;
+}
+
+/* ---- .modinfo ------------------------------------------------------------------------------- */
+
+const char *next_info(struct link *link, struct info_cursor *cursor)
+{
+	for (;;) {
+		const struct link_section *section = cursor->section;
+
+		if (section && section->data && cursor->offset < section->size) {
+			const char *text = (const char *)section->data + cursor->offset;
+			size_t left = section->size - cursor->offset;
+			size_t length = strnlen(text, left);
+
+			cursor->offset += length + 1;
+			/* Padding is empty; what does not end is no string. */
+			if (length && length < left)
+				return text;
+			continue;
+		}
+		cursor->section = link_next_section(link, ".modinfo", cursor->section);
+		cursor->offset = 0;
+		if (!cursor->section)
+			return NULL;
+	}
+}
+
+bool is_gpl_compatible(struct link *link, const char **licence)
+{
+	/* As the kernel has them. */
+	static const char *const compatible[] = {
+		"GPL",		"GPL v2",	"GPL and additional rights",
+		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
+	};
+	struct info_cursor cursor = { NULL, 0 };
+	const char *info;
+
+	*licence = NULL;
+	while ((info = next_info(link, &cursor))) {
+		bool good = false;
+
+		if (strncmp(info, "license=", 8) != 0)
+			continue;
+		*licence = info + 8;
+		for (size_t i = 0; i < sizeof(compatible) / sizeof(compatible[0]); i++)
+			good |= strcmp(*licence, compatible[i]) == 0;
+		if (!good)
+			return false;
+	}
+	return *licence != NULL;
+}

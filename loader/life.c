@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A module's life: constructors and init, references, exit and destructors, and taking it apart.
+ *
+ *     coming --init returned 0--> live --unload--> going --> gone
+ *          \--init failed--> gone
+ *
+ * A module is used by those that were linked against its exports, and referenced by permod_get().
+ * Either keeps it.  The count of references is -1 once the module is going, so that nobody can take
+ * a reference any more.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
+void __cxa_finalize(void *dso_handle);
+
+/* ---- Making and unmaking -------------------------------------------------------------------- */
+
+struct permod_module *new_module(struct permod *pm, const char *name)
+{
+	struct permod_module *module = calloc(1, sizeof(*module));
+
+	if (!module)
+		return NULL;
+	module->pm = pm;
+	module->name = strdup(name);
+	if (!module->name) {
+		free(module);
+		return NULL;
+	}
+	return module;
+}
+
+void list_module(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+
+	module->previous = pm->last;
+	module->next = NULL;
+	if (pm->last)
+		pm->last->next = module;
+	else
+		pm->first = module;
+	pm->last = module;
+	module->listed = true;
+}
+
+static void unlist_module(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+
+	*(module->previous ? &module->previous->next : &pm->first) = module->next;
+	*(module->next ? &module->next->previous : &pm->last) = module->previous;
+	module->listed = false;
+}
+
+void discard_module(struct permod_module *module)
+{
+	free_parameters(module);
+	if (module->registered)
+		unregister_module(module);
+	if (module->listed)
+		unlist_module(module);
+	while (module->num_published > 0)
+		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
+	give_block(module->base, module->size);
+	give_block(module->window, module->window_size);
+	free_percpu(module->percpu);
+	free(module->constructors);
+	free(module->destructors);
+	free(module->uses);
+	free(module->params);
+	free(module->exports);
+	free(module->symbols);
+	free(module->name);
+	free(module);
+}
+
+/* ---- Constructors and destructors ----------------------------------------------------------- */
+
+/* Sections of function pointers, with "." and a priority behind their names if it isn't the last. */
+struct call_section {
+	const char *name;
+	bool constructors;
+	bool old; /* .ctors and .dtors: the other direction, priorities turned round */
+};
+
+static const struct call_section call_sections[] = {
+	{ ".init_array", true, false },
+	{ ".ctors", true, true },
+	{ ".fini_array", false, false },
+	{ ".dtors", false, true },
+};
+
+#define LAST_PRIORITY 65535U
+
+static const struct call_section *call_section_of(const struct link_section *section)
+{
+	for (size_t i = 0; i < sizeof(call_sections) / sizeof(call_sections[0]); i++) {
+		size_t length = strlen(call_sections[i].name);
+		char end;
+
+		if (strncmp(section->name, call_sections[i].name, length) != 0)
+			continue;
+		end = section->name[length];
+		return end == '\0' || end == '.' ? &call_sections[i] : NULL;
+	}
+	return NULL;
+}
+
+static unsigned int priority_of(const struct link_section *section, const struct call_section *kind)
+{
+	const char *number = section->name + strlen(kind->name);
+	unsigned long priority = *number ? strtoul(number + 1, NULL, 10) : LAST_PRIORITY;
+
+	if (priority > LAST_PRIORITY)
+		priority = LAST_PRIORITY;
+	/* .ctors without a number is the last too. */
+	return (unsigned int)(kind->old && *number ? LAST_PRIORITY - priority : priority);
+}
+
+/* Keep the array behind those of lower or the same priority. */
+static int add_call_array(struct call_array **arrays, size_t *count, struct call_array array)
+{
+	struct call_array *more = reallocarray(*arrays, *count + 1, sizeof(array));
+	size_t place = *count;
+
+	if (!more)
+		return -ENOMEM;
+	while (place > 0 && more[place - 1].priority > array.priority)
+		place--;
+	memmove(more + place + 1, more + place, (*count - place) * sizeof(array));
+	more[place] = array;
+	*arrays = more;
+	++*count;
+	return 0;
+}
+
+static int find_calls_of(struct load *load, struct link_object *object)
+{
+	struct permod_module *module = load->module;
+	struct link_section *section;
+
+	for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
+		const struct call_section *kind;
+		struct call_array array;
+
+		if (section->region >= LINK_PERCPU || section->discarded || !section->size)
+			continue;
+		kind = call_section_of(section);
+		if (!kind)
+			continue;
+		array = (struct call_array){
+			.function =
+				(void (*const *)(int, char **,
+						 char **))link_section_buffer(load->link, section),
+			.count = section->size / sizeof(void (*)(void)),
+			.priority = priority_of(section, kind),
+			.backward = kind->old,
+		};
+		if ((uintptr_t)array.function % sizeof(void (*)(void)))
+			return fail(load->pm, -ENOEXEC,
+				    "%s: section %s: alignment %llu is too small for function "
+				    "pointers",
+				    load->path, section->name, (unsigned long long)section->align);
+		if (kind->constructors
+			    ? add_call_array(&module->constructors, &module->num_constructors,
+					     array)
+			    : add_call_array(&module->destructors, &module->num_destructors, array))
+			return fail_memory(load->pm);
+	}
+	return 0;
+}
+
+/* The address of a function that a module defines under a name of its own; 0 if there is none. */
+static int find_function(struct load *load, const char *name, uintptr_t *address)
+{
+	const struct link_symbol *symbol = link_find(load->link, name);
+
+	*address = 0;
+	if (!symbol || !symbol->defined || symbol->external)
+		return 0;
+	if (!symbol->section ||
+	    (symbol->section->region != LINK_TEXT && symbol->section->region != LINK_INIT_TEXT))
+		return fail(load->pm, -ENOEXEC, "%s: %s is not a function", load->path, name);
+	*address = link_symbol_address(load->link, symbol);
+	return 0;
+}
+
+int find_calls(struct load *load)
+{
+	struct permod_module *module = load->module;
+	uintptr_t init, exit;
+	int error = find_function(load, "init_module", &init);
+
+	if (!error)
+		error = find_function(load, "cleanup_module", &exit);
+	if (error)
+		return error;
+	module->init = (int (*)(void))init;
+	module->exit = (void (*)(void))exit;
+	for (struct link_object *object = load->link->objects; object && !error;
+	     object = link_object_next(object))
+		error = find_calls_of(load, object);
+	return error;
+}
+
+static void call_array(const struct call_array *array, bool backward)
+{
+	static char *no_arguments[] = { NULL };
+
+	for (size_t i = 0; i < array->count; i++) {
+		size_t number = backward ? array->count - 1 - i : i;
+		void (*function)(int, char **, char **) = array->function[number];
+
+		/* Old tables begin with -1 and end with 0. */
+		if (function && (uintptr_t)function != UINTPTR_MAX)
+			function(0, no_arguments, environ);
+	}
+}
+
+static void run_constructors(struct permod_module *module)
+{
+	for (size_t i = 0; i < module->num_constructors; i++)
+		call_array(&module->constructors[i], module->constructors[i].backward);
+	module->started = true;
+}
+
+static void run_destructors(struct permod_module *module)
+{
+	for (size_t i = module->num_destructors; i-- > 0;)
+		call_array(&module->destructors[i], !module->destructors[i].backward);
+	__cxa_finalize(module->dso_handle);
+	module->started = false;
+}
+
+/* ---- Start ---------------------------------------------------------------------------------- */
+
+/* What init needed alone goes; what only it may write is closed. */
+static int end_init(struct load *load)
+{
+	struct permod_module *module = load->module;
+	const struct module_part *closed = &module->part[LINK_RO_AFTER_INIT];
+	size_t page = load->link->page_size, kept = load->link->init_offset;
+
+	if (closed->size &&
+	    mprotect((void *)closed->address, (closed->size + page - 1) & ~(page - 1), PROT_READ))
+		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
+			    strerror(errno));
+	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
+		module->part[region].size = 0;
+	give_block(module->base + kept, module->size - kept);
+	module->size = kept;
+	return 0;
+}
+
+static int run_init(struct load *load)
+{
+	struct permod_module *module = load->module;
+	int result;
+
+	run_constructors(module);
+	result = module->init ? module->init() : 0;
+	if (result < 0) {
+		fail(load->pm, result, "%s: its init returned %d (%s)", load->path, result,
+		     strerror(-result));
+		run_destructors(module);
+		return result;
+	}
+	return 0;
+}
+
+int start_module(struct load *load)
+{
+	struct permod_module *module = load->module;
+	bool run = !(load->flags & PERMOD_LOAD_NO_INIT);
+	int error = run ? run_init(load) : 0;
+
+	if (error)
+		return error;
+	error = end_init(load);
+	if (error && run) {
+		if (module->exit)
+			module->exit();
+		run_destructors(module);
+	}
+	if (error)
+		return error;
+	/* Modules that init loaded were live before this one. */
+	unlist_module(module);
+	list_module(module);
+	module->state = MODULE_LIVE;
+	return 0;
+}
+
+/* ---- References ----------------------------------------------------------------------------- */
+
+int permod_get(struct permod_module *m)
+{
+	int count = __atomic_load_n(&m->references, __ATOMIC_RELAXED);
+
+	do {
+		if (count < 0)
+			return -EBUSY;
+	} while (!__atomic_compare_exchange_n(&m->references, &count, count + 1, true,
+					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return 0;
+}
+
+void permod_put(struct permod_module *m)
+{
+	__atomic_fetch_sub(&m->references, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- Unloading ------------------------------------------------------------------------------ */
+
+void remove_module(struct permod_module *module)
+{
+	module->state = MODULE_GOING;
+	__atomic_store_n(&module->references, -1, __ATOMIC_RELAXED);
+	if (module->started) {
+		if (module->exit)
+			module->exit();
+		run_destructors(module);
+	}
+	discard_module(module);
+}
+
+static bool uses(const struct permod_module *user, const struct permod_module *used)
+{
+	for (size_t i = 0; i < user->num_uses; i++) {
+		if (user->uses[i] == used)
+			return true;
+	}
+	return false;
+}
+
+/* -EBUSY with the names of the users, if there are any. */
+static int check_users(const struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+	char *names = NULL;
+	size_t size;
+	FILE *stream = NULL;
+	unsigned int count = 0;
+
+	for (const struct permod_module *user = pm->first; user; user = user->next) {
+		if (!uses(user, module))
+			continue;
+		if (!stream)
+			stream = open_memstream(&names, &size);
+		if (!stream)
+			break;
+		fprintf(stream, "%s%s", count++ ? ", " : "", user->name);
+	}
+	if (!stream)
+		return 0;
+	if (fclose(stream))
+		return fail_memory(pm);
+	fail(pm, -EBUSY, "%s: can't be unloaded: it is used by %s; unload that first", module->name,
+	     names);
+	free(names);
+	return -EBUSY;
+}
+
+/* From here on nobody can take a reference, or there are some. */
+static int claim(struct permod_module *module)
+{
+	int none = 0;
+
+	if (__atomic_compare_exchange_n(&module->references, &none, -1, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return 0;
+	return fail(module->pm, -EBUSY,
+		    "%s: can't be unloaded: somebody holds it (%d reference%s by permod_get() or "
+		    "try_module_get())",
+		    module->name, none, none == 1 ? "" : "s");
+}
+
+static int check_unload(const struct permod_module *module, unsigned int flags)
+{
+	struct permod *pm = module->pm;
+
+	if (flags)
+		return fail(pm, -EINVAL, "%s: permod_unload(): unknown flags 0x%x", module->name,
+			    flags);
+	if (module->state != MODULE_LIVE)
+		return fail(pm, -EBUSY, "%s: can't be unloaded while its %s runs", module->name,
+			    module->state == MODULE_COMING ? "init" : "exit");
+	if (module->started && module->init && !module->exit)
+		return fail(
+			pm, -EBUSY,
+			"%s: can't be unloaded: it has an init and no exit (module_exit), so it "
+			"is permanent",
+			module->name);
+	return check_users(module);
+}
+
+int permod_unload(struct permod_module *m, unsigned int flags)
+{
+	struct permod *pm = m->pm;
+	int error;
+
+	/* It stayed when its context was freed. */
+	if (!pm)
+		return -EBUSY;
+	lock_context(pm);
+	error = check_unload(m, flags);
+	if (!error)
+		error = claim(m);
+	if (!error)
+		remove_module(m);
+	unlock_context(pm);
+	return error;
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Loading, from top to bottom: a list of steps.  A step leaves what it took in the module (or in
+ * the load), so when one fails discard_module() gives back what all before it took.
+ *
+ * Where a module lies.  Everything that its code reaches only within some distance narrows the
+ * interval of addresses at which it can begin; the place is chosen in that interval, in the arena
+ * next to the C library if that will do.
+ *
+ * The window.  Code that is not position-independent (-fno-pie) lies below 2 GiB, and so must all
+ * addresses in it; but cookies lie next to the C library.  Such code therefore sees its per-CPU
+ * variables in a window of its own, an inaccessible range near it, and makes cookies of these
+ * addresses by the hidden words of struct pcpu_image, as programs do.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define WINDOW_HIGHEST ((uintptr_t)1 << 30)
+
+static size_t round_up(size_t size, size_t align)
+{
+	return (size + align - 1) & ~(align - 1);
+}
+
+/* ---- Link ----------------------------------------------------------------------------------- */
+
+/* Symbols that every module has for itself: the loader fills them in. */
+static const struct {
+	const char *name;
+	size_t size;
+} cells[] = {
+	{ "__this_module", sizeof(struct module) },
+	{ "__dso_handle", sizeof(void *) },
+	{ "__pcpu_image", sizeof(struct pcpu_image) },
+	{ "pcpu_layout", sizeof(struct pcpu_layout) },
+};
+
+int add_cells(struct link *link)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++)
+		error = link_add_cell(link, cells[i].name, cells[i].size);
+	return error;
+}
+
+int read_and_link(struct load *load)
+{
+	int error;
+
+	load->link = link_new(report_error, load->pm);
+	if (!load->link)
+		return fail_memory(load->pm);
+	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	error = add_cells(load->link);
+	if (!error)
+		error = link_add_memory(load->link, load->path, load->data, load->size, load->root);
+	return error ? error : link_layout(load->link);
+}
+
+/* ---- Place ---------------------------------------------------------------------------------- */
+
+static int fail_range(struct load *load, const struct link_bound *low,
+		      const struct link_bound *high)
+{
+	return fail(
+		load->pm, -ERANGE,
+		"%s: there is no address from which all symbols are in reach: %s (%s at %s+0x%llx) "
+		"and %s (%s at %s+0x%llx) are too far apart; compile with -fPIC",
+		load->path, low->symbol->name, low->type, low->section->name,
+		(unsigned long long)low->offset, high->symbol->name, high->type,
+		high->section->name, (unsigned long long)high->offset);
+}
+
+/* The two ends that exclude each other; if one is set by no symbol, it is memory itself. */
+static int fail_interval(struct load *load)
+{
+	const struct link_bound *low = &load->interval.low, *high = &load->interval.high;
+	const struct link_bound *one = low->symbol ? low : high;
+
+	if (low->symbol && high->symbol)
+		return fail_range(load, low, high);
+	if (!one->symbol)
+		return fail(load->pm, -ERANGE, "%s: too large for the address space", load->path);
+	return fail(load->pm, -ERANGE,
+		    "%s: %s+0x%llx: %s is out of reach for %s from every address (a base of at "
+		    "least 0x%llx and at most 0x%llx would be needed); compile with -fPIC",
+		    load->path, one->section->name, (unsigned long long)one->offset,
+		    one->symbol->name, one->type, (unsigned long long)low->base,
+		    (unsigned long long)high->base);
+}
+
+static int find_interval(struct load *load)
+{
+	int error = link_interval(load->link, &load->interval);
+
+	if (error || load->interval.low.base <= load->interval.high.base)
+		return error;
+	if (!use_originals(load))
+		return 0;
+	return link_interval(load->link, &load->interval);
+}
+
+static bool needs_window(const struct load *load)
+{
+	const struct link_symbol *image = link_find(load->link, "__pcpu_image");
+
+	return image && image->needed;
+}
+
+static int open_window(struct load *load)
+{
+	struct permod_module *module = load->module;
+	size_t size = round_up(module->percpu_size, load->link->page_size);
+	int error = take_block(0, WINDOW_HIGHEST, size, &module->window);
+
+	if (error)
+		return fail(
+			load->pm, error,
+			"%s: no free address space below 1 GiB for %zu bytes, where code without "
+			"-fPIE sees its per-CPU variables",
+			load->path, size);
+	module->window_size = size;
+	if (mprotect((void *)module->window, size, PROT_NONE))
+		return fail_memory(load->pm);
+	load->link->percpu_address = module->window;
+	return 0;
+}
+
+static int place_variables(struct load *load)
+{
+	const struct link_part *part = &load->link->part[LINK_PERCPU];
+	struct permod_module *module = load->module;
+	struct pcpu_map map;
+
+	if (!part->size)
+		return 0;
+	module->percpu = __alloc_reserved_percpu(part->size, part->align);
+	if (!module->percpu) {
+		pcpu_get_map(&map);
+		return fail(
+			load->pm, -ENOSPC,
+			"%s: no room for %llu bytes of per-CPU variables in the reserved region "
+			"(%zu of %zu bytes are used); set PERCPU_RESERVED higher",
+			load->path, (unsigned long long)part->size, map.reserved_used,
+			map.reserved_size);
+	}
+	module->percpu_size = part->size;
+	load->link->percpu_address = (uintptr_t)module->percpu;
+	return needs_window(load) ? open_window(load) : 0;
+}
+
+int place_module(struct load *load)
+{
+	struct permod_module *module = load->module;
+	uintptr_t base;
+	int error = place_variables(load);
+
+	if (!error)
+		error = find_interval(load);
+	if (error)
+		return error;
+	if (load->interval.low.base > load->interval.high.base)
+		return fail_interval(load);
+	if (!load->link->block_size)
+		return 0;
+	error = take_block(load->interval.low.base, load->interval.high.base,
+			   load->link->block_size, &base);
+	if (error)
+		return fail(load->pm, error,
+			    "%s: no free address space for %llu bytes at 0x%llx..0x%llx",
+			    load->path, (unsigned long long)load->link->block_size,
+			    (unsigned long long)load->interval.low.base,
+			    (unsigned long long)load->interval.high.base);
+	module->base = base;
+	module->size = load->link->block_size;
+	load->link->base = base;
+	return 0;
+}
+
+/* ---- Relocate ------------------------------------------------------------------------------- */
+
+static void fill_cells(struct load *load)
+{
+	struct permod_module *module = load->module;
+	struct module this_module = { module };
+	struct pcpu_image image = { 0 };
+	unsigned char *bytes;
+	uint64_t handle;
+
+	if (link_cell(load->link, "__this_module", &bytes))
+		memcpy(bytes, &this_module, sizeof(this_module));
+	if (link_cell(load->link, "pcpu_layout", &bytes))
+		memcpy(bytes, &pcpu_layout, sizeof(pcpu_layout));
+	if (link_cell(load->link, "__pcpu_image", &bytes)) {
+		image.begin = (char *)module->window;
+		image.end = (char *)module->window + module->percpu_size;
+		image.size = (char *)module->percpu_size;
+		image.displacement = (char *)module->percpu - module->window;
+		memcpy(bytes, &image, sizeof(image));
+	}
+	/* Any address of its own will do for code that doesn't name the handle. */
+	handle = link_cell(load->link, "__dso_handle", &bytes);
+	module->dso_handle = handle ? (void *)handle : module;
+}
+
+int relocate_module(struct load *load)
+{
+	struct permod_module *module = load->module;
+	struct link *link = load->link;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		struct link_part *part = &link->part[region];
+
+		module->part[region].address = module->base + part->offset;
+		module->part[region].size = part->size;
+		part->buffer = (unsigned char *)module->base + part->offset;
+	}
+	if (module->percpu_size) {
+		load->percpu_image = malloc(module->percpu_size);
+		if (!load->percpu_image)
+			return fail_memory(load->pm);
+		link->part[LINK_PERCPU].buffer = load->percpu_image;
+	}
+	fill_cells(load);
+	return link_relocate(link);
+}
+
+/* Copy the variables' initial values to every possible CPU; what is zero is so already, and pages
+ * that nobody writes cost nothing. */
+static int copy_variables(struct load *load)
+{
+	const char *cookie = load->module->percpu;
+	size_t left = load->module->percpu_size, page = load->link->page_size;
+	const unsigned char *values = load->percpu_image;
+
+	while (left) {
+		size_t in_page = page - ((uintptr_t)cookie & (page - 1));
+		size_t size = left < in_page ? left : in_page, i = 0;
+		unsigned int cpu;
+
+		while (i < size && !values[i])
+			i++;
+		if (i < size) {
+			for_each_possible_cpu(cpu)
+				memcpy((char *)((uintptr_t)cookie + per_cpu_offset(cpu)), values,
+				       size);
+		}
+		cookie += size;
+		values += size;
+		left -= size;
+	}
+	return 0;
+}
+
+/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later. */
+static int protect(struct load *load)
+{
+	static const int protection[LINK_PERCPU] = {
+		[LINK_TEXT] = PROT_READ | PROT_EXEC,
+		[LINK_RODATA] = PROT_READ,
+		[LINK_INIT_TEXT] = PROT_READ | PROT_EXEC,
+		[LINK_INIT_RODATA] = PROT_READ,
+	};
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		const struct module_part *part = &load->module->part[region];
+
+		if (!part->size || !protection[region])
+			continue;
+		if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
+			     protection[region]))
+			return fail(load->pm, -errno, "%s: can't protect its memory: %s",
+				    load->path, strerror(errno));
+		if (protection[region] & PROT_EXEC)
+			__builtin___clear_cache((char *)part->address,
+						(char *)part->address + part->size);
+	}
+	return 0;
+}
+
+/* ---- Publish -------------------------------------------------------------------------------- */
+
+int check_export(struct load *load, const struct export *export)
+{
+	struct permod *pm = load->pm;
+	const struct export *other = find_export(&pm->exports, export->name);
+	struct permod_export program;
+
+	if (other && other->owner == load->module)
+		return fail(pm, -EEXIST, "%s: exports %s twice", load->path, export->name);
+	if (other && other->owner)
+		return fail(pm, -EEXIST, "%s: exports %s, which module %s exports already",
+			    load->path, export->name, other->owner->name);
+	if (other || find_program_export(export->name, &program))
+		return fail(pm, -EEXIST, "%s: exports %s, which the host exports already",
+			    load->path, export->name);
+	return 0;
+}
+
+static int publish(struct load *load)
+{
+	struct permod_module *module = load->module;
+
+	if (reserve_exports(&load->pm->exports, module->num_exports))
+		return fail_memory(load->pm);
+	while (module->num_published < module->num_exports) {
+		struct export *export = &module->exports[module->num_published];
+		int error = check_export(load, export);
+
+		if (error)
+			return error;
+		add_export(&load->pm->exports, export);
+		module->num_published++;
+	}
+	list_module(module);
+	register_module(module);
+	return 0;
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static int (*const steps[])(struct load *) = {
+	read_and_link,	 resolve_symbols, place_module, relocate_module, copy_variables, find_calls,
+	describe_module, protect,	  publish,	set_parameters,	 start_module,
+};
+
+int check_name(struct load *load, const char *name)
+{
+	if (find_module(load->pm, name))
+		return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already",
+			    load->path, name);
+	return 0;
+}
+
+void free_load(struct load *load)
+{
+	link_free(load->link);
+	free(load->percpu_image);
+	free(load->externals);
+}
+
+static int take_steps(struct load *load, const char *name)
+{
+	int error = check_name(load, name);
+
+	if (error)
+		return error;
+	load->module = new_module(load->pm, name);
+	if (!load->module)
+		return fail_memory(load->pm);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
+		error = steps[i](load);
+	if (error)
+		discard_module(load->module);
+	free_load(load);
+	return error;
+}
+
+static int check_request(struct permod *pm, const char *name, unsigned int flags)
+{
+	if (flags & ~PERMOD_LOAD_NO_INIT)
+		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", name, flags);
+	return 0;
+}
+
+int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
+		       const char *params, unsigned int flags, struct permod_module **m)
+{
+	struct load load = {
+		.pm = pm, .path = name, .params = params, .flags = flags, .data = data, .size = size
+	};
+	int error;
+
+	lock_context(pm);
+	error = check_request(pm, name, flags);
+	if (!error && !*name)
+		error = fail(pm, -EINVAL, "permod_load_memory(): a module needs a name");
+	if (!error)
+		error = take_steps(&load, name);
+	if (!error && m)
+		*m = load.module;
+	unlock_context(pm);
+	return error;
+}
+
+int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
+		     unsigned int flags, struct permod_module **m)
+{
+	struct load load = {
+		.pm = pm, .path = path, .root = root, .params = params, .flags = flags
+	};
+	char *name = NULL;
+	void *data = NULL;
+	int error;
+
+	lock_context(pm);
+	error = check_request(pm, path, flags);
+	if (!error)
+		error = read_file(pm, path, &data, &load.size);
+	if (!error) {
+		load.data = data;
+		name = name_of_path(path);
+		error = name ? take_steps(&load, name) : fail_memory(pm);
+		free(name);
+		free(data);
+	}
+	if (!error && m)
+		*m = load.module;
+	unlock_context(pm);
+	return error;
+}
+
+int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
+		struct permod_module **m)
+{
+	return permod_load_root(pm, path, NULL, params, flags, m);
+}

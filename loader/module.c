@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a module has: its tables of symbols, per-CPU variables, exports and parameters, made when it
+ * is loaded, and the functions that look at them.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#define PERMOD_MODULE
+#include <permod/module.h>
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Addresses ------------------------------------------------------------------------------ */
+
+uintptr_t cookie_of(const struct permod_module *module, uintptr_t address)
+{
+	if (module->window && address - module->window < module->percpu_size)
+		return (uintptr_t)module->percpu + (address - module->window);
+	return address;
+}
+
+/* The bytes from an address to the end of its part, of those that outlive init; 0 if in none. */
+static size_t bytes_behind(const struct permod_module *module, const void *address)
+{
+	for (size_t region = LINK_TEXT; region < LINK_INIT_TEXT; region++) {
+		const struct module_part *part = &module->part[region];
+
+		if ((uintptr_t)address - part->address < part->size)
+			return part->size - ((uintptr_t)address - part->address);
+	}
+	return 0;
+}
+
+static bool is_string_in_module(const struct permod_module *module, const char *string)
+{
+	size_t room = bytes_behind(module, string);
+
+	return room && *string && strnlen(string, room) < room;
+}
+
+/* ---- Symbols and variables ------------------------------------------------------------------ */
+
+/* Tables on their way: first counted, then filled. */
+struct tables {
+	const struct link *link;
+	struct permod_module *module;
+	size_t num_symbols, num_variables, names_size;
+	char *names; /* the next free byte; NULL while counting */
+};
+
+static void fill_symbol(struct tables *tables, struct module_symbol *entry,
+			const struct link_symbol *symbol)
+{
+	uintptr_t address = link_symbol_address(tables->link, symbol);
+
+	*entry = (struct module_symbol){ tables->names, cookie_of(tables->module, address),
+					 symbol->size };
+	tables->names = stpcpy(tables->names, symbol->name) + 1;
+}
+
+/* What others may find by name, and what is still there after init. */
+static bool is_visible(const struct link_symbol *symbol)
+{
+	if (symbol->external || (symbol->section && (symbol->section->region >= LINK_INIT_TEXT &&
+						     symbol->section->region <= LINK_INIT_DATA)))
+		return false;
+	if (symbol->section && symbol->section->region == LINK_NONE)
+		return false;
+	return symbol->visibility == STV_DEFAULT || symbol->visibility == STV_PROTECTED;
+}
+
+static void visit_symbols(struct tables *tables, struct link *link)
+{
+	struct link_symbol *symbol = NULL;
+
+	while ((symbol = link_next_defined(link, symbol))) {
+		if (!is_visible(symbol))
+			continue;
+		if (tables->names)
+			fill_symbol(tables, &tables->module->symbols[tables->num_symbols], symbol);
+		tables->num_symbols++;
+		tables->names_size += strlen(symbol->name) + 1;
+	}
+}
+
+static void visit_variables(struct tables *tables, struct link *link)
+{
+	struct link_symbol *symbol;
+
+	if (!tables->module->percpu_size)
+		return;
+	for (struct link_object *object = link->objects; object;
+	     object = link_object_next(object)) {
+		for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
+			if (!symbol->section || symbol->section->region != LINK_PERCPU ||
+			    symbol->type == STT_SECTION || !symbol->size || !*symbol->name)
+				continue;
+			if (tables->names)
+				fill_symbol(tables,
+					    &tables->module->variables[tables->num_variables],
+					    symbol);
+			tables->num_variables++;
+			tables->names_size += strlen(symbol->name) + 1;
+		}
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct module_symbol *first = a, *second = b;
+
+	return strcmp(first->name, second->name);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct module_symbol *first = a, *second = b;
+
+	return (first->address > second->address) - (first->address < second->address);
+}
+
+/* Symbols, then variables, then their names: one piece of memory. */
+static int describe_symbols(struct load *load)
+{
+	struct permod_module *module = load->module;
+	struct tables count = { .link = load->link, .module = module }, fill = count;
+	size_t entries;
+
+	visit_symbols(&count, load->link);
+	visit_variables(&count, load->link);
+	entries = count.num_symbols + count.num_variables;
+	module->symbols = malloc(entries * sizeof(struct module_symbol) + count.names_size + 1);
+	if (!module->symbols)
+		return fail_memory(load->pm);
+	module->variables = module->symbols + count.num_symbols;
+	fill.names = (char *)(module->symbols + entries);
+	visit_symbols(&fill, load->link);
+	visit_variables(&fill, load->link);
+	module->num_symbols = fill.num_symbols;
+	module->num_variables = fill.num_variables;
+	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
+	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
+	      compare_addresses);
+	return 0;
+}
+
+/* ---- Exports and parameters: tables in the module's memory ----------------------------------- */
+
+/* A section that is an array; the entries are in the module's memory. */
+struct array_section {
+	const char *name;
+	size_t entry_size;
+	int (*add)(struct load *load, const void *entry, const struct array_section *from);
+	unsigned long flags;
+};
+
+static int fail_entry(struct load *load, const struct array_section *from, const char *what)
+{
+	return fail(load->pm, -ENOEXEC, "%s: section %s: an entry's %s is not in the module",
+		    load->path, from->name, what);
+}
+
+static int add_to_exports(struct load *load, const void *entry, const struct array_section *from)
+{
+	const struct permod_export *declared = entry;
+	struct permod_module *module = load->module;
+
+	if (!is_string_in_module(module, declared->name))
+		return fail_entry(load, from, "name");
+	module->exports[module->num_exports++] = (struct export){
+		.name = declared->name,
+		.address = cookie_of(module, (uintptr_t)declared->address),
+		.flags = from->flags | (declared->flags & PERMOD_EXPORT_GPL),
+		.owner = module,
+	};
+	return 0;
+}
+
+static int add_to_params(struct load *load, const void *entry, const struct array_section *from)
+{
+	const struct kernel_param *declared = entry;
+	struct permod_module *module = load->module;
+
+	if (!is_string_in_module(module, declared->name))
+		return fail_entry(load, from, "name");
+	if (!declared->ops)
+		return fail(load->pm, -ENOEXEC, "%s: section %s: parameter %s has no operations",
+			    load->path, from->name, declared->name);
+	module->params[module->num_params++] = declared;
+	return 0;
+}
+
+static const struct array_section export_sections[] = {
+	{ "__ksymtab", sizeof(struct permod_export), add_to_exports, 0 },
+	{ "__ksymtab_gpl", sizeof(struct permod_export), add_to_exports, PERMOD_EXPORT_GPL },
+};
+static const struct array_section param_section = { "__param", sizeof(struct kernel_param),
+						    add_to_params, 0 };
+
+static int check_array(struct load *load, const struct link_section *section,
+		       const struct array_section *from)
+{
+	if (section->size % from->entry_size)
+		return fail(load->pm, -ENOEXEC,
+			    "%s: section %s: %llu bytes are no multiple of an entry's %zu; it was "
+			    "built against another <permod/module.h>",
+			    load->path, from->name, (unsigned long long)section->size,
+			    from->entry_size);
+	if ((uintptr_t)link_section_buffer(load->link, section) % sizeof(void *))
+		return fail(load->pm, -ENOEXEC, "%s: section %s: alignment %llu is too small",
+			    load->path, from->name, (unsigned long long)section->align);
+	return 0;
+}
+
+/* Count the entries of a section in all objects; with `add` also add them. */
+static int visit_array(struct load *load, const struct array_section *from, size_t *count, bool add)
+{
+	struct link_section *section = NULL;
+	int error = 0;
+
+	while (!error && (section = link_next_section(load->link, from->name, section))) {
+		const char *entry;
+
+		if (section->region >= LINK_PERCPU || section->discarded || !section->size)
+			continue;
+		error = check_array(load, section, from);
+		*count += section->size / from->entry_size;
+		entry = (const char *)link_section_buffer(load->link, section);
+		for (size_t i = 0; add && !error && i < section->size / from->entry_size; i++)
+			error = from->add(load, entry + i * from->entry_size, from);
+	}
+	return error;
+}
+
+static int describe_exports(struct load *load)
+{
+	struct permod_module *module = load->module;
+	size_t count = 0, again = 0;
+	int error = visit_array(load, &export_sections[0], &count, false);
+
+	if (!error)
+		error = visit_array(load, &export_sections[1], &count, false);
+	if (error || !count)
+		return error;
+	module->exports = calloc(count, sizeof(struct export));
+	if (!module->exports)
+		return fail_memory(load->pm);
+	error = visit_array(load, &export_sections[0], &again, true);
+	return error ? error : visit_array(load, &export_sections[1], &again, true);
+}
+
+static int describe_params(struct load *load)
+{
+	struct permod_module *module = load->module;
+	size_t count = 0, again = 0;
+	int error = visit_array(load, &param_section, &count, false);
+
+	if (error || !count)
+		return error;
+	module->params = calloc(count, sizeof(struct kernel_param *));
+	if (!module->params)
+		return fail_memory(load->pm);
+	return visit_array(load, &param_section, &again, true);
+}
+
+int describe_module(struct load *load)
+{
+	int error = describe_symbols(load);
+
+	if (!error)
+		error = describe_exports(load);
+	return error ? error : describe_params(load);
+}
+
+/* ---- Looking at it -------------------------------------------------------------------------- */
+
+struct permod_module *find_module(struct permod *pm, const char *name)
+{
+	struct permod_module *module = pm->first;
+
+	while (module && strcmp(module->name, name) != 0)
+		module = module->next;
+	return module;
+}
+
+struct permod_module *permod_find(struct permod *pm, const char *name)
+{
+	struct permod_module *module;
+
+	lock_context(pm);
+	module = find_module(pm, name);
+	unlock_context(pm);
+	return module;
+}
+
+struct permod_module *permod_next(struct permod *pm, struct permod_module *m)
+{
+	struct permod_module *next;
+
+	lock_context(pm);
+	next = m ? m->next : pm->first;
+	unlock_context(pm);
+	return next;
+}
+
+const char *permod_name(const struct permod_module *m)
+{
+	return m->name;
+}
+
+void *permod_symbol(struct permod_module *m, const char *name)
+{
+	const struct module_symbol key = { .name = name };
+	const struct module_symbol *symbol;
+
+	for (size_t i = 0; i < m->num_exports; i++) {
+		if (strcmp(m->exports[i].name, name) == 0)
+			return (void *)m->exports[i].address;
+	}
+	symbol = bsearch(&key, m->symbols, m->num_symbols, sizeof(key), compare_names);
+	return symbol ? (void *)symbol->address : NULL;
+}
+
+int permod_region(const struct permod_module *m, unsigned int index, struct permod_region *region)
+{
+	for (unsigned int i = LINK_TEXT; i < LINK_PERCPU; i++) {
+		const struct module_part *part = &m->part[i];
+
+		if (!part->size || index-- > 0)
+			continue;
+		*region = (struct permod_region){ .name = region_names[i],
+						  .address = part->address,
+						  .size = part->size };
+		strcpy(region->access, i == LINK_RO_AFTER_INIT && m->state != MODULE_COMING
+					       ? "r--"
+					       : region_access[i]);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int permod_variable(const struct permod_module *m, unsigned int index,
+		    struct permod_variable *variable)
+{
+	if (index >= m->num_variables)
+		return -ENOENT;
+	*variable = (struct permod_variable){ m->variables[index].name, m->variables[index].address,
+					      m->variables[index].size };
+	return 0;
+}
+
+const char *const region_names[LINK_REGIONS] = {
+	[LINK_TEXT] = "text",
+	[LINK_RODATA] = "rodata",
+	[LINK_RO_AFTER_INIT] = "ro_after_init",
+	[LINK_DATA] = "data",
+	[LINK_INIT_TEXT] = "init.text",
+	[LINK_INIT_RODATA] = "init.rodata",
+	[LINK_INIT_DATA] = "init.data",
+	[LINK_PERCPU] = "percpu",
+};
+
+const char region_access[LINK_PERCPU][4] = {
+	[LINK_TEXT] = "r-x",	  [LINK_RODATA] = "r--",    [LINK_RO_AFTER_INIT] = "rw-",
+	[LINK_DATA] = "rw-",	  [LINK_INIT_TEXT] = "r-x", [LINK_INIT_RODATA] = "r--",
+	[LINK_INIT_DATA] = "rw-",
+};

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking at files without loading them.
+ *
+ * A struct permod_file is a linked object whose place was never chosen: it tells names.  A plan goes
+ * through the steps of a load as far as nothing of the module has run, notes what stands against it,
+ * and gives everything back; it keeps texts and numbers only.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+/* Make room for one more entry of a list; NULL without memory. */
+static void *grow(void **list, size_t *count, size_t size)
+{
+	void *more = *list;
+
+	/* Whenever the count is a power of two, the room is doubled. */
+	if ((*count & (*count - 1)) == 0)
+		more = reallocarray(*list, *count ? *count * 2 : 1, size);
+	if (!more)
+		return NULL;
+	*list = more;
+	return memset((char *)more + size * (*count)++, 0, size);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+struct file_export {
+	const char *name;
+	bool gpl;
+};
+
+/* Names are the link's memory. */
+struct permod_file {
+	void *data;
+	struct link *link;
+	const char **info;
+	size_t num_info;
+	struct file_export *exports;
+	size_t num_exports;
+	const char **undefined;
+	size_t num_undefined;
+};
+
+static int add_name(const char ***list, size_t *count, const char *name)
+{
+	const char **entry = grow((void **)list, count, sizeof(*entry));
+
+	if (!entry)
+		return -ENOMEM;
+	*entry = name;
+	return 0;
+}
+
+/* An entry of the export tables is called after the symbol that it exports. */
+static int add_file_export(struct permod_file *file, const struct link_symbol *symbol)
+{
+	static const char prefix[] = "__ksymtab_";
+	struct file_export *entry;
+	bool gpl;
+
+	if (!symbol->section || strncmp(symbol->name, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	gpl = strcmp(symbol->section->name, "__ksymtab_gpl") == 0;
+	if (!gpl && strcmp(symbol->section->name, "__ksymtab") != 0)
+		return 0;
+	entry = grow((void **)&file->exports, &file->num_exports, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct file_export){ symbol->name + sizeof(prefix) - 1, gpl };
+	return 0;
+}
+
+static int list_names(struct permod_file *file)
+{
+	struct info_cursor cursor = { NULL, 0 };
+	struct link_symbol *symbol = NULL;
+	const char *info;
+	int error = 0;
+
+	while (!error && (info = next_info(file->link, &cursor)))
+		error = add_name(&file->info, &file->num_info, info);
+	while (!error && (symbol = link_next_undefined(file->link, symbol)))
+		error = add_name(&file->undefined, &file->num_undefined, symbol->name);
+	for (struct link_object *object = file->link->objects; object && !error;
+	     object = link_object_next(object)) {
+		for (unsigned int i = 0; !error && (symbol = link_object_symbol(object, i)); i++)
+			error = add_file_export(file, symbol);
+	}
+	return error;
+}
+
+static int open_file(struct permod *pm, const char *path, struct permod_file *file)
+{
+	size_t size;
+	int error = read_file(pm, path, &file->data, &size);
+
+	if (error)
+		return error;
+	file->link = link_new(report_error, pm);
+	if (!file->link)
+		return fail_memory(pm);
+	error = add_cells(file->link);
+	if (!error)
+		error = link_add_memory(file->link, path, file->data, size, NULL);
+	if (!error)
+		error = link_layout(file->link);
+	if (!error && list_names(file))
+		error = fail_memory(pm);
+	return error;
+}
+
+int permod_file_open(struct permod *pm, const char *path, struct permod_file **file)
+{
+	struct permod_file *made;
+	int error;
+
+	*file = NULL;
+	lock_context(pm);
+	made = calloc(1, sizeof(*made));
+	error = made ? open_file(pm, path, made) : fail_memory(pm);
+	if (error)
+		permod_file_close(made);
+	else
+		*file = made;
+	unlock_context(pm);
+	return error;
+}
+
+void permod_file_close(struct permod_file *file)
+{
+	if (!file)
+		return;
+	link_free(file->link);
+	free(file->data);
+	free(file->info);
+	free(file->exports);
+	free(file->undefined);
+	free(file);
+}
+
+const char *permod_file_info(const struct permod_file *file, unsigned int index)
+{
+	return index < file->num_info ? file->info[index] : NULL;
+}
+
+const char *permod_file_export(const struct permod_file *file, unsigned int index, int *gpl)
+{
+	if (index >= file->num_exports)
+		return NULL;
+	if (gpl)
+		*gpl = file->exports[index].gpl;
+	return file->exports[index].name;
+}
+
+const char *permod_file_undefined(const struct permod_file *file, unsigned int index)
+{
+	return index < file->num_undefined ? file->undefined[index] : NULL;
+}
+
+/* ---- Plans ---------------------------------------------------------------------------------- */
+
+/* All texts are copies. */
+struct permod_plan {
+	struct permod_plan_section *sections;
+	size_t num_sections;
+	struct permod_plan_symbol *symbols;
+	size_t num_symbols;
+	char **problems;
+	size_t num_problems;
+	uintptr_t low, high;
+	int error;	 /* the first problem's */
+	bool incomplete; /* for lack of memory */
+};
+
+static char *copy_text(struct permod_plan *plan, const char *text)
+{
+	char *copy = strdup(text);
+
+	plan->incomplete |= !copy;
+	return copy;
+}
+
+/* The context's last error stands against loading. */
+void note_problem(struct permod_plan *plan, struct permod *pm, int error)
+{
+	char **entry = grow((void **)&plan->problems, &plan->num_problems, sizeof(*entry));
+
+	if (!plan->error)
+		plan->error = error;
+	plan->incomplete |= !entry;
+	if (entry)
+		*entry = copy_text(plan, permod_error(pm));
+}
+
+static bool is_worth_a_line(const struct link_section *section)
+{
+	switch (section->type) {
+	case SHT_NULL:
+	case SHT_SYMTAB:
+	case SHT_STRTAB:
+	case SHT_RELA:
+	case SHT_REL:
+	case SHT_GROUP:
+	case SHT_SYMTAB_SHNDX:
+		return false;
+	default:
+		return section->size > 0;
+	}
+}
+
+static void plan_section(struct permod_plan *plan, const struct load *load,
+			 const struct link_section *section)
+{
+	struct permod_plan_section *entry;
+	bool loaded = section->region < LINK_REGIONS && !section->discarded;
+	bool placed = section->region == LINK_PERCPU ? load->module->percpu != NULL
+						     : load->module->base != 0;
+
+	entry = grow((void **)&plan->sections, &plan->num_sections, sizeof(*entry));
+	plan->incomplete |= !entry;
+	if (!entry)
+		return;
+	entry->object = copy_text(plan, link_object_name(section->object));
+	entry->name = copy_text(plan, section->name);
+	entry->region = loaded ? region_names[section->region] : "-";
+	entry->size = section->size;
+	entry->align = section->align;
+	if (loaded && placed)
+		entry->address = cookie_of(load->module, link_section_address(load->link, section));
+}
+
+static void plan_sections(struct permod_plan *plan, const struct load *load)
+{
+	struct link_section *section;
+
+	for (struct link_object *object = load->link->objects; object;
+	     object = link_object_next(object)) {
+		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
+			if (is_worth_a_line(section))
+				plan_section(plan, load, section);
+		}
+	}
+}
+
+/* The file that has an address, without its folder; the program itself is the host. */
+static const char *library_of(uintptr_t address)
+{
+	Dl_info info, program;
+	const char *slash;
+
+	if (!dladdr((void *)address, &info) || !info.dli_fname)
+		return "host";
+	if (dladdr((void *)getauxval(AT_ENTRY), &program) && program.dli_fbase == info.dli_fbase)
+		return "host";
+	slash = strrchr(info.dli_fname, '/');
+	return slash ? slash + 1 : info.dli_fname;
+}
+
+static const char *provider_of(const struct link_symbol *symbol)
+{
+	const struct permod_module *owner = symbol->owner;
+
+	if (!owner)
+		return NULL;
+	if (owner == &provider_host)
+		return "host";
+	if (owner == &provider_permod)
+		return "permod";
+	return owner == &provider_libdl ? library_of(symbol->value) : owner->name;
+}
+
+static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
+{
+	const char *provider = provider_of(symbol);
+	struct permod_plan_symbol *entry =
+		grow((void **)&plan->symbols, &plan->num_symbols, sizeof(*entry));
+
+	plan->incomplete |= !entry;
+	if (!entry)
+		return;
+	entry->name = copy_text(plan, symbol->name);
+	entry->provider = provider ? copy_text(plan, provider) : NULL;
+	entry->address = provider ? symbol->value : 0;
+	entry->weak = symbol->bind == STB_WEAK;
+	entry->got = symbol->got_used;
+	entry->stub = symbol->stub_used;
+}
+
+/* Put what nobody has next to everything else, to see what else there is to say. */
+static void define_missing(struct load *load)
+{
+	uintptr_t somewhere = (uintptr_t)pcpu_near_layout();
+
+	for (size_t i = 0; i < load->num_externals; i++) {
+		struct link_symbol *symbol = load->externals[i];
+
+		if (!symbol->defined && symbol->bind != STB_WEAK)
+			link_define(symbol, somewhere, true);
+	}
+}
+
+static void plan_exports(struct permod_plan *plan, struct load *load)
+{
+	for (size_t i = 0; i < load->module->num_exports; i++) {
+		int error = check_export(load, &load->module->exports[i]);
+
+		if (error)
+			note_problem(plan, load->pm, error);
+	}
+}
+
+static void take_plan_steps(struct permod_plan *plan, struct load *load)
+{
+	int error = resolve_symbols(load);
+
+	if (error)
+		note_problem(plan, load->pm, error);
+	define_missing(load);
+	error = place_module(load);
+	if (!error)
+		error = relocate_module(load);
+	if (!error)
+		error = find_calls(load);
+	if (!error)
+		error = describe_module(load);
+	if (error)
+		note_problem(plan, load->pm, error);
+	else
+		plan_exports(plan, load);
+	plan->low = load->interval.low.base;
+	plan->high = load->interval.high.base;
+	plan_sections(plan, load);
+	for (size_t i = 0; i < load->num_externals; i++)
+		plan_symbol(plan, load->externals[i]);
+}
+
+static int make_plan(struct permod_plan *plan, struct load *load)
+{
+	char *name = name_of_path(load->path);
+	int error;
+
+	if (!name)
+		return fail_memory(load->pm);
+	error = check_name(load, name);
+	if (error)
+		note_problem(plan, load->pm, error);
+	load->module = new_module(load->pm, name);
+	free(name);
+	if (!load->module)
+		return fail_memory(load->pm);
+	error = read_and_link(load);
+	if (!error)
+		take_plan_steps(plan, load);
+	discard_module(load->module);
+	free_load(load);
+	return error;
+}
+
+static int plan_file(struct permod *pm, const char *path, struct permod_plan *plan)
+{
+	struct load load = { .pm = pm, .path = path };
+	void *data;
+	int error = read_file(pm, path, &data, &load.size);
+
+	if (error)
+		return error;
+	load.data = data;
+	load.plan = plan;
+	load.interval.low.base = 1; /* none yet */
+	error = make_plan(plan, &load);
+	free(data);
+	return !error && plan->incomplete ? fail_memory(pm) : error;
+}
+
+int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan)
+{
+	struct permod_plan *made = calloc(1, sizeof(*made));
+	int error;
+
+	*plan = NULL;
+	lock_context(pm);
+	error = made ? plan_file(pm, path, made) : fail_memory(pm);
+	if (error) {
+		permod_plan_free(made);
+	} else {
+		*plan = made;
+		error = made->error;
+		if (error)
+			fail(pm, error, "%s", made->problems[0]);
+	}
+	unlock_context(pm);
+	return error;
+}
+
+void permod_plan_free(struct permod_plan *plan)
+{
+	if (!plan)
+		return;
+	for (size_t i = 0; i < plan->num_sections; i++) {
+		free((char *)plan->sections[i].object);
+		free((char *)plan->sections[i].name);
+	}
+	for (size_t i = 0; i < plan->num_symbols; i++) {
+		free((char *)plan->symbols[i].name);
+		free((char *)plan->symbols[i].provider);
+	}
+	for (size_t i = 0; i < plan->num_problems; i++)
+		free(plan->problems[i]);
+	free(plan->sections);
+	free(plan->symbols);
+	free(plan->problems);
+	free(plan);
+}
+
+const struct permod_plan_section *permod_plan_section(const struct permod_plan *plan,
+						      unsigned int index)
+{
+	return index < plan->num_sections ? &plan->sections[index] : NULL;
+}
+
+const struct permod_plan_symbol *permod_plan_symbol(const struct permod_plan *plan,
+						    unsigned int index)
+{
+	return index < plan->num_symbols ? &plan->symbols[index] : NULL;
+}
+
+const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index)
+{
+	return index < plan->num_problems ? plan->problems[index] : NULL;
+}
+
+void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high)
+{
+	*low = plan->low;
+	*high = plan->high;
+}

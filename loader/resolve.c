@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who has a symbol.  Asked in this order: the loader itself (what per-CPU operations and parameters
+ * need), modules of the context, the host's exports, and, unless the host forbids it, whatever the
+ * dynamic linker knows.  All that nobody has are told in one line.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __GLIBC__
+#include <gnu/lib-names.h>
+#endif
+
+struct permod_module provider_host, provider_permod, provider_libdl;
+
+/* An address, and who has it. */
+struct found {
+	uintptr_t address;
+	struct permod_module *provider;
+	unsigned long flags; /* PERMOD_EXPORT_* */
+};
+
+/* ---- Looking for one ------------------------------------------------------------------------ */
+
+static bool find_by_libdl(const char *name, struct found *found)
+{
+	void *address;
+
+	dlerror();
+	address = dlsym(RTLD_DEFAULT, name);
+	/* A symbol's value may be NULL; then there is no message. */
+	if (!address && dlerror())
+		return false;
+	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
+	return true;
+}
+
+static bool find_symbol(struct permod *pm, const char *name, struct found *found)
+{
+	const struct builtin *builtin = find_builtin(name);
+	const struct export *export;
+	struct permod_export program;
+
+	if (builtin) {
+		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
+		return true;
+	}
+	export = find_export(&pm->exports, name);
+	if (export) {
+		*found = (struct found){ export->address,
+					 export->owner ? export->owner : &provider_host,
+					 export->flags };
+		return true;
+	}
+	if (find_program_export(name, &program)) {
+		*found = (struct found){ pcpu_image_cookie(program.address), &provider_host,
+					 program.flags };
+		return true;
+	}
+	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
+}
+
+/* ---- Is it a function? ---------------------------------------------------------------------- */
+
+struct segment_search {
+	uintptr_t address;
+	bool executable;
+};
+
+static int look_into_image(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	struct segment_search *search = arg;
+
+	(void)size;
+	for (unsigned int i = 0; i < image->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &image->dlpi_phdr[i];
+
+		if (segment->p_type != PT_LOAD ||
+		    search->address - (image->dlpi_addr + segment->p_vaddr) >= segment->p_memsz)
+			continue;
+		search->executable = segment->p_flags & PF_X;
+		return 1;
+	}
+	return 0;
+}
+
+/* By the symbol's type if there is a symbol, as constants can lie among code. */
+static bool is_function(const struct found *found)
+{
+	struct segment_search search = { found->address, false };
+	const ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (found->provider == &provider_permod || found->provider == &provider_host ||
+	    found->provider == &provider_libdl) {
+		if (dladdr1((void *)found->address, &info, (void **)&symbol, RTLD_DL_SYMENT) &&
+		    symbol && (uintptr_t)info.dli_saddr == found->address) {
+			unsigned int type = symbol->st_info & 0xf;
+
+			return type == STT_FUNC || type == STT_GNU_IFUNC;
+		}
+		dl_iterate_phdr(look_into_image, &search);
+		return search.executable;
+	}
+	return found->address - found->provider->part[LINK_TEXT].address <
+	       found->provider->part[LINK_TEXT].size;
+}
+
+/* ---- All that a link needs ------------------------------------------------------------------ */
+
+/* Hold the module that has the symbol as long as this one is there. */
+static int use_module(struct permod_module *user, struct permod_module *used)
+{
+	struct permod_module **uses;
+
+	for (size_t i = 0; i < user->num_uses; i++) {
+		if (user->uses[i] == used)
+			return 0;
+	}
+	uses = reallocarray(user->uses, user->num_uses + 1, sizeof(struct permod_module *));
+	if (!uses)
+		return -ENOMEM;
+	uses[user->num_uses++] = used;
+	user->uses = uses;
+	return 0;
+}
+
+static bool is_module(const struct permod_module *provider)
+{
+	return provider != &provider_host && provider != &provider_permod &&
+	       provider != &provider_libdl;
+}
+
+/* Names that were found wanting, as one text. */
+struct wanting {
+	char *text;
+	size_t size;
+	FILE *stream;
+	unsigned int count;
+};
+
+static void add_wanting(struct load *load, struct wanting *wanting, const char *name)
+{
+	char nearest[NEAREST_TEXT];
+
+	if (!wanting->count++)
+		wanting->stream = open_memstream(&wanting->text, &wanting->size);
+	if (!wanting->stream)
+		return;
+	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", name);
+	if (find_nearest(load->pm, name, nearest))
+		fprintf(wanting->stream, " (did you mean %s?)", nearest);
+}
+
+static int fail_wanting(struct load *load, struct wanting *wanting)
+{
+	if (!wanting->stream || fclose(wanting->stream)) {
+		free(wanting->text);
+		return fail_memory(load->pm);
+	}
+	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s", load->path,
+	     wanting->count > 1 ? "s" : "", wanting->text,
+	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
+					       : "no module, no export of the host and no library "
+						 "that the host has loaded defines them");
+	free(wanting->text);
+	return -ENOENT;
+}
+
+/* A symbol that somebody has: may this module use it? */
+static int accept_symbol(struct load *load, struct link_symbol *symbol, const struct found *found)
+{
+	struct permod_module *provider = found->provider;
+	const char *licence;
+
+	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence))
+		return fail(load->pm, -EPERM,
+			    "%s: %s is exported to modules with a GPL-compatible licence only "
+			    "(found MODULE_LICENSE \"%s\")",
+			    load->path, symbol->name, licence ? licence : "");
+	if (is_module(provider)) {
+		if (provider->state != MODULE_LIVE)
+			return fail(
+				load->pm, -EBUSY,
+				"%s: %s is exported by module %s, which is not live: its %s has "
+				"not returned",
+				load->path, symbol->name, provider->name,
+				provider->state == MODULE_COMING ? "init" : "exit");
+		if (use_module(load->module, provider))
+			return fail_memory(load->pm);
+	}
+	symbol->owner = provider;
+	link_define(symbol, found->address, symbol->direct && is_function(found));
+	return 0;
+}
+
+/* Hidden symbols can't come from outside. */
+static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct wanting *wanting)
+{
+	struct found found;
+
+	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
+		return accept_symbol(load, symbol, &found);
+	if (symbol->bind != STB_WEAK)
+		add_wanting(load, wanting, symbol->name);
+	return 0;
+}
+
+static int list_externals(struct load *load)
+{
+	struct link_symbol *symbol = NULL;
+	size_t room = 0;
+
+	while ((symbol = link_next_undefined(load->link, symbol))) {
+		if (load->num_externals == room) {
+			struct link_symbol **more;
+
+			room = room ? room * 2 : 16;
+			more = reallocarray(load->externals, room, sizeof(struct link_symbol *));
+			if (!more)
+				return fail_memory(load->pm);
+			load->externals = more;
+		}
+		load->externals[load->num_externals++] = symbol;
+	}
+	return 0;
+}
+
+int resolve_symbols(struct load *load)
+{
+	struct wanting wanting = { NULL, 0, NULL, 0 };
+	int error = list_externals(load);
+
+	for (size_t i = 0; i < load->num_externals && !error; i++) {
+		error = resolve_symbol(load, load->externals[i], &wanting);
+		/* A plan wants to know of all problems. */
+		if (error && load->plan) {
+			note_problem(load->plan, load->pm, error);
+			error = 0;
+		}
+	}
+	if (!error && wanting.count)
+		return fail_wanting(load, &wanting);
+	if (wanting.stream)
+		fclose(wanting.stream);
+	free(wanting.text);
+	return error;
+}
+
+/* ---- Copies of libc's variables ------------------------------------------------------------- */
+
+/* The library's own variable, if the program's copy of it says the same: nobody may assign these
+ * three, so either will do. */
+static uintptr_t original_of(void *libc, const char *name, uintptr_t address)
+{
+	static const char *const names[] = { "stdin", "stdout", "stderr" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		void **original;
+
+		if (strcmp(names[i], name) != 0)
+			continue;
+		original = dlsym(libc, name);
+		if (original && *original == *(void **)address)
+			return (uintptr_t)original;
+	}
+	return address;
+}
+
+static void *open_libc(void)
+{
+#ifdef LIBC_SO
+	return dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+#else
+	return NULL;
+#endif
+}
+
+bool use_originals(struct load *load)
+{
+	void *libc = open_libc();
+	bool changed = false;
+
+	for (size_t i = 0; libc && i < load->num_externals; i++) {
+		struct link_symbol *symbol = load->externals[i];
+		uintptr_t original;
+
+		if (symbol->owner != &provider_libdl)
+			continue;
+		original = original_of(libc, symbol->name, symbol->value);
+		if (original == symbol->value)
+			continue;
+		link_define(symbol, original, false);
+		changed = true;
+	}
+	if (libc)
+		dlclose(libc);
+	return changed;
+}
