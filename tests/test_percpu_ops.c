@@ -711,11 +711,15 @@ static void *harass(void *unused UNUSED)
 static void run_workers(void *(*body)(void *))
 {
 	struct itimerval often = { { 0, 70 }, { 0, 70 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 	pthread_t harasser;
 
 	finished = false;
-	signal(SIGALRM, handle);
-	signal(SIGUSR2, handle);
+	/* The handlers share a token: one must not come in the middle of the other. */
+	sigaddset(&action.sa_mask, SIGALRM);
+	sigaddset(&action.sa_mask, SIGUSR2);
+	sigaction(SIGALRM, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
 	check_that(!pthread_create(&harasser, NULL, harass, NULL));
 	setitimer(ITIMER_REAL, &often, NULL);
 	for (int i = 0; i < WORKERS; i++)
