@@ -56,8 +56,10 @@ static int read_open_file(struct permod *pm, const char *path, int fd, void **da
 	if (!*data)
 		return fail_memory(pm);
 	error = read_all(pm, path, fd, *data, *size);
-	if (error)
+	if (error) {
 		free(*data);
+		*data = NULL;
+	}
 	return error;
 }
 

@@ -117,7 +117,7 @@ struct permod_module {
 	/* tables */
 	struct module_symbol *symbols; /* by name; their memory has variables and names too */
 	size_t num_symbols;
-	struct module_symbol *variables; /* by cookie */
+	struct module_symbol *variables; /* by name */
 	size_t num_variables;
 	struct export *exports;
 	size_t num_exports;
@@ -221,8 +221,9 @@ void give_block(uintptr_t address, size_t size);
 
 /* ---- load.c --------------------------------------------------------------------------------- */
 
-/* Let every module have the symbols that the loader makes for it alone. */
-int add_cells(struct link *link);
+/* Let a link have the symbols that the loader makes for each module alone; `all` also takes copies
+ * of what is libpercpu's. */
+int add_cells(struct link *link, bool all);
 
 /* The steps of a load that permod_plan() takes too. */
 int check_name(struct load *load, const char *name);

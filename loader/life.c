@@ -356,16 +356,17 @@ static int check_users(const struct permod_module *module)
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
 		if (!uses(user, module))
 			continue;
-		if (!stream)
+		if (!count++)
 			stream = open_memstream(&names, &size);
-		if (!stream)
-			break;
-		fprintf(stream, "%s%s", count++ ? ", " : "", user->name);
+		if (stream)
+			fprintf(stream, "%s%s", count > 1 ? ", " : "", user->name);
 	}
-	if (!stream)
+	if (!count)
 		return 0;
-	if (fclose(stream))
+	if (!stream || fclose(stream)) {
+		free(names);
 		return fail_memory(pm);
+	}
 	fail(pm, -EBUSY, "%s: can't be unloaded: it is used by %s; unload that first", module->name,
 	     names);
 	free(names);

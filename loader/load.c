@@ -34,19 +34,22 @@ static size_t round_up(size_t size, size_t align)
 static const struct {
 	const char *name;
 	size_t size;
+	bool copy; /* of a constant that is out of reach where it is */
 } cells[] = {
-	{ "__this_module", sizeof(struct module) },
-	{ "__dso_handle", sizeof(void *) },
-	{ "__pcpu_image", sizeof(struct pcpu_image) },
-	{ "pcpu_layout", sizeof(struct pcpu_layout) },
+	{ "__this_module", sizeof(struct module), false },
+	{ "__dso_handle", sizeof(void *), false },
+	{ "__pcpu_image", sizeof(struct pcpu_image), false },
+	{ "pcpu_layout", sizeof(struct pcpu_layout), true },
 };
 
-int add_cells(struct link *link)
+int add_cells(struct link *link, bool all)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++)
-		error = link_add_cell(link, cells[i].name, cells[i].size);
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++) {
+		if (all || !cells[i].copy)
+			error = link_add_cell(link, cells[i].name, cells[i].size);
+	}
 	return error;
 }
 
@@ -58,7 +61,7 @@ int read_and_link(struct load *load)
 	if (!load->link)
 		return fail_memory(load->pm);
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	error = add_cells(load->link);
+	error = add_cells(load->link, true);
 	if (!error)
 		error = link_add_memory(load->link, load->path, load->data, load->size, load->root);
 	return error ? error : link_layout(load->link);

@@ -116,13 +116,6 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(first->name, second->name);
 }
 
-static int compare_addresses(const void *a, const void *b)
-{
-	const struct module_symbol *first = a, *second = b;
-
-	return (first->address > second->address) - (first->address < second->address);
-}
-
 /* Symbols, then variables, then their names: one piece of memory. */
 static int describe_symbols(struct load *load)
 {
@@ -144,7 +137,7 @@ static int describe_symbols(struct load *load)
 	module->num_variables = fill.num_variables;
 	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
-	      compare_addresses);
+	      compare_names);
 	return 0;
 }
 

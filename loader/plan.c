@@ -107,7 +107,7 @@ static int open_file(struct permod *pm, const char *path, struct permod_file *fi
 	file->link = link_new(report_error, pm);
 	if (!file->link)
 		return fail_memory(pm);
-	error = add_cells(file->link);
+	error = add_cells(file->link, false);
 	if (!error)
 		error = link_add_memory(file->link, path, file->data, size, NULL);
 	if (!error)

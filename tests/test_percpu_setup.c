@@ -588,13 +588,19 @@ START_TEST(debug_setting_prints_the_layout)
 }
 END_TEST
 
+/* Sanitizers' shadow memory needs terabytes, and valgrind more than the least limits. */
+static bool can_limit(void)
+{
+	return !SANITIZED && !under_valgrind();
+}
+
 /* Whatever the limit is, there is a layout and room for the rest of the program. */
 START_TEST(limited_address_space_gets_a_smaller_unit)
 {
 	size_t smallest = SIZE_MAX, largest = 0;
 
-	if (SANITIZED)
-		return; /* their shadow memory needs terabytes */
+	if (!can_limit())
+		return;
 	for (rlim_t limit = 48 * MIB; limit < 4096 * MIB; limit += limit / 16) {
 		struct outcome outcome = play("layout", NULL, limit);
 		struct printed printed = scan_layout(&outcome);
@@ -619,7 +625,7 @@ START_TEST(limited_address_space_still_gets_the_regions_asked_for)
 	struct outcome outcome;
 	struct printed printed;
 
-	if (SANITIZED)
+	if (!can_limit())
 		return;
 	/* Two CPUs, the cookies and the arena take four units; the next smaller one is too small. */
 	outcome =
@@ -636,7 +642,7 @@ START_TEST(too_little_address_space_says_so)
 	static const char *const settings[] = { "PERCPU_UNIT=1G", NULL };
 	struct outcome outcome;
 
-	if (SANITIZED)
+	if (!can_limit())
 		return;
 	outcome = play("layout", settings, 512 * MIB);
 	ck_assert(died_by(&outcome, SIGABRT));

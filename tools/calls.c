@@ -189,11 +189,11 @@ static int show_progress(const struct crowd *crowd, const struct calls *calls, d
 		sum += __atomic_load_n(&crowd->callers[i].calls, __ATOMIC_RELAXED);
 	if (calls->count)
 		length =
-			fprintf(stderr, "\r%s: %.0f%%, %llu calls in %.1f s ", calls->name,
+			fprintf(stderr, "\r%.40s: %.0f%%, %llu calls in %.1f s ", calls->name,
 				100. * (double)sum / (double)calls->count / (double)calls->num_cpus,
 				(unsigned long long)sum, elapsed);
 	else
-		length = fprintf(stderr, "\r%s: %.1f of %g s, %llu calls ", calls->name, elapsed,
+		length = fprintf(stderr, "\r%.40s: %.1f of %g s, %llu calls ", calls->name, elapsed,
 				 calls->seconds, (unsigned long long)sum);
 	fflush(stderr);
 	return length;

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the tests of the loader share: modules to load (built by the Makefile, or compiled while a
+ * test runs), errors that are looked at, and what a process has (mappings, descriptors, heap,
+ * per-CPU areas), to compare before with after.
+ *
+ * Modules tell what they do by note(), which this program exports to them; noted() is what they
+ * said. automake sets top_srcdir, top_builddir and CC.
+ *
+ * A test program may be started again to play a scene in a fresh process; see ../percpu/helper.h.
+ */
+#ifndef TESTS_LOADER_HELPER_H
+#define TESTS_LOADER_HELPER_H
+
+#include <permod/permod.h>
+
+#include "tests/percpu/helper.h"
+
+#include <check.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- Texts ---------------------------------------------------------------------------------- */
+
+/* Text that is valid until the function was called 64 more times; not for several threads. */
+static inline UNUSED __attribute__((format(printf, 1, 2))) const char *text(const char *format, ...)
+{
+	static char buffers[64][2048];
+	static unsigned int next;
+	char *buffer = buffers[next++ % COUNT(buffers)];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(buffer, sizeof(buffers[0]), format, arguments);
+	va_end(arguments);
+	check_that(length >= 0 && (size_t)length < sizeof(buffers[0]));
+	return buffer;
+}
+
+static inline UNUSED const char *setting(const char *name, const char *otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : otherwise;
+}
+
+/* ---- What modules tell ---------------------------------------------------------------------- */
+
+static char notes[4096];
+
+void note(const char *words);
+void note(const char *words)
+{
+	size_t length = strlen(notes);
+
+	check_that(length + strlen(words) + 2 < sizeof(notes));
+	snprintf(notes + length, sizeof(notes) - length, "%s%s", length ? " " : "", words);
+}
+EXPORT_SYMBOL(note);
+
+/* What was noted since the last call, with single blanks between. */
+static inline UNUSED const char *noted(void)
+{
+	const char *words = text("%s", notes);
+
+	notes[0] = '\0';
+	return words;
+}
+
+/* ---- A folder for files that tests make ----------------------------------------------------- */
+
+#define WORK_DIR "PERMOD_TEST_DIR"
+
+static inline const char *work_dir(void)
+{
+	const char *made = getenv(WORK_DIR);
+	char path[256];
+
+	if (made)
+		return made;
+	snprintf(path, sizeof(path), "%.200s/permod-test.XXXXXX", setting("TMPDIR", "/tmp"));
+	if (!mkdtemp(path) || setenv(WORK_DIR, path, 1))
+		abort();
+	return getenv(WORK_DIR);
+}
+
+static inline UNUSED const char *work_file(const char *name)
+{
+	return text("%s/%s", work_dir(), name);
+}
+
+/* Run a command; the test fails if it does. */
+static inline void command(const char *line)
+{
+	int status = system(line);
+
+	ck_assert_msg(status == 0, "status %d: %s", status, line);
+}
+
+static inline UNUSED void write_file(const char *path, const void *data, size_t size)
+{
+	FILE *file = fopen(path, "we");
+
+	check_that(file && fwrite(data, 1, size, file) == size);
+	check_that(fclose(file) == 0);
+}
+
+/* A whole file in memory, to be freed. */
+static inline UNUSED unsigned char *read_file(const char *path, size_t *size)
+{
+	FILE *file = fopen(path, "re");
+	unsigned char *data;
+	struct stat status;
+
+	ck_assert_msg(file && fstat(fileno(file), &status) == 0, "%s: %s", path, strerror(errno));
+	*size = (size_t)status.st_size;
+	data = malloc(*size + 1);
+	check_that(data && fread(data, 1, *size, file) == *size);
+	fclose(file);
+	return data;
+}
+
+/* ---- Modules -------------------------------------------------------------------------------- */
+
+/* A module of tests/modules, without "load_" and ".ko". */
+static inline UNUSED const char *module_file(const char *name)
+{
+	return text("%s/tests/modules/load_%s.ko", setting("top_builddir", "."), name);
+}
+
+static inline UNUSED const char *module_source(const char *name)
+{
+	return text("%s/tests/modules/load_%s.c", setting("top_srcdir", "."), name);
+}
+
+/* Compile a source as users do, to NAME in the folder; `compiler` is NULL for $CC. */
+static inline const char *compile_file(const char *name, const char *compiler, const char *flags,
+				       const char *source)
+{
+	const char *path = work_file(name);
+
+	command(text("%s -O2 -I'%s/include' %s -c -o '%s' '%s'",
+		     compiler ? compiler : setting("CC", "gcc"), setting("top_srcdir", "."), flags,
+		     path, source));
+	return path;
+}
+
+/* The same with a source that stands in the test. */
+static inline UNUSED const char *compile(const char *name, const char *flags, const char *source)
+{
+	const char *path = text("%s/%s.c", work_dir(), name);
+
+	write_file(path, source, strlen(source));
+	return compile_file(name, NULL, flags, path);
+}
+
+/* ---- Results -------------------------------------------------------------------------------- */
+
+/* A call that must return 0. */
+#define must(pm, call)                                                                             \
+	do {                                                                                       \
+		int must_result = (call);                                                          \
+		ck_assert_msg(must_result == 0, "%s: %d, \"%s\"", #call, must_result,              \
+			      permod_error(pm));                                                   \
+	} while (0)
+
+static inline UNUSED struct permod *new_context(void)
+{
+	struct permod *pm = NULL;
+
+	must(NULL, permod_new(&pm, NULL));
+	ck_assert_ptr_nonnull(pm);
+	return pm;
+}
+
+static inline UNUSED struct permod_module *load_file(struct permod *pm, const char *path,
+						     const char *params)
+{
+	struct permod_module *m = NULL;
+	int result = permod_load(pm, path, params, 0, &m);
+
+	ck_assert_msg(result == 0 && m, "%s: %d, \"%s\"", path, result, permod_error(pm));
+	return m;
+}
+
+static inline UNUSED struct permod_module *load(struct permod *pm, const char *name)
+{
+	return load_file(pm, module_file(name), NULL);
+}
+
+/* A function or variable that the module must have. */
+static inline UNUSED void *symbol(struct permod_module *m, const char *name)
+{
+	void *address = permod_symbol(m, name);
+
+	ck_assert_msg(address, "%s: no symbol %s", permod_name(m), name);
+	return address;
+}
+
+/* The result of a call, and the line that explains it: one line that has all these parts. */
+#define expect_error(pm, call, error, ...)                                                         \
+	do {                                                                                       \
+		int error_result = (call);                                                         \
+		const char *const error_parts[] = { __VA_ARGS__, NULL };                           \
+		ck_assert_msg(error_result == (error), "%s: %d, not %d, \"%s\"", #call,            \
+			      error_result, error, permod_error(pm));                              \
+		expect_line(permod_error(pm), error_parts);                                        \
+	} while (0)
+
+static inline UNUSED void expect_line(const char *line, const char *const *parts)
+{
+	if (getenv("SHOW_ERRORS"))
+		fprintf(stderr, "error: %s\n", line);
+	ck_assert_msg(*line && !strchr(line, '\n'), "not one line: \"%s\"", line);
+	for (; *parts; parts++)
+		ck_assert_msg(strstr(line, *parts), "no \"%s\" in \"%s\"", *parts, line);
+}
+
+/* ---- What the process has ------------------------------------------------------------------- */
+
+/* A state of the process; the maps are lines of /proc/self/maps. */
+struct state {
+	char maps[1 << 17];
+	int descriptors;
+	size_t heap; /* bytes */
+	unsigned int areas;
+	size_t reserved; /* bytes */
+};
+
+#if SANITIZED
+size_t __sanitizer_get_current_allocated_bytes(void);
+#endif
+
+/* Bytes of the heap that are in use; glibc counts what waits in a thread's cache, too. */
+static inline size_t heap_used(void)
+{
+#if SANITIZED
+	return __sanitizer_get_current_allocated_bytes();
+#else
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+#endif
+}
+
+/* Take those lines of maps out that are not ours: the heap's, and those of tools. */
+static inline void filter_maps(char *maps, const struct pcpu_map *map)
+{
+	bool tools = SANITIZED || under_valgrind();
+	uintptr_t low = map->cookies < map->arena ? map->cookies : map->arena;
+	uintptr_t high = map->cookies < map->arena ? map->arena + map->arena_size
+						   : map->cookies + map->unit_size;
+	char *to = maps;
+
+	for (char *line = maps, *next; *line; line = next) {
+		unsigned long begin, end;
+		bool ours;
+
+		next = strchr(line, '\n');
+		check_that(next && sscanf(line, "%lx-%lx", &begin, &end) == 2);
+		next++;
+		ours = tools ? begin < high && end > low
+			     : !memmem(line, (size_t)(next - line), "[", 1);
+		if (!ours)
+			continue;
+		memmove(to, line, (size_t)(next - line));
+		to += next - line;
+	}
+	*to = '\0';
+}
+
+static inline UNUSED void look(struct state *state)
+{
+	struct pcpu_map map;
+
+	state->heap = heap_used();
+	pcpu_get_map(&map);
+	state->areas = map.areas;
+	state->reserved = map.reserved_used;
+	state->descriptors = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		state->descriptors += fcntl(fd, F_GETFD) >= 0;
+	check_that(read_whole("/proc/self/maps", state->maps, sizeof(state->maps)) + 1 <
+		   sizeof(state->maps));
+	filter_maps(state->maps, &map);
+}
+
+/* All but the heap. */
+static inline UNUSED void expect_same(const struct state *before, const struct state *after,
+				      const char *what)
+{
+	if (strcmp(before->maps, after->maps)) {
+		const char *a = before->maps, *b = after->maps;
+
+		for (const char *p = a, *q = b; *p && *p == *q; p++, q++) {
+			if (*p == '\n') {
+				a = p + 1;
+				b = q + 1;
+			}
+		}
+		ck_abort_msg("%s: mappings were\n%.400s\nand are\n%.400s", what, a, b);
+	}
+	ck_assert_msg(before->descriptors == after->descriptors, "%s: descriptors %d, were %d",
+		      what, after->descriptors, before->descriptors);
+	ck_assert_msg(before->areas == after->areas, "%s: per-CPU areas %u, were %u", what,
+		      after->areas, before->areas);
+	ck_assert_msg(before->reserved == after->reserved, "%s: reserved bytes %zu, were %zu", what,
+		      after->reserved, before->reserved);
+}
+
+/* ---- The suite ------------------------------------------------------------------------------ */
+
+/* A test that is run alone in a new process by play(), with other settings of the environment. */
+struct test_scene {
+	const char *name;
+	const TTest *test;
+};
+
+static inline UNUSED int run_scene(const struct test_scene *scenes, size_t count, const char *name)
+{
+	Suite *suite = suite_create("scene");
+	TCase *tests = tcase_create(name);
+	SRunner *runner;
+	int failed;
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(scenes[i].name, name) == 0)
+			tcase_add_test(tests, scenes[i].test);
+	}
+	suite_add_tcase(suite, tests);
+	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_run(runner) != 1 || srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* For main(): run all tests and remove the folder; returns the exit status. */
+static inline UNUSED int run_suite(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	const char *folder = work_dir();
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	if (system(text("rm -rf '%s'", folder)))
+		failed++;
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif

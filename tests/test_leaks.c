@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What was loaded is gone without trace, and so is what failed to load: mappings, descriptors, heap
+ * and per-CPU areas are afterwards as they were.
+ *
+ * Failures are injected by the linker: --wrap sends the library's calls of malloc(), mmap() and so
+ * on through the functions here, which let the n-th call fail, for n = 1, 2, ... until there are
+ * not so many calls. Each name below needs its -Wl,--wrap=NAME.
+ */
+#define _GNU_SOURCE
+#include "tests/loader/helper.h"
+
+#include <libelf.h>
+#include <sys/mman.h>
+
+/* ---- The failures --------------------------------------------------------------------------- */
+
+static bool armed;
+static int calls, fail_at;
+static const char *failed; /* the call that failed, or NULL */
+static bool writable_code; /* was asked for */
+
+static bool fails(const char *name, int error)
+{
+	if (!armed || ++calls != fail_at)
+		return false;
+	failed = name;
+	errno = error;
+	return true;
+}
+
+#define WRAP(type, name, error, failure, parameters, arguments)                                    \
+	type __real_##name parameters;                                                             \
+	type __wrap_##name parameters;                                                             \
+	type __wrap_##name parameters                                                              \
+	{                                                                                          \
+		return fails(#name, error) ? (failure) : __real_##name arguments;                  \
+	}
+
+WRAP(void *, malloc, ENOMEM, NULL, (size_t size), (size))
+WRAP(void *, calloc, ENOMEM, NULL, (size_t count, size_t size), (count, size))
+WRAP(void *, realloc, ENOMEM, NULL, (void *old, size_t size), (old, size))
+WRAP(void *, reallocarray, ENOMEM, NULL, (void *old, size_t count, size_t size), (old, count, size))
+WRAP(char *, strdup, ENOMEM, NULL, (const char *string), (string))
+WRAP(char *, strndup, ENOMEM, NULL, (const char *string, size_t size), (string, size))
+WRAP(int, vasprintf, ENOMEM, -1, (char **result, const char *format, va_list list),
+     (result, format, list))
+WRAP(FILE *, open_memstream, ENOMEM, NULL, (char **text, size_t *size), (text, size))
+WRAP(FILE *, fopen, EMFILE, NULL, (const char *path, const char *mode), (path, mode))
+WRAP(ssize_t, read, EIO, -1, (int fd, void *buffer, size_t size), (fd, buffer, size))
+WRAP(int, fstat, EIO, -1, (int fd, struct stat *status), (fd, status))
+WRAP(Elf *, elf_memory, ENOMEM, NULL, (char *image, size_t size), (image, size))
+WRAP(Elf_Data *, elf_getdata, ENOMEM, NULL, (Elf_Scn * section, Elf_Data *data), (section, data))
+WRAP(void *, __alloc_reserved_percpu, ENOMEM, NULL, (size_t size, size_t align), (size, align))
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	return fails("open", EMFILE) ? -1 : __real_open(path, flags, 0);
+}
+
+/* It closes all the same; what a memory stream had to write is lost. */
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file);
+int __wrap_fclose(FILE *file)
+{
+	bool fail = fails("fclose", ENOMEM);
+	int result = __real_fclose(file);
+
+	return fail ? EOF : result;
+}
+
+static void look_at_protection(int protection)
+{
+	if ((protection & PROT_WRITE) && (protection & PROT_EXEC))
+		writable_code = true;
+}
+
+void *__real_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+{
+	look_at_protection(protection);
+	/* A mapping that goes back to being inaccessible is part of an undoing. */
+	if (protection != PROT_NONE && fails("mmap", ENOMEM))
+		return MAP_FAILED;
+	return __real_mmap(at, size, protection, flags, fd, offset);
+}
+
+int __real_mprotect(void *at, size_t size, int protection);
+int __wrap_mprotect(void *at, size_t size, int protection);
+int __wrap_mprotect(void *at, size_t size, int protection)
+{
+	look_at_protection(protection);
+	return fails("mprotect", ENOMEM) ? -1 : __real_mprotect(at, size, protection);
+}
+
+/* ---- What is tried -------------------------------------------------------------------------- */
+
+int near_data = 3;
+EXPORT_SYMBOL(near_data);
+
+/* Files that main() makes: names are constant, as paths must not be made while armed. */
+static char archive[300], near_program[300], fixed[300], lacking[300];
+static unsigned char *image;
+static size_t image_size;
+
+/* Something that is done while calls fail, and that has always the same result if none does. */
+struct action {
+	const char *name;
+	int (*act)(struct permod *pm);
+	int expected;
+	const char *before; /* a module that is there, by its name in tests/modules */
+	const char *made;   /* the module that it makes, or NULL */
+};
+
+static char file[8][300]; /* paths of tests/modules */
+enum { BASIC, USER, ORDER, PERCPU, PLAIN, PARAMS, FAILING };
+
+static int load_basic(struct permod *pm)
+{
+	return permod_load(pm, file[BASIC], "start=3 words=\"some words\"", 0, NULL);
+}
+
+static int load_user(struct permod *pm)
+{
+	return permod_load(pm, file[USER], NULL, 0, NULL);
+}
+
+static int load_order(struct permod *pm)
+{
+	return permod_load(pm, file[ORDER], NULL, 0, NULL);
+}
+
+static int load_percpu(struct permod *pm)
+{
+	return permod_load_memory(pm, "load_percpu", image, image_size, NULL, 0, NULL);
+}
+
+static int load_params(struct permod *pm)
+{
+	return permod_load(pm, file[PARAMS], "a_charp=one texts=two,three a_charp=four", 0, NULL);
+}
+
+static int load_archive(struct permod *pm)
+{
+	return permod_load_root(pm, archive, "top", NULL, 0, NULL);
+}
+
+static int load_near_program(struct permod *pm)
+{
+	return permod_load(pm, near_program, NULL, 0, NULL);
+}
+
+static int load_fixed(struct permod *pm)
+{
+	return permod_load(pm, fixed, NULL, 0, NULL);
+}
+
+static int load_lacking(struct permod *pm)
+{
+	return permod_load(pm, lacking, NULL, 0, NULL);
+}
+
+static int load_failing(struct permod *pm)
+{
+	return permod_load(pm, file[FAILING], "words=text", 0, NULL);
+}
+
+static int load_bad_parameter(struct permod *pm)
+{
+	return permod_load(pm, file[PARAMS], "a_charp=text numbers=1,2,x", 0, NULL);
+}
+
+static int load_again(struct permod *pm)
+{
+	return permod_load(pm, file[BASIC], NULL, 0, NULL);
+}
+
+static int make_plan(struct permod *pm)
+{
+	struct permod_plan *plan = NULL;
+	int result = permod_plan(pm, file[PERCPU], &plan);
+
+	permod_plan_free(plan);
+	return result;
+}
+
+static int make_bad_plan(struct permod *pm)
+{
+	struct permod_plan *plan = NULL;
+	int result = permod_plan(pm, lacking, &plan);
+
+	permod_plan_free(plan);
+	return result;
+}
+
+static int open_file(struct permod *pm)
+{
+	struct permod_file *opened = NULL;
+	int result = permod_file_open(pm, file[BASIC], &opened);
+
+	permod_file_close(opened);
+	return result;
+}
+
+static int export(struct permod *pm)
+{
+	static const struct permod_export exports[] = { { "one", &near_data, 0 },
+							{ "two", &near_data, 0 } };
+
+	return permod_export(pm, exports, COUNT(exports));
+}
+
+/* Of a second context, as the first is needed to tell the error. */
+static int make_context(struct permod *pm)
+{
+	struct permod *other = NULL;
+	int result = permod_new(&other, NULL);
+
+	(void)pm;
+	if (result == 0)
+		permod_free(other);
+	return result;
+}
+
+static int unload(struct permod *pm)
+{
+	return permod_unload(permod_find(pm, "load_basic"), 0);
+}
+
+static int unload_used(struct permod *pm)
+{
+	return permod_unload(permod_find(pm, "load_basic"), 0);
+}
+
+static const struct action actions[] = {
+	{ "load basic", load_basic, 0, NULL, "load_basic" },
+	{ "load user", load_user, 0, "basic", "load_user" },
+	{ "load order", load_order, 0, NULL, "load_order" },
+	{ "load percpu", load_percpu, 0, NULL, "load_percpu" },
+	{ "load params", load_params, 0, NULL, "load_params" },
+	{ "load archive", load_archive, 0, NULL, "archive" },
+	{ "load near the program", load_near_program, 0, NULL, "near_program" },
+	{ "load without PIE", load_fixed, 0, NULL, "fixed" },
+	{ "load what lacks symbols", load_lacking, -ENOENT, NULL, NULL },
+	{ "load what fails", load_failing, -ENODEV, NULL, NULL },
+	{ "load with a bad parameter", load_bad_parameter, -EINVAL, NULL, NULL },
+	{ "load again", load_again, -EEXIST, "basic", NULL },
+	{ "plan", make_plan, 0, NULL, NULL },
+	{ "plan what lacks symbols", make_bad_plan, -ENOENT, NULL, NULL },
+	{ "open a file", open_file, 0, NULL, NULL },
+	{ "export", export, 0, NULL, NULL },
+	{ "make a context", make_context, 0, NULL, NULL },
+	{ "unload", unload, 0, "basic", NULL },
+	{ "unload what is used", unload_used, -EBUSY, "user", NULL },
+};
+
+/* ---- The n-th call fails -------------------------------------------------------------------- */
+
+static struct permod *prepare(const struct action *action)
+{
+	struct permod *pm = new_context();
+
+	if (action->before && strcmp(action->before, "user") == 0)
+		load(pm, "basic");
+	if (action->before)
+		load(pm, action->before);
+	noted();
+	return pm;
+}
+
+static void remove_made(struct permod *pm, const struct action *action)
+{
+	if (action->made)
+		must(pm, permod_unload(permod_find(pm, action->made), 0));
+}
+
+/* Returns whether there was a call to fail. */
+static bool try_with_failure(const struct action *action, int number)
+{
+	static struct state before, after;
+	struct permod *pm = prepare(action);
+	const char *what;
+	int result;
+
+	look(&before);
+	failed = NULL;
+	calls = 0;
+	fail_at = number;
+	armed = true;
+	result = action->act(pm);
+	armed = false;
+	what = text("%s, failing call %d (%s)", action->name, number, failed ? failed : "none");
+	ck_assert_msg(!writable_code, "%s: writable and executable", what);
+	if (!failed || result == 0) {
+		/* A failure that was survived changes nothing. */
+		ck_assert_msg(result == action->expected, "%s: %d, \"%s\"", what, result,
+			      permod_error(pm));
+		if (result == 0)
+			remove_made(pm, action);
+		permod_free(pm);
+		return failed;
+	}
+	ck_assert_msg(result < 0 && result > -4096, "%s: %d", what, result);
+	/* The context of the last action is not the one that was to be made. */
+	if (action->act == make_context)
+		expect_line(permod_error(NULL), (const char *const[]){ NULL });
+	else
+		expect_line(permod_error(pm), (const char *const[]){ NULL });
+	look(&after);
+	expect_same(&before, &after, what);
+	result = action->act(pm);
+	ck_assert_msg(result == action->expected, "%s: afterwards %d, \"%s\"", what, result,
+		      permod_error(pm));
+	if (result == 0)
+		remove_made(pm, action);
+	permod_free(pm);
+	return true;
+}
+
+/* The process's first load, too, so there is no round before to get used to things. */
+START_TEST(failure_at_any_step_leaves_nothing_behind)
+{
+	const struct action *action = &actions[_i];
+	int step = under_valgrind() ? 3 : 1, number = 1;
+
+	while (try_with_failure(action, number))
+		number += step;
+	ck_assert_int_lt(number, 5000);
+	/* Of what the actions do, allocating is the least. */
+	if (action->act != unload)
+		ck_assert_int_gt(number, 1);
+}
+END_TEST
+
+/* How many bytes more are in use after a try; *more tells whether there was a call to fail. */
+static ptrdiff_t growth(const struct action *action, int number, bool *more)
+{
+	size_t before = heap_used();
+
+	*more = try_with_failure(action, number);
+	return (ptrdiff_t)(heap_used() - before);
+}
+
+/* malloc() may give some bytes more than asked for, as the rest of what it had: that is no leak,
+ * which would come again each time. */
+START_TEST(failure_at_any_step_leaves_the_heap_as_it_was)
+{
+	const struct action *action = &actions[_i];
+	bool more = true;
+
+	try_with_failure(action, INT32_MAX);
+	for (int number = 1; more; number += under_valgrind() ? 5 : 1) {
+		ptrdiff_t first = growth(action, number, &more);
+
+		if (first <= 0 || under_valgrind())
+			continue;
+		if (growth(action, number, &more) > 0 && growth(action, number, &more) > 0)
+			ck_abort_msg("%s, failing call %d (%s): %td bytes are lost", action->name,
+				     number, failed ? failed : "none", first);
+	}
+}
+END_TEST
+
+/* ---- A thousand times ----------------------------------------------------------------------- */
+
+/* Run an action and undo it, many times, on one context. */
+START_TEST(thousand_times_leave_everything_as_it_was)
+{
+	const struct action *action = &actions[_i];
+	static struct state before, after;
+	struct permod *pm = prepare(action);
+	int rounds = under_valgrind() ? 50 : 1000;
+
+	if (action->act == unload || action->act == export) {
+		permod_free(pm);
+		return;
+	}
+	for (int i = 0; i < rounds + 5; i++) {
+		int result;
+
+		if (i == 5)
+			look(&before);
+		result = action->act(pm);
+		ck_assert_msg(result == action->expected, "%s: %d, \"%s\"", action->name, result,
+			      permod_error(pm));
+		if (result == 0)
+			remove_made(pm, action);
+		noted();
+	}
+	look(&after);
+	expect_same(&before, &after, action->name);
+	ck_assert_msg(before.heap == after.heap || under_valgrind(),
+		      "%s: %zu bytes in use, were %zu", action->name, after.heap, before.heap);
+	ck_assert(!writable_code);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(thousand_contexts_leave_everything_as_it_was)
+{
+	static struct state before, after;
+	int rounds = under_valgrind() ? 50 : 1000;
+
+	for (int i = 0; i < rounds + 5; i++) {
+		struct permod *pm;
+
+		if (i == 5)
+			look(&before);
+		pm = new_context();
+		must(pm, export(pm));
+		must(pm, load_basic(pm));
+		must(pm, load_params(pm));
+		permod_free(pm);
+		noted();
+	}
+	look(&after);
+	expect_same(&before, &after, "contexts");
+	ck_assert(before.heap == after.heap || under_valgrind());
+}
+END_TEST
+
+static void make_files(void)
+{
+	static const char *const names[] = { "basic", "user",	"order",  "percpu",
+					     "plain", "params", "failing" };
+	const char *top, *middle;
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		strcpy(file[i], module_file(names[i]));
+	image = read_file(file[PERCPU], &image_size);
+	top = compile("top.o", "", "int middle(void); int top(void) { return middle(); }\n");
+	middle = compile("middle.o", "", "int middle(void) { return 1; }\n");
+	strcpy(archive, work_file("archive.a"));
+	command(text("rm -f '%s' && ar rcs '%s' '%s' '%s'", archive, archive, top, middle));
+	strcpy(near_program,
+	       compile("near_program.ko", "",
+		       "int get(void) { int value;\n"
+		       "  __asm__ volatile(\"movl near_data(%%rip), %0\" : \"=r\"(value));\n"
+		       "  return value; }\n"));
+	strcpy(fixed, compile("fixed.ko", "-fno-pie -fno-pic",
+			      "#include <permod/module.h>\n"
+			      "static DEFINE_PER_CPU(long, hits) = 3;\n"
+			      "void tick(void);\n"
+			      "void tick(void) { this_cpu_inc(hits); }\n"));
+	strcpy(lacking, compile("lacking.ko", "",
+				"int nobody_has_this(void), nor_that(void);\n"
+				"int all(void) { return nobody_has_this() + nor_that(); }\n"));
+}
+
+static void free_files(void)
+{
+	free(image);
+}
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("leaks");
+	TCase *tests = tcase_create("leaks");
+
+	tcase_set_timeout(tests, 120);
+	/* Once, in the process that the tests are forked from. */
+	tcase_add_unchecked_fixture(tests, make_files, free_files);
+	tcase_add_loop_test(tests, thousand_times_leave_everything_as_it_was, 0, COUNT(actions));
+	tcase_add_test(tests, thousand_contexts_leave_everything_as_it_was);
+	tcase_add_loop_test(tests, failure_at_any_step_leaves_nothing_behind, 0, COUNT(actions));
+	tcase_add_loop_test(tests, failure_at_any_step_leaves_the_heap_as_it_was, 0,
+			    COUNT(actions));
+	suite_add_tcase(suite, tests);
+	return suite;
+}
+
+/* glibc counts as used what waits in a thread's cache: begin again without one. */
+static void turn_caches_off(char **argv)
+{
+	if (SANITIZED || under_valgrind() || getenv("GLIBC_TUNABLES"))
+		return;
+	setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+	execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	turn_caches_off(argv);
+	return run_suite(make_suite());
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Several threads on one context, and on several: loading, unloading, using, looking. Meant for
+ * ThreadSanitizer, too. Check's functions are for one thread: the others count what goes wrong.
+ */
+#define _GNU_SOURCE
+#include "tests/loader/helper.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define THREADS 4
+
+static int rounds(int usual)
+{
+	return under_valgrind() ? usual / 10 : SANITIZED ? usual / 4 : usual;
+}
+
+/* What threads share. */
+struct work {
+	struct permod *pm; /* NULL: each has its own */
+	int rounds;
+	unsigned char *basic, *percpu, *user;
+	size_t basic_size, percpu_size, user_size;
+	int wrong; /* atomic */
+};
+
+struct worker {
+	pthread_t thread;
+	struct work *work;
+	int number;
+};
+
+static void expect(struct work *work, bool condition)
+{
+	if (!condition)
+		__atomic_add_fetch(&work->wrong, 1, __ATOMIC_RELAXED);
+}
+
+static void run_threads(struct work *work, void *(*body)(void *))
+{
+	struct worker worker[THREADS];
+
+	for (int i = 0; i < THREADS; i++) {
+		worker[i].work = work;
+		worker[i].number = i;
+		check_that(pthread_create(&worker[i].thread, NULL, body, &worker[i]) == 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(worker[i].thread, NULL);
+	ck_assert_int_eq(work->wrong, 0);
+}
+
+static struct work make_work(bool shared)
+{
+	struct work work = { 0 };
+
+	work.pm = shared ? new_context() : NULL;
+	work.basic = read_file(compile("quiet.ko", "",
+				       "#include <permod/module.h>\n"
+				       "static DEFINE_PER_CPU(long, hits) = 5;\n"
+				       "static int step; module_param(step, int, 0444);\n"
+				       "static char *words; module_param(words, charp, 0444);\n"
+				       "long add(void);\n"
+				       "long add(void)\n"
+				       "{\n"
+				       "	unsigned int cpu; long sum = 0;\n"
+				       "	this_cpu_add(hits, step);\n"
+				       "	for_each_possible_cpu(cpu)\n"
+				       "		sum += per_cpu(hits, cpu) - 5;\n"
+				       "	return sum + (words[0] == 'w' ? 0 : 1000);\n"
+				       "}\n"
+				       "static int __init begin(void) { return step - 7; }\n"
+				       "module_init(begin);\n"
+				       "static void __exit end(void) {}\n"
+				       "module_exit(end);\n"),
+			       &work.basic_size);
+	work.percpu = read_file(module_file("percpu"), &work.percpu_size);
+	work.user = read_file(module_file("percpu_user"), &work.user_size);
+	return work;
+}
+
+static void free_work(struct work *work)
+{
+	permod_free(work->pm);
+	free(work->basic);
+	free(work->percpu);
+	free(work->user);
+}
+
+/* ---- Loading and unloading ------------------------------------------------------------------ */
+
+/* Load a module of a name of its own, use it, and unload it; again and again. */
+static void *load_and_unload(void *arg)
+{
+	struct worker *worker = arg;
+	struct work *work = worker->work;
+	struct permod *pm = work->pm;
+	char name[32];
+
+	snprintf(name, sizeof(name), "worker_%d", worker->number);
+	if (!pm && permod_new(&pm, NULL)) {
+		expect(work, false);
+		return NULL;
+	}
+	for (int i = 0; i < work->rounds; i++) {
+		struct permod_module *m = NULL;
+		long (*add)(void);
+		int result = permod_load_memory(pm, name, work->basic, work->basic_size,
+						"step=7 words=\"w w\"", 0, &m);
+
+		expect(work, result == 0);
+		if (result)
+			continue;
+		expect(work, permod_find(pm, name) == m);
+		add = permod_symbol(m, "add");
+		expect(work, add && add() == 7 && add() == 14);
+		expect(work, permod_get(m) == 0);
+		expect(work, permod_unload(m, 0) == -EBUSY);
+		permod_put(m);
+		expect(work, permod_unload(m, 0) == 0);
+	}
+	if (!work->pm)
+		permod_free(pm);
+	return NULL;
+}
+
+START_TEST(threads_load_and_unload_on_one_context)
+{
+	struct work work = make_work(true);
+
+	work.rounds = rounds(400);
+	run_threads(&work, load_and_unload);
+	ck_assert_ptr_null(permod_next(work.pm, NULL));
+	free_work(&work);
+}
+END_TEST
+
+START_TEST(threads_load_and_unload_on_contexts_of_their_own)
+{
+	static struct state before, after;
+	struct work work = make_work(false);
+
+	work.rounds = 1;
+	run_threads(&work, load_and_unload);
+	look(&before);
+	work.rounds = rounds(400);
+	run_threads(&work, load_and_unload);
+	look(&after);
+	ck_assert_uint_eq(before.areas, after.areas);
+	ck_assert_uint_eq(before.reserved, after.reserved);
+	ck_assert_int_eq(before.descriptors, after.descriptors);
+	free_work(&work);
+}
+END_TEST
+
+/* All want the same name: exactly one at a time has it. */
+static void *load_the_same(void *arg)
+{
+	struct worker *worker = arg;
+	struct work *work = worker->work;
+
+	for (int i = 0; i < work->rounds; i++) {
+		struct permod_module *m = NULL;
+		int result = permod_load_memory(work->pm, "same", work->basic, work->basic_size,
+						"step=7 words=w", 0, &m);
+
+		expect(work, result == 0 || result == -EEXIST);
+		if (result == 0)
+			expect(work, permod_unload(m, 0) == 0);
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_want_the_same_name_take_turns)
+{
+	struct work work = make_work(true);
+
+	work.rounds = rounds(400);
+	run_threads(&work, load_the_same);
+	ck_assert_ptr_null(permod_next(work.pm, NULL));
+	free_work(&work);
+}
+END_TEST
+
+/* ---- Users come and go while others use the provider ---------------------------------------- */
+
+static void *use_provider(void *arg)
+{
+	struct worker *worker = arg;
+	struct work *work = worker->work;
+	char name[32];
+
+	snprintf(name, sizeof(name), "user_%d", worker->number);
+	for (int i = 0; i < work->rounds; i++) {
+		struct permod_module *m = NULL;
+		int result = permod_load_memory(work->pm, name, work->user, work->user_size, NULL,
+						0, &m);
+
+		expect(work, result == 0);
+		if (result)
+			continue;
+		((void (*)(long))permod_symbol(m, "user_add"))(1);
+		/* In use by this thread's module, if by no other. */
+		expect(work, permod_unload(permod_find(work->pm, "percpu"), 0) == -EBUSY);
+		expect(work, permod_unload(m, 0) == 0);
+	}
+	return NULL;
+}
+
+START_TEST(provider_stays_while_any_thread_has_a_user)
+{
+	struct work work = make_work(true);
+	struct permod_module *m = NULL;
+	const long *counter;
+	unsigned int cpu;
+	long sum = 0;
+
+	must(work.pm,
+	     permod_load_memory(work.pm, "percpu", work.percpu, work.percpu_size, NULL, 0, &m));
+	counter = symbol(m, "percpu_counter");
+	work.rounds = rounds(200);
+	run_threads(&work, use_provider);
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(counter, cpu) - 1000;
+	/* user_add(1) adds once itself and twice by percpu_add(). */
+	ck_assert_int_eq(sum, 3L * THREADS * work.rounds);
+	must(work.pm, permod_unload(m, 0));
+	free_work(&work);
+}
+END_TEST
+
+/* ---- Init while others wait ----------------------------------------------------------------- */
+
+static int in_init, out_of_init; /* atomic */
+
+int slow_init(void);
+int slow_init(void)
+{
+	const struct timespec while_others_try = { 0, 200000000 };
+
+	__atomic_store_n(&in_init, 1, __ATOMIC_RELEASE);
+	nanosleep(&while_others_try, NULL);
+	__atomic_store_n(&out_of_init, 1, __ATOMIC_RELEASE);
+	return 0;
+}
+EXPORT_SYMBOL(slow_init);
+
+static void *find_during_init(void *arg)
+{
+	struct permod *pm = arg;
+
+	while (!__atomic_load_n(&in_init, __ATOMIC_ACQUIRE))
+		sched_yield();
+	if (!permod_find(pm, "slow") || !__atomic_load_n(&out_of_init, __ATOMIC_ACQUIRE))
+		return pm;
+	return NULL;
+}
+
+START_TEST(calls_on_a_context_wait_for_an_init)
+{
+	struct permod *pm = new_context();
+	const char *path = compile("slow.ko", "",
+				   "int slow_init(void);\n"
+				   "int init_module(void) { return slow_init(); }\n"
+				   "void cleanup_module(void) {}\n");
+	pthread_t finder;
+	void *wrong = pm;
+
+	check_that(pthread_create(&finder, NULL, find_during_init, pm) == 0);
+	load_file(pm, path, NULL);
+	pthread_join(finder, &wrong);
+	ck_assert_ptr_null(wrong);
+	permod_free(pm);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("load_threads");
+	TCase *tests = tcase_create("threads");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, threads_load_and_unload_on_one_context);
+	tcase_add_test(tests, threads_load_and_unload_on_contexts_of_their_own);
+	tcase_add_test(tests, threads_that_want_the_same_name_take_turns);
+	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
+	tcase_add_test(tests, calls_on_a_context_wait_for_an_init);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
+
+int main(void)
+{
+	return run_suite(make_suite());
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Looking at files without loading them: permod_file_*() and permod_plan(). What they say is held
+ * against the object's own tables, read here, and against what loading then does. At the end, bad
+ * files by the thousand: a plan runs nothing of a file, so anything may be tried.
+ */
+#define _GNU_SOURCE
+#include "tests/loader/helper.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+
+int far_data = 1;
+EXPORT_SYMBOL(far_data);
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+static struct permod_file *open_file(struct permod *pm, const char *path)
+{
+	struct permod_file *file = NULL;
+
+	must(pm, permod_file_open(pm, path, &file));
+	return file;
+}
+
+static bool has_info(const struct permod_file *file, const char *expected)
+{
+	const char *info;
+
+	for (unsigned int i = 0; (info = permod_file_info(file, i)); i++) {
+		if (strcmp(info, expected) == 0)
+			return true;
+	}
+	return false;
+}
+
+START_TEST(file_tells_its_modinfo)
+{
+	static const char *const expected[] = { "license=GPL", "description=for tests",
+						"version=1.5", "parmtype=start:int",
+						"parmtype=words:charp" };
+	struct permod *pm = new_context();
+	struct permod_file *file = open_file(pm, module_file("basic"));
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < COUNT(expected); i++)
+		ck_assert_msg(has_info(file, expected[i]), "no %s", expected[i]);
+	while (permod_file_info(file, count))
+		count++;
+	ck_assert_uint_eq(count, COUNT(expected));
+	ck_assert_ptr_null(permod_file_info(file, UINT32_MAX));
+	permod_file_close(file);
+	/* Nothing was run or loaded. */
+	ck_assert_str_eq(noted(), "");
+	ck_assert_ptr_null(permod_next(pm, NULL));
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(file_tells_exports_and_their_licence)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "int free_for_all; EXPORT_SYMBOL(free_for_all);\n"
+				     "int gpl_only; EXPORT_SYMBOL_GPL(gpl_only);\n"
+				     "DEFINE_PER_CPU(int, percpu_only);\n"
+				     "EXPORT_PER_CPU_SYMBOL_GPL(percpu_only);\n"
+				     "int not_exported;\n";
+	struct permod *pm = new_context();
+	struct permod_file *file = open_file(pm, compile("exports.ko", "", source));
+	const char *name;
+	int found = 0, gpl;
+
+	for (unsigned int i = 0; (name = permod_file_export(file, i, &gpl)); i++) {
+		ck_assert_str_eq(permod_file_export(file, i, NULL), name);
+		if (strcmp(name, "free_for_all") == 0)
+			found += gpl == 0;
+		else if (strcmp(name, "gpl_only") == 0 || strcmp(name, "percpu_only") == 0)
+			found += gpl == 1 ? 10 : 0;
+		else
+			found += 100;
+	}
+	ck_assert_int_eq(found, 21);
+	permod_file_close(file);
+	file = open_file(pm, module_file("plain"));
+	ck_assert_ptr_null(permod_file_export(file, 0, NULL));
+	ck_assert_ptr_null(permod_file_info(file, 0));
+	permod_file_close(file);
+	permod_free(pm);
+}
+END_TEST
+
+/* The names that `nm -u` prints, but for the linker's own. */
+START_TEST(file_tells_what_it_needs)
+{
+	struct permod *pm = new_context();
+	struct permod_file *file = open_file(pm, module_file("user"));
+	FILE *nm = popen(text("nm -u '%s'", module_file("user")), "r");
+	unsigned int expected = 0, count = 0;
+	char line[200], name[100];
+
+	while (fgets(line, sizeof(line), nm)) {
+		bool found = false;
+
+		check_that(sscanf(line, " %*s %99s", name) == 1);
+		if (strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0)
+			continue;
+		for (unsigned int i = 0; permod_file_undefined(file, i); i++)
+			found = found || !strcmp(permod_file_undefined(file, i), name);
+		ck_assert_msg(found, "no %s", name);
+		expected++;
+	}
+	pclose(nm);
+	for (const char *needed; (needed = permod_file_undefined(file, count)); count++)
+		ck_assert_str_ne(needed, "");
+	ck_assert_uint_eq(count, expected);
+	ck_assert_uint_ge(count, 2);
+	permod_file_close(file);
+	permod_file_close(NULL);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(file_outlives_changes_of_the_context)
+{
+	struct permod *pm = new_context();
+	struct permod_file *file = open_file(pm, module_file("basic")), *second;
+
+	second = open_file(pm, module_file("basic"));
+	must(pm, permod_unload(load(pm, "basic"), 0));
+	permod_file_close(second);
+	ck_assert(has_info(file, "version=1.5"));
+	permod_file_close(file);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(file_errors_are_those_of_loading)
+{
+	struct permod *pm = new_context();
+	struct permod_file *file = NULL;
+	struct permod_plan *plan = NULL;
+	const char *bad = work_file("bad.ko");
+
+	write_file(bad, "no object at all", 16);
+	expect_error(pm, permod_file_open(pm, "/nowhere.ko", &file), -ENOENT, "/nowhere.ko");
+	expect_error(pm, permod_file_open(pm, bad, &file), -ENOEXEC, "bad.ko", "ELF");
+	expect_error(pm, permod_file_open(pm, work_dir(), &file), -ENOEXEC, work_dir(),
+		     "regular file");
+	expect_error(pm, permod_plan(pm, "/nowhere.ko", &plan), -ENOENT, "/nowhere.ko");
+	ck_assert_ptr_null(plan);
+	expect_error(pm, permod_plan(pm, bad, &plan), -ENOEXEC, "bad.ko", "ELF");
+	ck_assert_ptr_null(plan);
+	permod_plan_free(NULL);
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- Plans ---------------------------------------------------------------------------------- */
+
+static const struct permod_plan_section *plan_section(const struct permod_plan *plan,
+						      const char *name)
+{
+	const struct permod_plan_section *section;
+
+	for (unsigned int i = 0; (section = permod_plan_section(plan, i)); i++) {
+		if (strcmp(section->name, name) == 0)
+			return section;
+	}
+	return NULL;
+}
+
+static const struct permod_plan_symbol *plan_symbol(const struct permod_plan *plan,
+						    const char *name)
+{
+	const struct permod_plan_symbol *found;
+
+	for (unsigned int i = 0; (found = permod_plan_symbol(plan, i)); i++) {
+		if (strcmp(found->name, name) == 0)
+			return found;
+	}
+	return NULL;
+}
+
+/* Every section with SHF_ALLOC and a size, as the file's own table has it. */
+START_TEST(plan_has_every_section_of_the_file)
+{
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	size_t size;
+	unsigned char *bytes = read_file(module_file("percpu"), &size);
+	const Elf64_Ehdr *header = (void *)bytes;
+	const Elf64_Shdr *sections = (void *)(bytes + header->e_shoff);
+	const char *names = (char *)bytes + sections[header->e_shstrndx].sh_offset;
+	uintptr_t low, high;
+
+	must(pm, permod_plan(pm, module_file("percpu"), &plan));
+	permod_plan_interval(plan, &low, &high);
+	ck_assert_uint_le(low, high);
+	for (unsigned int i = 1; i < header->e_shnum; i++) {
+		const char *name = names + sections[i].sh_name;
+		const struct permod_plan_section *section = plan_section(plan, name);
+
+		if (!(sections[i].sh_flags & SHF_ALLOC) || sections[i].sh_size == 0 ||
+		    sections[i].sh_type == SHT_NOTE)
+			continue;
+		ck_assert_msg(section, "no %s", name);
+		ck_assert_uint_eq(section->size, sections[i].sh_size);
+		ck_assert_uint_eq(section->align, sections[i].sh_addralign);
+		ck_assert_uint_ne(section->address, 0);
+		ck_assert_uint_eq(section->address % sections[i].sh_addralign, 0);
+		if (strstr(name, "percpu"))
+			ck_assert_str_eq(section->region, "percpu");
+		else if (sections[i].sh_flags & SHF_EXECINSTR)
+			ck_assert_ptr_nonnull(strstr(section->region, "text"));
+		ck_assert_ptr_nonnull(strstr(section->object, "load_percpu.ko"));
+	}
+	ck_assert_int_eq(pcpu_classify((void *)plan_section(plan, ".data.percpu")->address, NULL,
+				       NULL),
+			 PCPU_RESERVED);
+	ck_assert_ptr_null(permod_plan_problem(plan, 0));
+	permod_plan_free(plan);
+	free(bytes);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_says_who_provides_a_symbol)
+{
+	static const char source[] = "int basic_add(int), note(const char *), getpid(void);\n"
+				     "int maybe(void) __attribute__((weak));\n"
+				     "int all(void) { return basic_add(note(\"\")) + getpid() +\n"
+				     "  (maybe ? maybe() : 0); }\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_symbol *found;
+
+	load(pm, "basic");
+	must(pm, permod_plan(pm, compile("asks.ko", "-fPIC", source), &plan));
+	found = plan_symbol(plan, "basic_add");
+	ck_assert_str_eq(found->provider, "load_basic");
+	ck_assert_ptr_eq((void *)found->address,
+			 symbol(permod_find(pm, "load_basic"), "basic_add"));
+	ck_assert_int_eq(found->weak, 0);
+	found = plan_symbol(plan, "note");
+	ck_assert_str_eq(found->provider, "host");
+	ck_assert_ptr_eq((void *)found->address, (void *)note);
+	found = plan_symbol(plan, "getpid");
+	if (!SANITIZED)
+		ck_assert_ptr_nonnull(strstr(found->provider, "libc"));
+	ck_assert_ptr_eq((void *)found->address, dlsym(RTLD_DEFAULT, "getpid"));
+	found = plan_symbol(plan, "maybe");
+	ck_assert_ptr_null(found->provider);
+	ck_assert_int_eq(found->weak, 1);
+	ck_assert_uint_eq(found->address, 0);
+	ck_assert_int_eq(found->got, 1);
+	/* The program is far from its libraries, as a rule. */
+	found = plan_symbol(plan, "note");
+	if (!under_valgrind())
+		ck_assert_int_eq(found->stub, 1);
+	permod_plan_free(plan);
+	/* It holds nobody. */
+	must(pm, permod_unload(permod_find(pm, "load_basic"), 0));
+	ck_assert_str_eq(noted(), "basic_init basic_exit");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_runs_and_keeps_nothing)
+{
+	static const char *const files[] = { "order", "failing", "percpu", "sections", "plain" };
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	static struct state before, after;
+
+	must(pm, permod_plan(pm, module_file("basic"), &plan));
+	permod_plan_free(plan);
+	look(&before);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		/* This program has no seen(). */
+		if (strcmp(files[i], "sections") == 0) {
+			expect_error(pm, permod_plan(pm, module_file(files[i]), &plan), -ENOENT,
+				     "seen");
+			ck_assert_ptr_nonnull(plan);
+		} else {
+			must(pm, permod_plan(pm, module_file(files[i]), &plan));
+		}
+		permod_plan_free(plan);
+	}
+	ck_assert_str_eq(noted(), "");
+	ck_assert_ptr_null(permod_next(pm, NULL));
+	look(&after);
+	expect_same(&before, &after, "plans");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_of_what_lacks_symbols_tells_all_the_rest)
+{
+	static const char source[] = "int nobody_has_this(void), nor_that(void);\n"
+				     "int all(void) { return nobody_has_this() + nor_that(); }\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_symbol *found;
+	char problems[2000] = "";
+	const char *problem;
+
+	expect_error(pm, permod_plan(pm, compile("lacks.ko", "", source), &plan), -ENOENT,
+		     "nobody_has_this", "nor_that");
+	ck_assert_ptr_nonnull(plan);
+	for (unsigned int i = 0; (problem = permod_plan_problem(plan, i)); i++) {
+		ck_assert_ptr_null(strchr(problem, '\n'));
+		strncat(problems, problem, 900);
+	}
+	ck_assert_ptr_nonnull(strstr(problems, "nobody_has_this"));
+	ck_assert_ptr_nonnull(strstr(problems, "nor_that"));
+	found = plan_symbol(plan, "nor_that");
+	ck_assert_ptr_nonnull(found);
+	ck_assert_ptr_null(found->provider);
+	ck_assert_int_eq(found->weak, 0);
+	ck_assert_ptr_nonnull(plan_section(plan, ".text"));
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_without_a_place_has_the_conflict_as_a_problem)
+{
+	static const char source[] =
+		"int get(void) { int a, b;\n"
+		"  __asm__ volatile(\"movl far_data(%%rip), %0\" : \"=r\"(a));\n"
+		"  __asm__ volatile(\"movl environ(%%rip), %0\" : \"=r\"(b)); return a + b; }\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	uintptr_t distance = (uintptr_t)dlsym(RTLD_DEFAULT, "environ") - (uintptr_t)&far_data;
+	uintptr_t low, high;
+
+	if (distance + INT32_MAX > UINT32_MAX) {
+		expect_error(pm, permod_plan(pm, compile("torn.ko", "", source), &plan), -ERANGE,
+			     "far_data", "environ", "-fPIC");
+		ck_assert_ptr_nonnull(plan);
+		ck_assert_ptr_nonnull(strstr(permod_plan_problem(plan, 0), "far_data"));
+		permod_plan_interval(plan, &low, &high);
+		ck_assert_uint_gt(low, high);
+		ck_assert_uint_eq(plan_section(plan, ".text")->address, 0);
+		permod_plan_free(plan);
+	}
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(module_is_loaded_within_the_planned_interval)
+{
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	struct permod_region region;
+	struct permod_module *m;
+	uintptr_t low, high, base = UINTPTR_MAX;
+
+	must(pm, permod_plan(pm, module_file("percpu"), &plan));
+	permod_plan_interval(plan, &low, &high);
+	permod_plan_free(plan);
+	m = load(pm, "percpu");
+	for (unsigned int i = 0; permod_region(m, i, &region) == 0; i++)
+		base = region.address < base ? region.address : base;
+	ck_assert_uint_ge(base, low);
+	ck_assert_uint_le(base, high);
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- Bad files by the thousand -------------------------------------------------------------- */
+
+static void try_plan(struct permod *pm, const char *path, const unsigned char *bytes, size_t size)
+{
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_section *section;
+	int result;
+
+	write_file(path, bytes, size);
+	result = permod_plan(pm, path, &plan);
+	check_that(result <= 0 && (result == 0 || *permod_error(pm)));
+	check_that(result < 0 || plan);
+	/* Touch what it hands out. */
+	for (unsigned int i = 0; plan && (section = permod_plan_section(plan, i)); i++)
+		check_that(strlen(section->name) + strlen(section->object) < 100000);
+	permod_plan_free(plan);
+}
+
+/* Each byte, or every few, gets another value.  Without libdl, as looking for names that are nearly
+ * those of a broken table takes long among all of libc's. */
+START_TEST(flipped_bytes_never_crash)
+{
+	static const unsigned char masks[] = { 0x01, 0x80, 0xff };
+	static const char *const files[] = { "basic", "percpu" };
+	struct permod_options options = { sizeof(options), PERMOD_NO_LIBDL };
+	struct permod *pm = NULL, *open = new_context();
+	size_t size, step = under_valgrind() ? 97 : SANITIZED ? 3 : 1;
+	unsigned char *bytes = read_file(module_file(files[_i]), &size);
+	char path[300];
+
+	must(NULL, permod_new(&pm, &options));
+	snprintf(path, sizeof(path), "%s/flipped.ko", work_dir());
+	for (size_t at = 0; at < size; at += step) {
+		unsigned char mask = masks[at / step % COUNT(masks)];
+
+		bytes[at] ^= mask;
+		try_plan(pm, path, bytes, size);
+		bytes[at] ^= mask;
+	}
+	try_plan(open, path, bytes, size);
+	must(open, permod_load(open, path, NULL, 0, NULL));
+	free(bytes);
+	permod_free(pm);
+	permod_free(open);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("plan");
+	TCase *files = tcase_create("files"), *plans = tcase_create("plans");
+
+	tcase_set_timeout(files, 60);
+	tcase_add_test(files, file_tells_its_modinfo);
+	tcase_add_test(files, file_tells_exports_and_their_licence);
+	tcase_add_test(files, file_tells_what_it_needs);
+	tcase_add_test(files, file_outlives_changes_of_the_context);
+	tcase_add_test(files, file_errors_are_those_of_loading);
+	suite_add_tcase(suite, files);
+
+	tcase_set_timeout(plans, 60);
+	tcase_add_test(plans, plan_has_every_section_of_the_file);
+	tcase_add_test(plans, plan_says_who_provides_a_symbol);
+	tcase_add_test(plans, plan_runs_and_keeps_nothing);
+	tcase_add_test(plans, plan_of_what_lacks_symbols_tells_all_the_rest);
+	tcase_add_test(plans, plan_without_a_place_has_the_conflict_as_a_problem);
+	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);
+	tcase_add_loop_test(plans, flipped_bytes_never_crash, 0, 2);
+	suite_add_tcase(suite, plans);
+	return suite;
+}
+
+int main(void)
+{
+	return run_suite(make_suite());
+}
