@@ -22,8 +22,11 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-/* Room that is left for the heap of a program when the gap behind it is taken. */
+/* Room that is left at either end of a gap behind libc: for a program's heap, and for the stack. */
 #define HEAP_ROOM ((uintptr_t)256 << 20)
+/* Larger reservations are better behind libc, if there is room: there the cookies that must be near
+ * are next to the arena, and before libc they are at the far end. */
+#define FITS_BEFORE (((size_t)1 << 30) * 3 / 2)
 /* No mapping is made below this: the system's limit for the first mapping, as a rule. */
 #define LOWEST ((uintptr_t)1 << 16)
 /* Nor above this: in 64 bits the upper half is the kernel's, whose [vsyscall] is in the map too. */
@@ -49,14 +52,15 @@ static uintptr_t distance(uintptr_t a, uintptr_t b)
 struct search {
 	uintptr_t anchor;
 	size_t size;
+	size_t behind;	/* how much of it must be near if it lies behind libc */
 	uintptr_t best; /* 0: none */
 };
 
-/* How far the farthest byte of a place is from libc. */
+/* How far the farthest byte of a place is from libc, of those that must be near. */
 static uintptr_t reach(const struct search *search, uintptr_t place)
 {
 	uintptr_t begin = distance(place, search->anchor);
-	uintptr_t end = distance(place + search->size, search->anchor);
+	uintptr_t end = distance(place + search->behind, search->anchor);
 
 	return begin > end ? begin : end;
 }
@@ -76,7 +80,7 @@ static void consider_gap(struct search *search, uintptr_t begin, uintptr_t end)
 		return;
 	if (end <= search->anchor)
 		consider_place(search, end - search->size);
-	else if (end - begin - search->size >= HEAP_ROOM)
+	else if (end - begin - search->size >= 2 * HEAP_ROOM)
 		consider_place(search, begin + HEAP_ROOM);
 }
 
@@ -97,9 +101,9 @@ static bool add_digit(uintptr_t *number, char c)
  * piece, as nothing may be allocated; `field` is where in a line we are: 0 and 1 the numbers, 2 the
  * rest.
  */
-static uintptr_t nearest_gap(uintptr_t anchor, size_t size)
+static uintptr_t nearest_gap(uintptr_t anchor, size_t size, size_t behind)
 {
-	struct search search = { anchor, size, 0 };
+	struct search search = { anchor, size, behind, 0 };
 	uintptr_t number[2] = { 0, 0 }, previous_end = 0;
 	unsigned int field = 0;
 	char piece[4096];
@@ -124,10 +128,10 @@ static uintptr_t nearest_gap(uintptr_t anchor, size_t size)
 	return search.best;
 }
 
-static uintptr_t map_near_libc(size_t size)
+static uintptr_t map_near_libc(size_t size, size_t behind)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	uintptr_t place = nearest_gap(libc_address(), size & ~(size_t)4095);
+	uintptr_t place = nearest_gap(libc_address(), size, behind);
 	void *at = MAP_FAILED;
 
 	if (place)
@@ -141,14 +145,17 @@ static uintptr_t map_near_libc(size_t size)
 /* Needs unit_size, arena_size, control_size and nr_cpus; sets the addresses. */
 int pcpu_reserve(struct pcpu_space *space)
 {
-	size_t units_size;
+	size_t units_size, behind;
 	void *units;
 
 	space->reservation_size = space->unit_size + space->control_size + space->arena_size;
 	if (__builtin_mul_overflow(space->unit_size, (size_t)space->nr_cpus, &units_size))
 		return -ENOMEM;
 	/* First come the cookies: the units must not take the place next to libc. */
-	space->reservation = map_near_libc(space->reservation_size);
+	behind = space->reservation_size;
+	if (behind > FITS_BEFORE)
+		behind -= space->unit_size - space->static_size - space->reserved_size;
+	space->reservation = map_near_libc(space->reservation_size, behind);
 	if (!space->reservation)
 		return -ENOMEM;
 	units = mmap(NULL, units_size, PROT_READ | PROT_WRITE,
