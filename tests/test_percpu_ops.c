@@ -667,10 +667,11 @@ static void handle(int signal_number UNUSED)
 static void *work(void *argument)
 {
 	struct worker *me = argument;
+	int rounds = under_valgrind() ? ROUNDS / 100 : ROUNDS;
 
 	self = me;
 	__atomic_store_n(&me->id, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		change_everything();
 		me->loop.rounds++;
 		me->loop.token = this_cpu_xchg(shared.token, me->loop.token);
