@@ -4,11 +4,12 @@
  * and sched_getcpu() with an atomic addition? With one thread and with two, each bound to a CPU of
  * its own if there are two. The aim: at most 1.15 of `__thread`.
  *
- * Settings: BENCH_ROUNDS, BENCH_COUNT (operations of a thread in a round). PERCPU_OPS=atomic shows
- * what processes without restartable sequences pay.
+ * Settings: BENCH_ROUNDS, BENCH_COUNT (operations of a thread in a round), BENCH_MODULE (the module,
+ * if it isn't bench/ops_module.ko). PERCPU_OPS=atomic shows what processes without restartable
+ * sequences pay.
  */
 #define _GNU_SOURCE
-#include <permod/percpu.h>
+#include <permod/permod.h>
 #include "bench/bench.h"
 #include "bench/ops.h"
 
@@ -28,6 +29,11 @@ static DEFINE_PER_CPU_ALIGNED(struct lines, static_variables);
 static struct lines __percpu *dynamic_variables;
 static struct lines private_lines[MOST_THREADS], cpu_lines[MOST_CPUS];
 
+/* Of bench/ops_module.c, once it is loaded. */
+static void (*module_add)(long count), (*module_add_return)(long count),
+	(*module_cmpxchg)(long count);
+static struct lines __percpu *module_variables;
+
 static void add_to_thread_variables(int thread)
 {
 	(void)thread;
@@ -37,7 +43,7 @@ static void add_to_thread_variables(int thread)
 static void add_in_module(int thread)
 {
 	(void)thread;
-	add_as_module(dynamic_variables->v, count);
+	module_add(count);
 }
 
 static void add_to_static(int thread)
@@ -55,13 +61,13 @@ static void add_to_dynamic(int thread)
 static void add_return_in_module(int thread)
 {
 	(void)thread;
-	add_return_as_module(dynamic_variables->v, count);
+	module_add_return(count);
 }
 
 static void cmpxchg_in_module(int thread)
 {
 	(void)thread;
-	cmpxchg_as_module(dynamic_variables->v, count);
+	module_cmpxchg(count);
 }
 
 static void add_atomically(int thread)
@@ -167,22 +173,40 @@ static int sums_are_right(int measured)
 	for_each_possible_cpu(cpu) {
 		for (int i = 0; i < VARIABLES; i++)
 			sum += per_cpu(static_variables, cpu).v[i] +
-			       per_cpu_ptr(dynamic_variables, cpu)->v[i];
+			       per_cpu_ptr(dynamic_variables, cpu)->v[i] +
+			       per_cpu_ptr(module_variables, cpu)->v[i];
 	}
-	/* One kind on the static variables, three on the dynamic ones. */
+	/* One kind on the static variables, one on the dynamic ones, two on the module's. */
 	return sum == 4 * per_kind;
+}
+
+static int load_module(struct permod *pm)
+{
+	const char *path = getenv("BENCH_MODULE") ? getenv("BENCH_MODULE") : "bench/ops_module.ko";
+	struct permod_module *module;
+
+	if (permod_load(pm, path, NULL, 0, &module)) {
+		puts(permod_error(pm));
+		return 0;
+	}
+	module_add = permod_symbol(module, "add_in_module");
+	module_add_return = permod_symbol(module, "add_return_in_module");
+	module_cmpxchg = permod_symbol(module, "cmpxchg_in_module");
+	module_variables = permod_symbol(module, "module_variables");
+	return module_add && module_add_return && module_cmpxchg && module_variables;
 }
 
 int main(void)
 {
 	static struct bench_candidate candidates[sizeof(kinds) / sizeof(kinds[0])];
 	int rounds = bench_rounds(11), measured = 0;
+	struct permod *pm;
 	char title[80];
 
 	if (getenv("BENCH_COUNT"))
 		count = atol(getenv("BENCH_COUNT"));
 	dynamic_variables = alloc_percpu(struct lines);
-	if (!dynamic_variables || count <= 0)
+	if (!dynamic_variables || count <= 0 || permod_new(&pm, NULL) || !load_module(pm))
 		return EXIT_FAILURE;
 	printf("%u possible CPUs, operations: %s\n", num_possible_cpus(), pcpu_ops_name());
 	for (int i = 0; i < KINDS; i++)
@@ -202,5 +226,7 @@ int main(void)
 		puts("the sums are wrong");
 		return EXIT_FAILURE;
 	}
+	permod_free(pm);
+	free_percpu(dynamic_variables);
 	return EXIT_SUCCESS;
 }

@@ -17,9 +17,4 @@
 		}                                                                                  \
 	}
 
-/* ops_module.c: as in a module, the variables' addresses are cookies. */
-void add_as_module(long *variables, long count);
-void add_return_as_module(long *variables, long count);
-void cmpxchg_as_module(long *variables, long count);
-
 #endif

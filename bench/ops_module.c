@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The operations as a module has them: compiled with PERMOD_MODULE, where a variable's address is
- * its cookie and no word of the image is looked at.
+ * The operations in a module, which bench/ops.c loads: on per-CPU variables of its own, as modules
+ * have them.
  */
-#define PERMOD_MODULE
-#include <permod/percpu.h>
-#include "bench/ops.h"
+#include <permod/module.h>
+#include "ops.h"
 
-void add_as_module(long *variables, long count)
+DEFINE_PER_CPU_ALIGNED(long[VARIABLES], module_variables);
+
+void add_in_module(long count);
+void add_return_in_module(long count);
+void cmpxchg_in_module(long count);
+
+void add_in_module(long count)
 {
-	FOR_EACH_IN_TURN(count, i, this_cpu_add(variables[i], 1))
+	FOR_EACH_IN_TURN(count, i, this_cpu_add(module_variables[i], 1))
 }
 
-void add_return_as_module(long *variables, long count)
+void add_return_in_module(long count)
 {
-	FOR_EACH_IN_TURN(count, i, (void)this_cpu_add_return(variables[i], 1))
+	FOR_EACH_IN_TURN(count, i, (void)this_cpu_add_return(module_variables[i], 1))
 }
 
-void cmpxchg_as_module(long *variables, long count)
+void cmpxchg_in_module(long count)
 {
-	FOR_EACH_IN_TURN(count, i, (void)this_cpu_cmpxchg(variables[i], -1, 0))
+	FOR_EACH_IN_TURN(count, i, (void)this_cpu_cmpxchg(module_variables[i], -1, 0))
 }

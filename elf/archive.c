@@ -5,8 +5,8 @@
  *     "!<arch>\n"  { header of 60 bytes | contents | "\n" if their size is odd } ...
  *
  * A member called "/" or "/SYM64/" is the index: how many symbols, for each the offset of the
- * header of the member that defines it (big-endian numbers), and the names.  "//" has long names, which
- * others refer to as "/123".  Without an index, members are read to know what they define.
+ * header of the member that defines it (big-endian numbers), and the names.  "//" has long names,
+ * which others refer to as "/123".  Without an index, members are read to know what they define.
  *
  * With a root, members are pulled in as ld does it: the one that defines the root, then those that
  * define what is undefined so far, but not weak, and so on.  The list of global names grows at its
@@ -392,11 +392,19 @@ static int pull_all(const struct archive *archive)
 	return error;
 }
 
+static int fail_root(const struct archive *archive, const char *root)
+{
+	return link_fail(archive->link, -ENOENT, "%s: no member of the archive defines %s",
+			 archive->name, root);
+}
+
+/* The index may be wrong: what counts in the end is that the root is there. */
 static int pull_root(const struct archive *archive, const char *root)
 {
 	struct link *link = archive->link;
 	const struct link_symbol *known = link_find(link, root);
 	const struct link_symbol *found = link_find_name(&archive->symbols, root);
+	int error;
 
 	if (known && known->defined)
 		return 0;
@@ -407,9 +415,12 @@ static int pull_root(const struct archive *archive, const char *root)
 			"optimise at link time; compile without -flto or add -ffat-lto-objects",
 			archive->name);
 	if (!found)
-		return link_fail(link, -ENOENT, "%s: no member of the archive defines %s",
-				 archive->name, root);
-	return take_member(archive, &archive->members[found->value]);
+		return fail_root(archive, root);
+	error = take_member(archive, &archive->members[found->value]);
+	if (error)
+		return error;
+	known = link_find(link, root);
+	return known && known->defined ? 0 : fail_root(archive, root);
 }
 
 int link_add_archive(struct link *link, const char *name, const unsigned char *data, size_t size,

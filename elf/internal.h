@@ -12,8 +12,8 @@
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
  *
- * Memory is taken from the link in pieces and freed with it as a whole.  What is read from a file is
- * not copied: names, contents and tables point into the caller's data, or into libelf's copy if
+ * Memory is taken from the link in pieces and freed with it as a whole.  What is read from a file
+ * is not copied: names, contents and tables point into the caller's data, or into libelf's copy if
  * that had to convert; they may lie at any address, so entries are fetched by memcpy().
  */
 #ifndef ELF_INTERNAL_H

@@ -65,7 +65,7 @@ static struct sum value_of(const struct link *link, const struct link_relocation
 	struct sum place = address_in(link, relocation->section, relocation->offset);
 	uint64_t constant = (uint64_t)target.constant + (uint64_t)relocation->addend;
 
-	if (relocation->type->kind == LINK_RELATIVE) {
+	if (relocation->type->kind != LINK_ABSOLUTE) {
 		constant -= (uint64_t)place.constant;
 		target.factor -= place.factor;
 	}
@@ -106,13 +106,27 @@ static void narrow(const struct link *link, struct link_interval *interval, stru
 		set_bound(&interval->high, high_base, relocation);
 }
 
+/* Slots are always in reach, and so are stubs. */
+static bool depends_on_base(const struct link_relocation *relocation)
+{
+	switch (relocation->type->kind) {
+	case LINK_ABSOLUTE:
+	case LINK_RELATIVE:
+		return true;
+	case LINK_BRANCH:
+		return !link_may_use_stub(relocation);
+	default:
+		return false;
+	}
+}
+
 static int visit(struct link *link, const struct link_relocation *relocation, void *arg)
 {
 	const struct link_symbol *symbol = relocation->symbol;
 	int64_t least, greatest;
 	struct sum value;
 
-	if (relocation->type->kind != LINK_ABSOLUTE && relocation->type->kind != LINK_RELATIVE)
+	if (!depends_on_base(relocation))
 		return 0;
 	if (!link_fit_range(relocation->type, &least, &greatest))
 		return 0;

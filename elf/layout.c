@@ -236,15 +236,7 @@ static int place_commons(struct link *link)
 	struct link_section *common = &link->private->common;
 	int error = 0;
 
-	*common = (struct link_section){
-		.object = link->objects,
-		.name = "COMMON",
-		.index = SHN_COMMON,
-		.type = SHT_NOBITS,
-		.flags = SHF_ALLOC | SHF_WRITE,
-		.align = 1,
-		.region = LINK_DATA,
-	};
+	common->object = link->objects;
 	for (struct link_name *name = link->private->globals.first; name && !error;
 	     name = name->following) {
 		struct link_symbol *symbol = &name->symbol;
@@ -269,14 +261,7 @@ static int place_cells(struct link *link)
 	struct link_section *cells = &link->private->cell;
 	int error = 0;
 
-	*cells = (struct link_section){
-		.object = link->objects,
-		.name = "cells",
-		.type = SHT_NOBITS,
-		.flags = SHF_ALLOC,
-		.align = 16,
-		.region = LINK_RODATA,
-	};
+	cells->object = link->objects;
 	for (struct link_cell *cell = link->private->cells; cell && !error; cell = cell->next) {
 		struct link_symbol *symbol = link_find(link, cell->name);
 

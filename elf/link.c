@@ -27,6 +27,23 @@ struct link_memory {
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
+/* Sections that no object has: see layout.c. */
+static const struct link_section common_section = {
+	.name = "COMMON",
+	.index = SHN_COMMON,
+	.type = SHT_NOBITS,
+	.flags = SHF_ALLOC | SHF_WRITE,
+	.align = 1,
+	.region = LINK_DATA,
+};
+static const struct link_section cell_section = {
+	.name = "cells",
+	.type = SHT_NOBITS,
+	.flags = SHF_ALLOC,
+	.align = 16,
+	.region = LINK_RODATA,
+};
+
 static pthread_once_t libelf_once = PTHREAD_ONCE_INIT;
 
 static void start_libelf(void)
@@ -100,6 +117,8 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 		return NULL;
 	}
 	pthread_once(&libelf_once, start_libelf);
+	link->private->common = common_section;
+	link->private->cell = cell_section;
 	link->report = report;
 	link->report_arg = report_arg;
 	link->arch = HOST_ARCH;

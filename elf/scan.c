@@ -87,7 +87,7 @@ static int check_section_of_symbol(struct link *link, const struct link_relocati
 			"copy first; the objects do not fit together",
 			section->name);
 	}
-	if (section->region == LINK_NONE && section != &link->private->common)
+	if (section->region == LINK_NONE)
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "refers to section %s, which is not loaded",
 					    section->name);

@@ -227,6 +227,12 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail(link, -ENOEXEC, "%s: section %s: global symbol %zu has no name",
 				 object->name, object->sections[object->symbol_section].name,
 				 index);
+	/* Whoever looks it up would call the function that chooses. */
+	if (next.type == STT_GNU_IFUNC && next.defined)
+		return link_fail(link, -ENOEXEC,
+				 "%s: symbol %s: a function that is chosen at load time (IFUNC) is "
+				 "not supported",
+				 object->name, next.name);
 	if (!strcmp(next.name, "__gnu_lto_slim"))
 		return link_fail(
 			link, -ENOEXEC,

@@ -160,7 +160,8 @@ __attribute__((format(printf, 3, 4))) int fail(struct permod *pm, int error, con
 					       ...);
 int fail_memory(struct permod *pm);
 /* For struct link; `arg` is the context. */
-__attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *format, va_list args);
+__attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *format,
+							va_list args);
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
@@ -202,9 +203,9 @@ extern struct permod_module provider_host, provider_permod, provider_libdl;
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
-/* Use libraries' own stdin, stdout, stderr where the program's copies are out of reach; true if
- * there was anything to try. */
-bool use_originals(struct load *load);
+/* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
+ * if there was anything to change. */
+bool use_originals(struct load *load, bool originals);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 

@@ -23,6 +23,10 @@
 /* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
 void __cxa_finalize(void *dso_handle);
 
+/* Weak, so that it is reached through the GOT: otherwise a program with this archive in it would hold
+ * the copy that counts, out of reach of modules that name environ. */
+extern char **environ __attribute__((weak));
+
 /* ---- Making and unmaking -------------------------------------------------------------------- */
 
 struct permod_module *new_module(struct permod *pm, const char *name)

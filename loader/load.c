@@ -99,15 +99,38 @@ static int fail_interval(struct load *load)
 		    (unsigned long long)high->base);
 }
 
+static bool is_empty(const struct link_interval *interval)
+{
+	return interval->low.base > interval->high.base;
+}
+
+static bool meets_arena(const struct link_interval *interval)
+{
+	struct pcpu_map map;
+
+	pcpu_get_map(&map);
+	return !is_empty(interval) && interval->low.base < map.arena + map.arena_size &&
+	       interval->high.base >= map.arena;
+}
+
+/*
+ * Where the program holds copies of libc's variables, these keep a module that names one near the
+ * program: away from per-CPU variables, its own or not, and from the data of other modules.  So
+ * libc's own are tried, and kept if that helps.
+ */
 static int find_interval(struct load *load)
 {
 	int error = link_interval(load->link, &load->interval);
+	struct link_interval first = load->interval;
 
-	if (error || load->interval.low.base <= load->interval.high.base)
+	if (error || meets_arena(&first) || !use_originals(load, true))
 		return error;
-	if (!use_originals(load))
-		return 0;
-	return link_interval(load->link, &load->interval);
+	error = link_interval(load->link, &load->interval);
+	if (error || meets_arena(&load->interval) || is_empty(&first))
+		return error;
+	use_originals(load, false);
+	load->interval = first;
+	return 0;
 }
 
 static bool needs_window(const struct load *load)
@@ -169,7 +192,7 @@ int place_module(struct load *load)
 		error = find_interval(load);
 	if (error)
 		return error;
-	if (load->interval.low.base > load->interval.high.base)
+	if (is_empty(&load->interval))
 		return fail_interval(load);
 	if (!load->link->block_size)
 		return 0;

@@ -256,22 +256,11 @@ int resolve_symbols(struct load *load)
 
 /* ---- Copies of libc's variables ------------------------------------------------------------- */
 
-/* The library's own variable, if the program's copy of it says the same: nobody may assign these
- * three, so either will do. */
-static uintptr_t original_of(void *libc, const char *name, uintptr_t address)
+/* Variables of libc that nobody may assign: a copy that says the same is as good as the original. */
+static bool may_be_copied(const char *name)
 {
-	static const char *const names[] = { "stdin", "stdout", "stderr" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		void **original;
-
-		if (strcmp(names[i], name) != 0)
-			continue;
-		original = dlsym(libc, name);
-		if (original && *original == *(void **)address)
-			return (uintptr_t)original;
-	}
-	return address;
+	return strcmp(name, "stdin") == 0 || strcmp(name, "stdout") == 0 ||
+	       strcmp(name, "stderr") == 0;
 }
 
 static void *open_libc(void)
@@ -283,21 +272,22 @@ static void *open_libc(void)
 #endif
 }
 
-bool use_originals(struct load *load)
+bool use_originals(struct load *load, bool originals)
 {
 	void *libc = open_libc();
 	bool changed = false;
 
 	for (size_t i = 0; libc && i < load->num_externals; i++) {
 		struct link_symbol *symbol = load->externals[i];
-		uintptr_t original;
+		void **variable;
 
-		if (symbol->owner != &provider_libdl)
+		if (symbol->owner != &provider_libdl || !may_be_copied(symbol->name))
 			continue;
-		original = original_of(libc, symbol->name, symbol->value);
-		if (original == symbol->value)
+		variable = dlsym(originals ? libc : RTLD_DEFAULT, symbol->name);
+		if (!variable || (uintptr_t)variable == symbol->value ||
+		    *variable != *(void **)(uintptr_t)symbol->value)
 			continue;
-		link_define(symbol, original, false);
+		link_define(symbol, (uintptr_t)variable, false);
 		changed = true;
 	}
 	if (libc)

@@ -11,6 +11,7 @@
 #include <permod/module.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The C library's; declared by no header.  (The Itanium C++ ABI has the first two.) */
@@ -92,6 +93,12 @@ void module_put(struct module *module)
 		permod_put(module->module);
 }
 
+/* What tables of virtual functions have for pure ones: C++ without its library loads too. */
+static void pure_virtual(void)
+{
+	abort();
+}
+
 /* ---- The table ------------------------------------------------------------------------------ */
 
 #define FUNCTION(name)                                                                             \
@@ -105,6 +112,7 @@ void module_put(struct module *module)
 
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
+	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
 	FUNCTION(__stack_chk_fail),
 	{ "atexit", (const void *)module_atexit, true },
 	FUNCTION(free_percpu),

@@ -8,6 +8,7 @@
  * PERMOD_LONG=1 in the environment makes the rounds with damaged files many more.
  */
 #include "tests/elf/helper.h"
+#include "tests/elf/damage.h"
 
 #define BASE ((uint64_t)0x10000000)
 #define HIGH_BASE ((uint64_t)0x7f1200000000)
@@ -28,8 +29,8 @@ static const char all_kinds[] =
 	"	leaq near_external(%rip), %rax\n"
 	"	cmpl $7, data(%rip)\n"
 	"	cmpb $7, near_external+3(%rip)\n"
-	"	movl $data, %eax\n"	      /* 32 */
-	"	movq $data, %rbx\n"	      /* 32S */
+	"	movl $data, %eax\n"	       /* 32 */
+	"	movq $data, %rbx\n"	       /* 32S */
 	"	movabsq $far_external, %rcx\n" /* 64 */
 	"	movq weak_undefined, %rdx\n"
 	"	.size start, . - start\n"
@@ -48,13 +49,14 @@ static const char all_kinds[] =
 	"	.quad start - .\n" /* PC64 */
 	"	.quad far_external - .\n"
 	"	.quad variable\n"
-	"	.word small\n" /* 16 */
-	"	.byte tiny\n"  /* 8 */
+	"	.word small\n"	      /* 16 */
+	"	.byte tiny\n"	      /* 8 */
 	"	.word constant - .\n" /* PC16 */
 	"	.byte nearest - .\n"  /* PC8 */
 	"	.long start@SIZE, data@SIZE\n"
 	"	.quad data@SIZE, start@SIZE + 2\n"
-	"	.long near_external@PLT - .\n"
+	"	.reloc ., R_X86_64_PLT32, near_external\n"
+	"	.long 0\n"
 	"	.reloc ., R_X86_64_NONE, start\n"
 	"	.size data, . - data\n"
 	"	.section .rodata\n"
@@ -72,9 +74,12 @@ static const char all_kinds[] =
 START_TEST(every_relocation_is_as_ld_makes_it)
 {
 	struct external externals[] = {
-		{ "near_external", 0x20000123, true }, { "far_external", FAR_FUNCTION, false },
-		{ "small", 0x8123, false },	       { "tiny", 0x85, false },
-		{ "nearest", 0, false },	       { NULL, 0, false },
+		{ "near_external", 0x20000123, true },
+		{ "far_external", FAR_FUNCTION, false },
+		{ "small", 0x8123, false },
+		{ "tiny", 0x85, false },
+		{ "nearest", 0, false },
+		{ NULL, 0, false },
 	};
 	struct trial trial;
 	const struct link_section *data;
@@ -95,9 +100,12 @@ END_TEST
 START_TEST(misaligned_file_gives_the_same_bytes)
 {
 	static const struct external externals[] = {
-		{ "near_external", 0x20000123, true }, { "far_external", FAR_FUNCTION, false },
-		{ "small", 1, false },		       { "tiny", 1, false },
-		{ "nearest", BASE + 0x2080, false },   { NULL, 0, false },
+		{ "near_external", 0x20000123, true },
+		{ "far_external", FAR_FUNCTION, false },
+		{ "small", 1, false },
+		{ "tiny", 1, false },
+		{ "nearest", BASE + 0x2080, false },
+		{ NULL, 0, false },
 	};
 	struct trial trial, shifted;
 	struct file file;
@@ -168,6 +176,8 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 	struct external externals[] = {
 		{ "elsewhere", compiled[_i].elsewhere, true },
 		{ "data_elsewhere", compiled[_i].elsewhere + 0x100, false },
+		/* Left undefined, it would be out of reach for ld, which makes no stubs. */
+		{ compiled[_i].base == BASE ? NULL : "weak", compiled[_i].elsewhere + 0x200, true },
 		{ NULL, 0, false },
 	};
 	struct trial trial;
@@ -181,19 +191,20 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 	lay_out_files(&trial, "a.o", "b.o");
 	define_all(&trial, externals);
 	check_ok(&trial, relocate_at(&trial, compiled[_i].base, 0));
-	check_against_ld(&trial, externals, compiled[_i].base == BASE ? "" : "--no-relax");
+	check_against_ld(&trial, externals,
+			 compiled[_i].base == BASE ? "" : "-pie --no-dynamic-linker");
 	end_trial(&trial);
 }
 END_TEST
 
 /* One symbol each, since ld numbers the slots in an order of its own. */
 static const char *const slot_users[] = {
-	"movq target@GOTPCREL(%rip), %rax",  "movl target@GOTPCREL(%rip), %ecx",
-	"movq target@GOTPCREL(%rip), %r11",  "call *target@GOTPCREL(%rip)",
-	"jmp *target@GOTPCREL(%rip)",	     "testq %rdx, target@GOTPCREL(%rip)",
-	"addq target@GOTPCREL(%rip), %r9",   "cmpl target@GOTPCREL(%rip), %esi",
-	"pushq target@GOTPCREL(%rip)",	     ".long target@GOTPCREL",
-	"cmpq $3, target@GOTPCREL(%rip)",    ".long target@GOTPCREL - 4",
+	"movq target@GOTPCREL(%rip), %rax",   "movl target@GOTPCREL(%rip), %ecx",
+	"movq target@GOTPCREL(%rip), %r11",   "call *target@GOTPCREL(%rip)",
+	"jmp *target@GOTPCREL(%rip)",	      "testq %rdx, target@GOTPCREL(%rip)",
+	"addq target@GOTPCREL(%rip), %r9",    "cmpl target@GOTPCREL(%rip), %esi",
+	"pushq target@GOTPCREL(%rip)",	      ".long target@GOTPCREL",
+	"cmpq $3, target@GOTPCREL(%rip)",     ".long target@GOTPCREL - 4",
 	"movq target@GOTPCREL+4(%rip), %rax",
 };
 
@@ -215,9 +226,8 @@ START_TEST(slot_is_used_where_the_symbol_is_out_of_reach)
 	symbol = symbol_of(&trial, "target");
 	ck_assert(symbol->got_used);
 	memcpy(&slot,
-	       trial.link->part[LINK_RODATA].buffer +
-		       (link_got_address(trial.link, symbol) - BASE -
-			trial.link->part[LINK_RODATA].offset),
+	       trial.link->part[LINK_RODATA].buffer + (link_got_address(trial.link, symbol) - BASE -
+						       trial.link->part[LINK_RODATA].offset),
 	       sizeof(slot));
 	ck_assert_uint_eq(slot, FAR_FUNCTION);
 	end_trial(&trial);
@@ -237,24 +247,26 @@ static const char *const relaxable[] = {
 	"addl target@GOTPCREL(%rip), %eax",
 };
 
-/* ld prefers an immediate operand where the address fits in one; far up there is no such choice. */
-static void check_relaxed(const char *instruction, uint64_t base, const char *definition)
+static void check_relaxed(const char *instruction, uint64_t base, const char *options)
 {
 	struct trial trial;
 	char text[512];
 
-	snprintf(text, sizeof(text), ".text\nnop; nop; nop\n%s\nnop\n%s", instruction, definition);
+	snprintf(text, sizeof(text),
+		 ".text\nnop; nop; nop\n%s\nnop\n"
+		 ".data\n.globl target\n.hidden target\ntarget: .quad 1\n",
+		 instruction);
 	assemble("a", text);
 	lay_out_files(&trial, "a.o");
 	check_ok(&trial, relocate_at(&trial, base, 0));
-	check_against_ld(&trial, NULL, "");
+	check_against_ld(&trial, NULL, options);
 	ck_assert_msg(!symbol_of(&trial, "target")->got_used, "%s", instruction);
 	end_trial(&trial);
 }
 
 START_TEST(slot_is_done_without_as_ld_does_it)
 {
-	check_relaxed(relaxable[_i], BASE, ".data\n.globl target\ntarget: .quad 1\n");
+	check_relaxed(relaxable[_i], BASE, "");
 }
 END_TEST
 
@@ -262,7 +274,7 @@ START_TEST(slot_is_done_without_far_up)
 {
 	if (strncmp(relaxable[_i], "mov", 3) && !strstr(relaxable[_i], "*"))
 		return;
-	check_relaxed(relaxable[_i], HIGH_BASE, ".data\n.globl target\ntarget: .quad 1\n");
+	check_relaxed(relaxable[_i], HIGH_BASE, "-pie --no-dynamic-linker");
 }
 END_TEST
 
@@ -357,11 +369,16 @@ static const struct {
 	{ ".text\nmovq $here, %rax\n.data\n.skip 70\nhere:\n.quad 0\n", 0, NULL, ".data" },
 	{ ".data\n.quad ext\n.quad ext - .\n", 0x7f0000000010, NULL, NULL },
 	{ ".text\ncall ext\nmovq ext@GOTPCREL(%rip), %rax\n", 0x7f0000000010, NULL, NULL },
-	{ ".text\nleaq var(%rip), %rax\n.section .data.percpu, \"aw\"\nvar: .quad 0\n", 0,
-	  NULL, ".data.percpu" },
-	{ ".section .data.percpu, \"aw\"\n.long here - .\n.text\nnop\nhere: nop\n", 0, NULL, ".text" },
+	{ ".text\ncall ext+16\n", 0x7f0000000010, "ext", "ext" },
+	{ ".text\ncall ext\n.byte 0xe8\n.reloc ., R_X86_64_PLT32, ext - 4\n.long 0\n",
+	  0x7f0000000010, NULL, NULL },
+	{ ".text\nleaq var(%rip), %rax\n.section .data.percpu, \"aw\"\nvar: .quad 0\n", 0, NULL,
+	  ".data.percpu" },
+	{ ".section .data.percpu, \"aw\"\n.long here - .\n.text\nnop\nhere: nop\n", 0, NULL,
+	  ".text" },
 	{ ".section .data.percpu, \"aw\"\n.quad 0\n.long ext - .\n", PERCPU + 0x1000, NULL, NULL },
-	{ ".text\nleaq ext(%rip), %rax\nmovl $here, %eax\nhere: nop\n", 0xd0000000, "ext", ".text" },
+	{ ".text\nleaq ext(%rip), %rax\nmovl $here, %eax\nhere: nop\n", 0xd0000000, "ext",
+	  ".text" },
 };
 
 static void check_bound(const struct link_bound *bound, const char *symbol)
@@ -585,7 +602,7 @@ START_TEST(section_goes_where_its_name_and_flags_say)
 
 	for (size_t i = 0; i < COUNT(regions); i++)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 ".section %s, \"%s\"\n.byte 1\n", regions[i].name, regions[i].flags);
+			 ".section %s, \"%s\"\n.skip 1\n", regions[i].name, regions[i].flags);
 	assemble("a", text);
 	lay_out_files(&trial, "a.o");
 	for (size_t i = 0; i < COUNT(regions); i++)
@@ -783,9 +800,12 @@ static const struct {
 } meetings[] = {
 	{ ".globl it\nit: .quad 1\n.size it, 8\n", ".quad it\n", "a.o", 8 },
 	{ ".quad it\n", ".globl it\nit: .quad 1\n.size it, 8\n", "b.o", 8 },
-	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".globl it\nit: .byte 1\n.size it, 1\n", "b.o", 1 },
-	{ ".globl it\nit: .byte 1\n.size it, 1\n", ".weak it\nit: .quad 1\n.size it, 8\n", "a.o", 1 },
-	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".weak it\nit: .byte 1\n.size it, 1\n", "a.o", 8 },
+	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".globl it\nit: .byte 1\n.size it, 1\n", "b.o",
+	  1 },
+	{ ".globl it\nit: .byte 1\n.size it, 1\n", ".weak it\nit: .quad 1\n.size it, 8\n", "a.o",
+	  1 },
+	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".weak it\nit: .byte 1\n.size it, 1\n", "a.o",
+	  8 },
 	{ ".comm it, 16, 8\n", ".comm it, 32, 4\n", "a.o", 32 },
 	{ ".comm it, 16, 8\n", ".globl it\nit: .quad 1\n.size it, 8\n", "b.o", 8 },
 	{ ".globl it\nit: .quad 1\n.size it, 8\n", ".comm it, 16, 8\n", "a.o", 8 },
@@ -809,8 +829,9 @@ START_TEST(definitions_meet_as_in_ld)
 	check_ok(&trial, add_file(&trial, "a.o", NULL));
 	if (!meetings[_i].winner) {
 		ck_assert_int_eq(add_file(&trial, "b.o", NULL), -EEXIST);
-		ck_assert_str_eq(trial.message, "b.o: symbol it: defined already in a.o; rename one "
-						"of them or make it static");
+		ck_assert_str_eq(trial.message,
+				 "b.o: symbol it: defined already in a.o; rename one "
+				 "of them or make it static");
 		end_trial(&trial);
 		return;
 	}
@@ -830,7 +851,8 @@ START_TEST(most_constraining_visibility_wins)
 {
 	struct trial trial;
 
-	assemble("a", ".data\n.quad p, h, i, d, u\n.protected p\n.hidden h\n.internal i\n.hidden u\n");
+	assemble("a",
+		 ".data\n.quad p, h, i, d, u\n.protected p\n.hidden h\n.internal i\n.hidden u\n");
 	assemble("b", ".data\n.globl p, h, i, d\n.hidden p\n.protected i\np: h: i: d: .quad u\n");
 	lay_out_files(&trial, "a.o", "b.o");
 	ck_assert_uint_eq(symbol_of(&trial, "p")->visibility, STV_HIDDEN);
@@ -852,16 +874,18 @@ START_TEST(symbols_know_how_they_are_needed)
 	const struct link_symbol *symbol;
 	unsigned int count = 0;
 
-	assemble("a", ".text\ncall called\nmovq loaded@GOTPCREL(%rip), %rax\nleaq used(%rip), %rax\n"
-		      ".globl mentioned\n.section .debug_x\n.quad only_debug\n"
-		      ".section .tdata, \"awT\"\n.quad only_tls\n");
+	assemble("a",
+		 ".text\ncall called\nmovq loaded@GOTPCREL(%rip), %rax\nleaq used(%rip), %rax\n"
+		 ".globl mentioned\n.section .debug_x\n.quad only_debug\n"
+		 ".section .tdata, \"awT\"\n.quad only_tls\n");
 	lay_out_files(&trial, "a.o");
 	ck_assert(symbol_of(&trial, "called")->needed && !symbol_of(&trial, "called")->direct);
 	ck_assert(symbol_of(&trial, "loaded")->needed && !symbol_of(&trial, "loaded")->direct);
 	ck_assert(symbol_of(&trial, "used")->needed && symbol_of(&trial, "used")->direct);
 	ck_assert(!symbol_of(&trial, "only_debug")->needed);
 	ck_assert(!symbol_of(&trial, "only_tls")->needed);
-	for (symbol = NULL; (symbol = link_next_undefined(trial.link, (struct link_symbol *)(uintptr_t)symbol));)
+	for (symbol = NULL;
+	     (symbol = link_next_undefined(trial.link, (struct link_symbol *)(uintptr_t)symbol));)
 		count++;
 	ck_assert_uint_eq(count, 3);
 	end_trial(&trial);
@@ -900,11 +924,10 @@ END_TEST
 
 START_TEST(second_copy_of_a_group_is_discarded)
 {
-	static const char group[] =
-		".section .text.f, \"axG\", @progbits, f, comdat\n.weak f\n"
-		"f: .cfi_startproc\nret\n.cfi_endproc\nlocal: nop\n%s"
-		".section .data.f, \"awG\", @progbits, f, comdat\n.quad f\n"
-		".text\n.cfi_startproc\ncall f\n.cfi_endproc\n";
+	static const char group[] = ".section .text.f, \"axG\", @progbits, f, comdat\n.weak f\n"
+				    "f: .cfi_startproc\nret\n.cfi_endproc\nlocal: nop\n%s"
+				    ".section .data.f, \"awG\", @progbits, f, comdat\n.quad f\n"
+				    ".text\n.cfi_startproc\ncall f\n.cfi_endproc\n";
 	struct trial trial;
 	struct link_section *section;
 	char text[512];
@@ -941,7 +964,8 @@ START_TEST(reference_into_a_discarded_group_is_refused)
 	check_ok(&trial, add_file(&trial, "a.o", NULL));
 	check_ok(&trial, add_file(&trial, "b.o", NULL));
 	ck_assert_int_eq(link_layout(trial.link), -ENOEXEC);
-	ck_assert_ptr_nonnull(strstr(trial.message, "b.o: section .data+0x0: relocation R_X86_64_64"));
+	ck_assert_ptr_nonnull(
+		strstr(trial.message, "b.o: section .data+0x0: relocation R_X86_64_64"));
 	ck_assert_ptr_nonnull(strstr(trial.message, "refers to section .text.f, of which another "
 						    "object brought a copy"));
 	end_trial(&trial);
@@ -1022,25 +1046,27 @@ static const struct {
 	{ "ar rcS lib.a " MEMBERS, NULL, "root one two maybe later needs unused_with_a_long_name" },
 };
 
-/* The members that ld takes if the root is undefined, in its order. */
+/* ld takes the same members if the root is undefined; its order is that of the index. */
 static void check_members_of_ld(const char *root, const char *members)
 {
-	char line[256], expected[64];
-	FILE *trace;
+	char expected[64];
+	size_t size, lines = 0, count = 0;
+	char *trace;
 
-	run("ld -u %s -e 0 --unresolved-symbols=ignore-all --trace -o linked lib.a", root);
-	trace = fopen("said", "r");
-	ck_assert_ptr_nonnull(trace);
-	while (*members) {
+	run("ld -u %s -e 0 --unresolved-symbols=ignore-all -t -t -o linked lib.a", root);
+	trace = (char *)read_bytes("said", &size);
+	trace[size] = '\0';
+	for (const char *c = trace; *c; c++)
+		lines += *c == '\n';
+	for (; *members; count++) {
 		size_t length = strcspn(members, " ");
 
-		snprintf(expected, sizeof(expected), "%.*s.o", (int)length, members);
-		ck_assert_ptr_nonnull(fgets(line, sizeof(line), trace));
-		ck_assert_msg(strstr(line, expected), "ld takes %s, not %s", line, expected);
+		snprintf(expected, sizeof(expected), "(lib.a)%.*s.o\n", (int)length, members);
+		ck_assert_msg(strstr(trace, expected), "ld does not take %s", expected);
 		members += length + (members[length] == ' ');
 	}
-	ck_assert_ptr_null(fgets(line, sizeof(line), trace));
-	fclose(trace);
+	ck_assert_uint_eq(lines, count + 1); /* and the archive itself */
+	free(trace);
 }
 
 START_TEST(archive_gives_the_members_that_ld_takes)
@@ -1108,11 +1134,13 @@ static const struct {
 	  "lib.a(same.o): symbol one: defined already in lib.a(one.o); rename one of them or make it "
 	  "static" },
 	{ "ar rcs whole.a root.o; head -c 200 whole.a >lib.a", NULL, -ENOEXEC,
-	  "lib.a: truncated in the member at offset 88 (found 888 bytes, at most 52)" },
+	  "lib.a: truncated in the member at offset " },
 	{ "ar rcs whole.a root.o; head -c 100 whole.a >lib.a", NULL, -ENOEXEC,
-	  "lib.a: truncated in the header of a member at offset 86 (found 14 bytes, at least 60)" },
+	  "lib.a: truncated in the header of a member at offset " },
 	{ "ar rcs lib.a root.o; printf 'garbage%080d' 0 >>lib.a", NULL, -ENOEXEC,
 	  "lib.a: no header of a member at offset " },
+	{ "ar rcs lib.a one.o; sed -i '0,/one/s//uno/' lib.a", "uno", -ENOENT,
+	  "lib.a: no member of the archive defines uno" },
 	{ "ar rcs lib.a root.o; printf '\\377' | dd of=lib.a bs=1 seek=68 conv=notrunc", "root",
 	  -ENOEXEC, "lib.a: the index is damaged (" },
 	{ "ar rcs lib.a root.o; printf '\\377' | dd of=lib.a bs=1 seek=72 conv=notrunc", "root",
@@ -1152,7 +1180,8 @@ static const struct {
 	{ NULL, ".data\n.quad it@DTPOFF\n.section .tdata, \"awT\"\nit: .quad 1\n",
 	  "a.o: section .data+0x0: relocation R_X86_64_DTPOFF64 against symbol it is not supported "
 	  "(thread-local storage)" },
-	{ NULL, ".data\n.quad it\n.section .tdata, \"awT\"\n.globl it\n.type it, @tls_object\nit: .quad 1\n",
+	{ NULL,
+	  ".data\n.quad it\n.section .tdata, \"awT\"\n.globl it\n.type it, @tls_object\nit: .quad 1\n",
 	  "a.o: section .data+0x0: relocation R_X86_64_64 against symbol it is not supported "
 	  "(thread-local storage)" },
 	{ NULL, ".text\n.skip 16\n.reloc ., R_X86_64_COPY, it\n.quad 0\n",
@@ -1161,7 +1190,9 @@ static const struct {
 	{ NULL, ".text\n.quad it@GOTOFF\n",
 	  "a.o: section .text+0x0: relocation R_X86_64_GOTOFF64 against symbol it is not supported "
 	  "(medium or large code model; compile without -mcmodel)" },
-	{ NULL, ".type it, @gnu_indirect_function\n.globl it\n.text\nit: ret\n.data\n.quad it\n",
+	{ NULL, ".type it, @gnu_indirect_function\n.globl it\n.text\nit: ret\n",
+	  "a.o: symbol it: a function that is chosen at load time (IFUNC) is not supported" },
+	{ NULL, ".type it, @gnu_indirect_function\n.text\nit: ret\n.data\n.quad it\n",
 	  "a.o: section .data+0x0: relocation R_X86_64_64 against symbol it is not supported (indirect "
 	  "function)" },
 	{ NULL, ".section .bad, \"awx\"\n.byte 1\n",
@@ -1172,7 +1203,7 @@ static const struct {
 	{ NULL, ".section .data.percpu, \"aw\"\n.balign 16384\n.byte 1\n",
 	  "a.o: section .data.percpu: is aligned to more than a page (found 16384, at most 4096); use a "
 	  "smaller alignment" },
-	{ NULL, ".text\ncall it\n.section .data.percpu, \"aw\"\nit: .quad 1\n",
+	{ NULL, ".text\ncall it\n.section .data.percpu, \"aw\"\n.globl it\nit: .quad 1\n",
 	  "a.o: section .text+0x1: relocation R_X86_64_PLT32 against symbol it is a branch to a per-CPU "
 	  "variable" },
 	{ NULL, ".data\n.quad it\n.section .debug_it\nit: .quad 1\n",
@@ -1205,228 +1236,23 @@ START_TEST(source_is_refused_in_one_line)
 	if (refused[_i].message)
 		ck_assert_str_eq(trial.message, refused[_i].message);
 	else if (strstr(refused[_i].flags, "lto"))
-		ck_assert_str_eq(trial.message,
-				 "a.o: there is no machine code in it, only what GCC needs to optimise at "
-				 "link time; compile without -flto or add -ffat-lto-objects");
+		ck_assert_str_eq(
+			trial.message,
+			"a.o: there is no machine code in it, only what GCC needs to optimise at "
+			"link time; compile without -flto or add -ffat-lto-objects");
 	else if (strstr(refused[_i].flags, "m32"))
-		ck_assert_str_eq(trial.message, "a.o: compiled for i386 (found machine 3, need 62); "
-						"compile for x86-64");
+		ck_assert_str_eq(trial.message,
+				 "a.o: compiled for i386 (found machine 3, need 62); "
+				 "compile for x86-64");
 	else
-		ck_assert_ptr_nonnull(strstr(trial.message, "is not supported (medium or large code "
-							    "model; compile without -mcmodel)"));
+		ck_assert_ptr_nonnull(strstr(trial.message,
+					     "is not supported (medium or large code "
+					     "model; compile without -mcmodel)"));
 	ck_assert_int_eq(error, -ENOEXEC);
 	ck_assert_uint_eq(trial.messages, 1);
 	end_trial(&trial);
 }
 END_TEST
-
-/* An object in memory, to be damaged. */
-struct victim {
-	unsigned char *data;
-	size_t size;
-	Elf64_Ehdr *header;
-	Elf64_Shdr *section;
-	Elf64_Shdr *text, *rela, *symtab, *strtab, *shstrtab, *group;
-	Elf64_Sym *symbol; /* table */
-	Elf64_Rela *entry; /* table */
-	size_t symbols;
-};
-
-static const char victim_source[] =
-	".text\n.globl start, data\nstart: call elsewhere\nleaq data(%rip), %rax\n.byte 0\n"
-	".data\n.balign 8\ndata: .quad start\n.bss\n.skip 8\n.comm shared, 8, 8\n"
-	".section .text.f, \"axG\", @progbits, f, comdat\n.weak f\nf: ret\n";
-
-static Elf64_Shdr *find_header(const struct victim *victim, const char *name)
-{
-	const char *names = (char *)victim->data +
-			    victim->section[victim->header->e_shstrndx].sh_offset;
-
-	for (size_t i = 1; i < victim->header->e_shnum; i++) {
-		if (!strcmp(names + victim->section[i].sh_name, name))
-			return &victim->section[i];
-	}
-	ck_abort_msg("no section %s", name);
-}
-
-static void make_victim(struct victim *victim)
-{
-	assemble("a", victim_source);
-	victim->data = read_bytes("a.o", &victim->size);
-	victim->header = (Elf64_Ehdr *)victim->data;
-	victim->section = (Elf64_Shdr *)(victim->data + victim->header->e_shoff);
-	victim->text = find_header(victim, ".text");
-	victim->rela = find_header(victim, ".rela.text");
-	victim->symtab = find_header(victim, ".symtab");
-	victim->strtab = find_header(victim, ".strtab");
-	victim->shstrtab = find_header(victim, ".shstrtab");
-	victim->group = find_header(victim, ".group");
-	victim->symbol = (Elf64_Sym *)(victim->data + victim->symtab->sh_offset);
-	victim->symbols = victim->symtab->sh_size / sizeof(Elf64_Sym);
-	victim->entry = (Elf64_Rela *)(victim->data + victim->rela->sh_offset);
-}
-
-static Elf64_Sym *last_symbol(const struct victim *victim)
-{
-	return &victim->symbol[victim->symbols - 1];
-}
-
-static Elf64_Sym *common_symbol(const struct victim *victim)
-{
-	size_t i = 0;
-
-	while (victim->symbol[i].st_shndx != SHN_COMMON)
-		i++;
-	return &victim->symbol[i];
-}
-
-static Elf64_Sym *defined_symbol(const struct victim *victim)
-{
-	size_t i = victim->symtab->sh_info;
-
-	while (victim->symbol[i].st_shndx == SHN_UNDEF || victim->symbol[i].st_shndx >= SHN_LORESERVE)
-		i++;
-	return &victim->symbol[i];
-}
-
-#define DAMAGE(name, statement)                                                                    \
-	static void name(struct victim *v)                                                         \
-	{                                                                                          \
-		statement;                                                                         \
-	}
-
-DAMAGE(no_magic, memcpy(v->data, "#!/bin/sh\n", 10))
-DAMAGE(empty, v->size = 0)
-DAMAGE(three_bytes, v->size = 3)
-DAMAGE(bitcode, memcpy(v->data, "BC\xc0\xde", 4))
-DAMAGE(machine, v->header->e_machine = EM_AARCH64)
-DAMAGE(unknown_machine, v->header->e_machine = 4711)
-DAMAGE(class, v->data[EI_CLASS] = ELFCLASS32)
-DAMAGE(version, v->data[EI_VERSION] = 2)
-DAMAGE(shared, v->header->e_type = ET_DYN)
-DAMAGE(executable, v->header->e_type = ET_EXEC)
-DAMAGE(core, v->header->e_type = ET_CORE)
-DAMAGE(odd_type, v->header->e_type = 99)
-DAMAGE(cut_identity, v->size = 17)
-DAMAGE(cut_header, v->size = 50)
-DAMAGE(cut_sections, v->size -= 1)
-DAMAGE(cut_half, v->size = 200)
-DAMAGE(no_sections, v->header->e_shoff = 0)
-DAMAGE(section_header_size, v->header->e_shentsize = 40)
-DAMAGE(names_index, v->header->e_shstrndx = 500)
-DAMAGE(names_type, v->shstrtab->sh_type = SHT_PROGBITS)
-DAMAGE(names_end, v->shstrtab->sh_size -= 1)
-DAMAGE(names_empty, v->shstrtab->sh_size = 0)
-DAMAGE(section_name, v->text->sh_name = 100000)
-DAMAGE(outside, v->text->sh_offset = 100000)
-DAMAGE(outside_wrapped, v->text->sh_offset = (uint64_t)-4)
-DAMAGE(too_long, v->text->sh_size = (uint64_t)-1)
-DAMAGE(alignment, v->text->sh_addralign = 24)
-DAMAGE(compressed, v->text->sh_flags |= SHF_COMPRESSED)
-DAMAGE(symbol_size, v->symtab->sh_entsize = 16)
-DAMAGE(symbols_odd, v->symtab->sh_size -= 1)
-DAMAGE(symbol_strings, v->symtab->sh_link = 1)
-DAMAGE(symbol_strings_far, v->symtab->sh_link = 1000)
-DAMAGE(locals_none, v->symtab->sh_info = 0)
-DAMAGE(locals_many, v->symtab->sh_info = 1000)
-DAMAGE(strings_end, v->strtab->sh_size -= 1)
-DAMAGE(symbol_name, last_symbol(v)->st_name = 0x7fffffff)
-DAMAGE(symbol_section, defined_symbol(v)->st_shndx = 900)
-DAMAGE(symbol_special, defined_symbol(v)->st_shndx = 0xff03)
-DAMAGE(symbol_extended, defined_symbol(v)->st_shndx = SHN_XINDEX)
-DAMAGE(symbol_value, defined_symbol(v)->st_value = 1000)
-DAMAGE(symbol_too_large, defined_symbol(v)->st_size = 1000)
-DAMAGE(symbol_local, last_symbol(v)->st_info = ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE))
-DAMAGE(symbol_binding, last_symbol(v)->st_info = ELF64_ST_INFO(7, STT_NOTYPE))
-DAMAGE(symbol_nameless, last_symbol(v)->st_name = 0)
-DAMAGE(common_alignment, common_symbol(v)->st_value = 3)
-DAMAGE(common_size, common_symbol(v)->st_size = (uint64_t)1 << 40)
-DAMAGE(symbols_twice, v->strtab->sh_type = SHT_SYMTAB)
-DAMAGE(relocation_type, v->entry[0].r_info = ELF64_R_INFO(1, 200))
-DAMAGE(relocation_symbol, v->entry[0].r_info = ELF64_R_INFO(5000, R_X86_64_64))
-DAMAGE(relocation_offset, v->entry[0].r_offset = v->text->sh_size - 3)
-DAMAGE(relocation_wrapped, v->entry[0].r_offset = (uint64_t)-2)
-DAMAGE(relocation_target, v->rela->sh_info = 1000)
-DAMAGE(relocation_symbols, v->rela->sh_link = 1)
-DAMAGE(relocation_size, v->rela->sh_entsize = 16)
-DAMAGE(relocations_odd, v->rela->sh_size -= 1)
-DAMAGE(relocation_kind, v->rela->sh_type = SHT_REL)
-DAMAGE(relocations_overlap, v->rela->sh_offset = 0; v->rela->sh_size = v->size)
-DAMAGE(relocation_empty, v->rela->sh_info = (Elf64_Word)(find_header(v, ".bss") - v->section))
-DAMAGE(group_symbol, v->group->sh_info = 1000)
-DAMAGE(group_table, v->group->sh_link = 1)
-DAMAGE(group_member, ((uint32_t *)(v->data + v->group->sh_offset))[1] = 77)
-DAMAGE(group_odd, v->group->sh_size = 7)
-DAMAGE(group_empty, v->group->sh_size = 0)
-
-static const struct {
-	void (*damage)(struct victim *victim);
-	const char *message; /* its beginning */
-} damages[] = {
-	{ no_magic, "a.o: not an ELF file (it begins with the byte 0x23, not with 0x7f and \"ELF\"); give a relocatable object, as cc -c makes it" },
-	{ empty, "a.o: the file is empty; give a relocatable object" },
-	{ three_bytes, "a.o: not an ELF file" },
-	{ bitcode, "a.o: this is LLVM bitcode, not machine code; compile without -flto" },
-	{ machine, "a.o: compiled for aarch64 (found machine 183, need 62); compile for x86-64" },
-	{ unknown_machine, "a.o: compiled for another machine (found machine 4711, need 62)" },
-	{ class, "a.o: wrong word size (found ELF class 1, need 2 for x86-64); compile with -m64" },
-	{ version, "a.o: unknown version of ELF (found 2, need 1)" },
-	{ shared, "a.o: the file is a shared object or a position-independent executable (found type 3, need 1); give a relocatable object, as cc -c makes it" },
-	{ executable, "a.o: the file is an executable (found type 2, need 1)" },
-	{ core, "a.o: the file is a core dump (found type 4, need 1)" },
-	{ odd_type, "a.o: the file is of an unknown type (found type 99, need 1)" },
-	{ cut_identity, "a.o: truncated in the ELF header (found 17 bytes, at least 64)" },
-	{ cut_header, "a.o: truncated in the ELF header (found 50 bytes, at least 64)" },
-	{ cut_sections, "a.o: truncated: some of the section headers lie outside the file (found " },
-	{ cut_half, "a.o: truncated: the section headers lie outside the file (found offset " },
-	{ no_sections, "a.o: there are no section headers" },
-	{ section_header_size, "a.o: the ELF header has a bad size of a section header (found 40, at most 64)" },
-	{ names_index, "a.o: the ELF header has a bad index of the section names (found 500, at most " },
-	{ names_type, "a.o: section 12: no string table (found type 1, need 3)" },
-	{ names_end, "a.o: section 12: the string table (" },
-	{ names_empty, "a.o: section 12: the string table (0 bytes) does not end with a NUL" },
-	{ section_name, "a.o: section 2: its name lies outside the string table (found offset 100000, at most " },
-	{ outside, "a.o: section 2: lies outside the file (found " },
-	{ outside_wrapped, "a.o: section 2: lies outside the file (found " },
-	{ too_long, "a.o: section 2: lies outside the file (found 18446744073709551615 bytes at offset " },
-	{ alignment, "a.o: section .text: the alignment is not a power of two (found 24)" },
-	{ compressed, "a.o: section .text: is compressed, but is to be loaded; " },
-	{ symbol_size, "a.o: section .symtab: symbols have a wrong size (found 16, need 24)" },
-	{ symbols_odd, "a.o: section .symtab: the size is no multiple of that of an entry (found " },
-	{ symbol_strings, "a.o: section 1: no string table (found type 17, need 3)" },
-	{ symbol_strings_far, "a.o: section .symtab: bad index of its string table (found 1000, at most 12)" },
-	{ locals_none, "a.o: section .symtab: bad number of local symbols (found 0, at most " },
-	{ locals_many, "a.o: section .symtab: bad number of local symbols (found 1000, at most " },
-	{ strings_end, "a.o: section 11: the string table (" },
-	{ symbol_name, "a.o: section .symtab: symbol 11 has a bad name (found 2147483647, at most " },
-	{ symbol_section, "a.o: section .symtab: symbol 7 has a bad section (found 900, at most 12)" },
-	{ symbol_special, "a.o: section .symtab: symbol 7 has a bad section (found 65283, at most 12)" },
-	{ symbol_extended, "a.o: section .symtab: symbol 7 has a bad section: no table of extended indices (found " },
-	{ symbol_value, "a.o: section .symtab: symbol 7 has a bad value, outside its section (found 1000, at most 13)" },
-	{ symbol_too_large, "a.o: section .symtab: symbol 7 has a bad size, beyond its section (found 1000, at most 13)" },
-	{ symbol_local, "a.o: section .symtab: symbol 11 has a bad place: local ones come first" },
-	{ symbol_binding, "a.o: section .symtab: symbol 11 has a bad binding (found 7, at most 10)" },
-	{ symbol_nameless, "a.o: section .symtab: global symbol 11 has no name" },
-	{ common_alignment, "a.o: section .symtab: symbol 10 has a bad alignment, to be a power of two (found 3, at most 4096)" },
-	{ common_size, "a.o: section .symtab: symbol 10 has a bad size (found 1099511627776, at most 2147483647)" },
-	{ symbols_twice, "a.o: section .strtab: a second symbol table (found at 11, the first is 10)" },
-	{ relocation_type, "a.o: section .text+0x1: relocation number 200 against " },
-	{ relocation_symbol, "a.o: section .text+0x1: relocation against a symbol that is not there (found 5000, at most 11)" },
-	{ relocation_offset, "a.o: section .text+0xa: relocation outside its section (found 10, at most 13)" },
-	{ relocation_wrapped, "a.o: section .text+0xfffffffffffffffe: relocation outside its section" },
-	{ relocation_target, "a.o: section .rela.text: relocations for a section that is not there (found 1000, at most 12)" },
-	{ relocation_symbols, "a.o: section .rela.text: relocations for another symbol table (found 1, need 10)" },
-	{ relocation_size, "a.o: section .rela.text: relocations have a wrong size (found 16, need 24)" },
-	{ relocations_odd, "a.o: section .rela.text: the size is no multiple of that of an entry (found 47, entries of 24)" },
-	{ relocation_kind, "a.o: section .rela.text: relocations of a kind that x86-64 does not use (found type 9, need 4)" },
-	{ relocations_overlap, "a.o: section .rela.text: overlaps another table (found " },
-	{ relocation_empty, "a.o: section .rela.text: relocations for section .bss, which has no contents" },
-	{ group_symbol, "a.o: section .group: the group has a bad signature symbol (found 1000, at most 11)" },
-	{ group_table, "a.o: section .group: the group has a bad symbol table (found 1, " },
-	{ group_member, "a.o: section .group: the group has a bad member (found 77, at most 12)" },
-	{ group_odd, "a.o: section .group: the size is no multiple of that of an entry (found 7, entries of 4)" },
-	{ group_empty, "a.o: section .group: the group has a bad size (found 0" },
-};
 
 START_TEST(damage_is_named_in_one_line)
 {
@@ -1493,7 +1319,8 @@ static void look_at(struct link *link)
 
 	while ((symbol = link_next_defined(link, symbol)))
 		sum += strlen(symbol->name) + link_symbol_address(link, symbol);
-	for (struct link_object *object = link->objects; object; object = link_object_next(object)) {
+	for (struct link_object *object = link->objects; object;
+	     object = link_object_next(object)) {
 		struct link_section *section;
 
 		sum += strlen(link_object_name(object));
@@ -1542,18 +1369,44 @@ static void survive(const unsigned char *data, size_t size, const char *root)
 		error = link_interval(trial.link, &interval);
 	}
 	if (!error && trial.link->block_size < most && trial.link->part[LINK_PERCPU].size < most)
-		error = relocate_at(&trial, random_number() % 2 ? BASE : interval.high.base, PERCPU);
+		error = relocate_at(&trial, random_number() % 2 ? BASE : interval.high.base,
+				    PERCPU);
 	check_that(!error == !trial.messages);
 	end_trial(&trial);
 	release(&file);
 }
 
 static const uint64_t nasty[] = {
-	0,	    1,		2,	    3,		4,	    7,		8,
-	0x7f,	    0x80,	0xff,	    0x100,	0xfff,	    0x1000,	0x7fff,
-	0x8000,	    0xff00,	0xfff1,	    0xfff2,	0xffff,	    0x10000,	0x7fffffff,
-	0x80000000, 0xffffffff, 0xfffffff8, 0x100000000, (uint64_t)1 << 62, (uint64_t)1 << 63,
-	(uint64_t)-1, (uint64_t)-8, (uint64_t)-64,
+	0,
+	1,
+	2,
+	3,
+	4,
+	7,
+	8,
+	0x7f,
+	0x80,
+	0xff,
+	0x100,
+	0xfff,
+	0x1000,
+	0x7fff,
+	0x8000,
+	0xff00,
+	0xfff1,
+	0xfff2,
+	0xffff,
+	0x10000,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0xfffffff8,
+	0x100000000,
+	(uint64_t)1 << 62,
+	(uint64_t)1 << 63,
+	(uint64_t)-1,
+	(uint64_t)-8,
+	(uint64_t)-64,
 };
 
 /* Change a few fields, mostly where headers and tables are. */

@@ -64,6 +64,23 @@ for compiler in $compilers; do
 done
 c_module "C: $CC, for link-time optimisation and without" "$CC" -O2 -flto -ffat-lto-objects
 
+# ---- Modules that use each other's data --------------------------------------------------------
+
+# neighbours FIRST-FLAG SECOND-FLAG
+neighbours()
+{
+    $CC -O2 $1 $include -DFIRST -c -o first.ko "$here/neighbour.c" &&
+        $CC -O2 $2 $include -c -o next.ko "$here/neighbour.c" &&
+        counts "hits=4" work first.ko -- next.ko && is err "first begins
+first ends with 4"
+}
+
+for first in "" -fPIC; do
+    for second in "" -fPIC; do
+        check "C: data of a module $first used by a module $second" neighbours "$first" "$second"
+    done
+done
+
 # ---- Objects that other tools have touched -----------------------------------------------------
 
 joined()

@@ -8,8 +8,8 @@
  *
  *     call *foo@GOTPCREL(%rip)          67 e8       addr32 call foo
  *     jmp  *foo@GOTPCREL(%rip)          e9 .. 90    jmp foo; nop
- *     mov   foo@GOTPCREL(%rip), %reg    8d          lea foo(%rip), %reg
- *                                       c7 /0       mov $foo, %reg
+ *     mov   foo@GOTPCREL(%rip), %reg    c7 /0       mov $foo, %reg
+ *                                       8d          lea foo(%rip), %reg
  *     test  %reg, foo@GOTPCREL(%rip)    f7 /0       test $foo, %reg
  *     op    foo@GOTPCREL(%rip), %reg    81 /op      op $foo, %reg
  */
@@ -168,10 +168,13 @@ static bool relax_branch(const struct instruction *instruction, uint64_t relativ
 	return false;
 }
 
+/* ld's choice too; an immediate operand needs no address. */
 static bool relax_move(const struct instruction *instruction, uint64_t value, uint64_t relative)
 {
+	if (use_immediate(instruction, 0xc7, 0, value))
+		return true;
 	if (!fits_signed32(relative))
-		return use_immediate(instruction, 0xc7, 0, value);
+		return false;
 	*instruction->opcode = 0x8d;
 	put32(instruction->field, relative);
 	return true;

@@ -68,10 +68,26 @@ extern "C" {
  * A module that has an init but no exit can't be unloaded.  Functions that are themselves called
  * init_module() and cleanup_module() do as well.
  */
+#ifdef __cplusplus
+/* The names of C++ functions are not known here, so there can be no alias. */
+#define module_init(function)                                                                      \
+	extern "C" int init_module(void)                                                           \
+	{                                                                                          \
+		return function();                                                                 \
+	}                                                                                          \
+	extern "C" int init_module(void)
+#define module_exit(function)                                                                      \
+	extern "C" void cleanup_module(void)                                                       \
+	{                                                                                          \
+		function();                                                                        \
+	}                                                                                          \
+	extern "C" void cleanup_module(void)
+#else
 #define module_init(function)                                                                      \
 	int init_module(void) PERMOD_COPY(function) __attribute__((alias(#function)))
 #define module_exit(function)                                                                      \
 	void cleanup_module(void) PERMOD_COPY(function) __attribute__((alias(#function)))
+#endif
 int init_module(void);
 void cleanup_module(void);
 

@@ -21,7 +21,8 @@
  * The static variables of a program, or of a shared object, lie in that image and not in the
  * cookie space.  The macros below turn their addresses into cookies by a word hidden in the image;
  * a raw `&var` must not be handed to another image's code: hand it pcpu_ptr(&var).  In a module
- * (<permod/module.h>) the loader has made `&var` the cookie already, and no word is needed.
+ * (<permod/module.h>) the loader has made `&var` the cookie already, and no word is needed, unless
+ * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors.  All this_cpu operations are
  * async-signal-safe and may be used by any number of threads.
@@ -100,7 +101,8 @@ extern const struct pcpu_layout pcpu_layout;
 #define PCPU_CACHE_LINE 64
 #define PCPU_PAGE 4096
 
-#define PCPU_DECLARE(type, name, sub) __attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
+#define PCPU_DECLARE(type, name, sub)                                                              \
+	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
 
 /**
  * DEFINE_PER_CPU(type, name) - define a static per-CPU variable.
@@ -163,7 +165,17 @@ void pcpu_image_register(struct pcpu_image *image);
 /** pcpu_image_unregister() - give it back; called by a destructor. */
 void pcpu_image_unregister(struct pcpu_image *image);
 
-#if !defined(PERMOD_MODULE) && !defined(PCPU_NO_IMAGE)
+/*
+ * Modules whose code is not position-independent (-fno-pie) lie far below the cookies, and see
+ * their variables at addresses near themselves.  Their words are the loader's.
+ */
+#if defined(PERMOD_MODULE) && !defined(__PIC__) && defined(__x86_64__)
+extern struct pcpu_image __pcpu_image __attribute__((visibility("hidden")));
+#define PCPU_IMAGE 1
+#elif defined(PERMOD_MODULE) || defined(PCPU_NO_IMAGE)
+#define PCPU_IMAGE 0
+#else
+#define PCPU_IMAGE 1
 extern char __start_pcpu_data[] __attribute__((weak, visibility("hidden")));
 extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 
@@ -176,7 +188,7 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
-	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0
+	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0,
 };
 
 /* The first image in the order of symbol look-up, as a rule the program, is the core: its
@@ -214,7 +226,7 @@ static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volat
 
 	/* Hide where the address came from: the result is no part of that object. */
 	__asm__("" : "=r"(address) : "0"(pointer));
-#if !defined(PERMOD_MODULE) && !defined(PCPU_NO_IMAGE)
+#if PCPU_IMAGE
 	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
 		address += (uintptr_t)__pcpu_image.displacement;
 #endif
@@ -398,8 +410,7 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
 #define this_cpu_and(pcp, value) __pcpu_void_op(and, pcp, value)
 #define this_cpu_or(pcp, value) __pcpu_void_op(or, pcp, value)
-#define this_cpu_add_return(pcp, value)                                                            \
-	__pcpu_add_return_with(pcp, value, PCPU_UNIQUE(__pcpu_a))
+#define this_cpu_add_return(pcp, value) __pcpu_add_return_with(pcp, value, PCPU_UNIQUE(__pcpu_a))
 #define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, PCPU_NEGATIVE(pcp, value))
 #define this_cpu_inc_return(pcp) this_cpu_add_return(pcp, 1)
 #define this_cpu_dec_return(pcp) this_cpu_add_return(pcp, -1)
@@ -459,7 +470,8 @@ const char *pcpu_ops_name(void);
 void __percpu *__alloc_percpu(size_t size, size_t align);
 
 /** alloc_percpu(type) - allocate one variable of @type. */
-#define alloc_percpu(type) ((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
+#define alloc_percpu(type)                                                                         \
+	((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
 
 /**
  * __alloc_reserved_percpu() - as __alloc_percpu(), from the region behind the static variables,
@@ -529,19 +541,19 @@ enum pcpu_kind pcpu_classify(const volatile void *address, int *cpu, uintptr_t *
 
 /** struct pcpu_map - the per-CPU address space, as pcpu_get_map() finds it; sizes in bytes. */
 struct pcpu_map {
-	uintptr_t cookies;	/* first address of the cookie space */
-	uintptr_t units;	/* first address of CPU 0's unit */
-	uintptr_t arena;	/* room for modules, within reach of cookies and of libc */
+	uintptr_t cookies; /* first address of the cookie space */
+	uintptr_t units;   /* first address of CPU 0's unit */
+	uintptr_t arena;   /* room for modules, within reach of cookies and of libc */
 	size_t arena_size;
-	size_t unit_size;	/* also the distance from one unit to the next */
+	size_t unit_size; /* also the distance from one unit to the next */
 	size_t static_size;
 	size_t reserved_size;
 	size_t reserved_used;
-	size_t dynamic_size;	/* of the first chunk */
-	size_t dynamic_used;	/* in all chunks */
-	size_t chunk_size;	/* of those after the first, as a rule */
-	unsigned int chunks;	/* with the first */
-	unsigned int areas;	/* dynamic and reserved variables allocated now */
+	size_t dynamic_size; /* of the first chunk */
+	size_t dynamic_used; /* in all chunks */
+	size_t chunk_size;   /* of those after the first, as a rule */
+	unsigned int chunks; /* with the first */
+	unsigned int areas;  /* dynamic and reserved variables allocated now */
 };
 
 /** pcpu_get_map() - fill in @map. */
