@@ -138,21 +138,24 @@ START_TEST(misaligned_file_gives_the_same_bytes)
 }
 END_TEST
 
+/* No string literals, since ld merges those. */
 static const char first_source[] =
-	"extern int other(int), (*table[])(int), counter, weak(void) __attribute__((weak));\n"
+	"extern int other(int), (*table[])(int), weak(void) __attribute__((weak));\n"
+	"extern int counter __attribute__((visibility(\"hidden\")));\n"
 	"extern int elsewhere(const char *), data_elsewhere;\n"
-	"static int own[100]; int common_or_bss[10], initialised = 4;\n"
+	"static int own[100]; int zeroed[10], initialised = 4;\n"
 	"static int helper(int x) { return x * own[x] + counter; }\n"
-	"const char *const names[] = { \"a\", \"bc\", \"def\" };\n"
+	"const char a[] = \"a\", b[] = \"bc\", t[] = \"text\";\n"
+	"const char *const names[] = { a, b, t };\n"
 	"int main_function(int x) {\n"
 	"	switch (x) { case 0: return other(1); case 1: return helper(2);\n"
 	"	case 2: return table[x](x); case 3: return elsewhere(names[x % 3]);\n"
 	"	case 4: return weak ? weak() : 3; case 5: return data_elsewhere++;\n"
-	"	case 6: return initialised += common_or_bss[3]; case 7: return own[9]++; }\n"
-	"	own[x & 31] = x; return elsewhere(\"text\") + (int)(long)&counter; }\n";
+	"	case 6: return initialised += zeroed[3]; case 7: return own[9]++; }\n"
+	"	own[x & 31] = x; return elsewhere(t) + (int)(long)&counter; }\n";
 static const char second_source[] =
 	"extern int main_function(int), elsewhere(const char *);\n"
-	"int counter, common_or_bss[10]; int other(int x) { return main_function(x + counter); }\n"
+	"int counter; extern int zeroed[10]; int other(int x) { return main_function(x + counter); }\n"
 	"int (*table[])(int) = { other, main_function, 0 };\n"
 	"void *pointers[] = { &counter, table, elsewhere, other };\n"
 	"void *get(void) { return elsewhere; }\n";
@@ -184,7 +187,7 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 	char flags[256];
 
 	snprintf(flags, sizeof(flags),
-		 "-fcommon -fno-merge-constants -fno-asynchronous-unwind-tables %s",
+		 "-fno-common -fno-merge-constants -fno-asynchronous-unwind-tables %s",
 		 compiled[_i].flags);
 	compile("a", flags, first_source);
 	compile("b", flags, second_source);
@@ -1119,6 +1122,33 @@ START_TEST(archive_serves_objects_added_before)
 }
 END_TEST
 
+/* Archives beyond 4 GiB have numbers of 64 bits in the index. */
+START_TEST(index_of_wide_numbers_serves_as_well)
+{
+	enum { HEADER = 60, INDEX = 8 + 8 + 4 };
+	struct trial trial;
+	unsigned char *object;
+	size_t size;
+	FILE *archive;
+
+	assemble("one", ".globl one\n.data\none: .quad 1\n");
+	object = read_bytes("one.o", &size);
+	archive = fopen("lib.a", "w");
+	ck_assert_ptr_nonnull(archive);
+	fprintf(archive, "!<arch>\n%-48s%-10d`\n", "/SYM64/", INDEX);
+	fwrite("\0\0\0\0\0\0\0\1", 1, 8, archive);
+	fprintf(archive, "%c%c%c%c%c%c%c%cone%c", 0, 0, 0, 0, 0, 0, 0, 8 + HEADER + INDEX, 0);
+	fprintf(archive, "%-48s%-10zu`\n", "one.o/", size);
+	fwrite(object, 1, size, archive);
+	ck_assert_int_eq(fclose(archive), 0);
+	free(object);
+	start_trial(&trial);
+	check_ok(&trial, add_file(&trial, "lib.a", "one"));
+	ck_assert_str_eq(taken(&trial), "one");
+	end_trial(&trial);
+}
+END_TEST
+
 static const struct {
 	const char *make, *root;
 	int error;
@@ -1341,6 +1371,7 @@ static void look_at(struct link *link)
 				sum += section->data[at];
 		}
 	}
+	(void)sum;
 }
 
 /* Take a file through the whole pipeline, as far as it goes; all it must do is end. */
@@ -1519,6 +1550,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, symbols_of_an_object_are_those_that_it_defines);
 	tcase_add_loop_test(tests, archive_gives_the_members_that_ld_takes, 0, COUNT(archives));
 	tcase_add_test(tests, name_that_stops_being_weak_pulls_in);
+	tcase_add_test(tests, index_of_wide_numbers_serves_as_well);
 	tcase_add_test(tests, archive_serves_objects_added_before);
 	tcase_add_loop_test(tests, bad_archive_is_refused_in_one_line, 0, COUNT(bad_archives));
 	tcase_add_loop_test(tests, source_is_refused_in_one_line, 0, COUNT(refused));

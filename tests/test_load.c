@@ -343,6 +343,62 @@ START_TEST(module_with_init_but_no_exit_is_permanent)
 }
 END_TEST
 
+START_TEST(permanent_module_keeps_what_it_uses)
+{
+	const char *source = "#include <permod/module.h>\n"
+			     "int basic_add(int);\n"
+			     "int get(void) { return basic_add(2); }\n"
+			     "static int __init stay(void) { return 0; }\n"
+			     "module_init(stay);\n";
+	struct permod *pm = new_context();
+	struct permod_module *m;
+	int (*get)(void);
+
+	load(pm, "basic");
+	m = load_file(pm, compile("keeping.ko", "", source), NULL);
+	get = symbol(m, "get");
+	permod_free(pm);
+	ck_assert_int_eq(get(), 42);
+	ck_assert_str_eq(noted(), "basic_init");
+}
+END_TEST
+
+/* Functions that glibc links into every image instead of exporting them. */
+START_TEST(atexit_handlers_run_when_the_module_goes)
+{
+	const char *source = "#include <permod/module.h>\n"
+			     "#include <pthread.h>\n"
+			     "#include <stdlib.h>\n"
+			     "void note(const char *);\n"
+			     "static void first(void) { note(\"first\"); }\n"
+			     "static void second(void) { note(\"second\"); }\n"
+			     "static void before(void) { note(\"fork\"); }\n"
+			     "static int begin(void)\n"
+			     "{ return atexit(first) || atexit(second) ||\n"
+			     "  pthread_atfork(before, 0, 0) ? -1 : 0; }\n"
+			     "module_init(begin);\n"
+			     "static void end(void) { note(\"exit\"); }\n"
+			     "module_exit(end);\n";
+	struct permod *pm = new_context();
+	struct permod_module *m = load_file(pm, compile("atexit.ko", "", source), NULL);
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	ck_assert_str_eq(noted(), "fork");
+	must(pm, permod_unload(m, 0));
+	/* The last registered is the first called. */
+	ck_assert_str_eq(noted(), "exit second first");
+	child = fork();
+	if (child == 0)
+		_exit(0);
+	waitpid(child, NULL, 0);
+	ck_assert_str_eq(noted(), "");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(module_with_neither_init_nor_exit_can_go)
 {
 	struct permod *pm = new_context();
@@ -664,6 +720,8 @@ static Suite *make_suite(void)
 	tcase_add_test(calls, init_that_fails_undoes_the_load);
 	tcase_add_test(calls, init_module_and_cleanup_module_do_without_macros);
 	tcase_add_test(calls, module_with_init_but_no_exit_is_permanent);
+	tcase_add_test(calls, permanent_module_keeps_what_it_uses);
+	tcase_add_test(calls, atexit_handlers_run_when_the_module_goes);
 	tcase_add_test(calls, module_with_neither_init_nor_exit_can_go);
 	tcase_add_test(calls, init_and_exit_call_back_into_their_context);
 	suite_add_tcase(suite, calls);

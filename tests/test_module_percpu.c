@@ -318,8 +318,9 @@ START_TEST(percpu_variables_in_code_without_pie)
 {
 	static const char source[] =
 		"#include <permod/module.h>\n"
-		"static DEFINE_PER_CPU(long, hits) = 3;\n"
+		"DEFINE_PER_CPU(long, hits) = 3;\n"
 		"DEFINE_PER_CPU(int[4], numbers) = { 1, 2, 3, 4 };\n"
+		"EXPORT_PER_CPU_SYMBOL(numbers);\n"
 		"long *at(void);\n"
 		"long *at(void) { return pcpu_ptr(&hits); }\n"
 		"void tick(int i);\n"
@@ -336,11 +337,23 @@ START_TEST(percpu_variables_in_code_without_pie)
 	struct permod_module *m =
 		load_file(pm, compile("fixed.ko", "-fno-pie -fno-pic", source), NULL);
 	const char *numbers = symbol(m, "numbers");
+	struct permod_module *user;
 
 	ck_assert_int_eq(((int (*)(void))symbol(m, "wrong"))(), 0);
 	((void (*)(int))symbol(m, "tick"))(1);
 	ck_assert_int_eq(((int (*)(void))symbol(m, "wrong"))(), 1);
 	ck_assert_int_eq(pcpu_classify(numbers, NULL, NULL), PCPU_RESERVED);
+	/* What it exports is a cookie for others. */
+	user = load_file(pm,
+			 compile("near.ko", "-fPIE",
+				 "#include <permod/module.h>\n"
+				 "DECLARE_PER_CPU(int[4], numbers);\n"
+				 "const void *cookie(void);\n"
+				 "const void *cookie(void) { return &numbers; }\n"),
+			 NULL);
+	ck_assert_ptr_eq(((const void *(*)(void))symbol(user, "cookie"))(), numbers);
+	ck_assert_ptr_eq(((const void *(*)(void))symbol(m, "at"))(), symbol(m, "hits"));
+	must(pm, permod_unload(user, 0));
 	must(pm, permod_unload(m, 0));
 	permod_free(pm);
 }

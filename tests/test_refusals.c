@@ -352,6 +352,72 @@ START_TEST(thread_local_variables_are_refused_by_name)
 }
 END_TEST
 
+START_TEST(indirect_functions_are_refused_by_name)
+{
+	static const char source[] = "static int one(void) { return 1; }\n"
+				     "static void *choose(void) { return one; }\n"
+				     "int chosen(void) __attribute__((ifunc(\"choose\")));\n"
+				     "#ifdef CALL\n"
+				     "int call(void) { return chosen(); }\n"
+				     "#endif\n";
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, compile("ifunc.ko", "", source), NULL, 0, NULL), -ENOEXEC,
+		     "ifunc.ko", "chosen");
+	expect_error(pm,
+		     permod_load(pm, compile("ifunc.ko", "-DCALL -fPIC", source), NULL, 0, NULL),
+		     -ENOEXEC, "ifunc.ko", "chosen");
+	permod_free(pm);
+}
+END_TEST
+
+/* What the macros of <permod/module.h> write, written wrongly. */
+static const struct {
+	const char *source, *section;
+} bad_tables[] = {
+	{ "__attribute__((section(\"__ksymtab\"))) long table[3] = { 1, 2, 3 };", "__ksymtab" },
+	{ "__attribute__((section(\"__ksymtab\"))) long table[2];", "__ksymtab" },
+	{ "__attribute__((section(\"__ksymtab\"), used)) char table[24] = { 1 };", "__ksymtab" },
+	{ "__attribute__((section(\"__ksymtab_gpl\"))) long table[3] = { -1, -1, -1 };",
+	  "__ksymtab_gpl" },
+	{ "__attribute__((section(\"__param\"))) long table[4] = { 1, 2, 3, 4 };", "__param" },
+	{ "__attribute__((section(\"__param\"))) long table[4];", "__param" },
+	{ "__attribute__((section(\"__param\"))) long table[5] = { 1 };", "__param" },
+	/* A name without an end, at the end of its region. */
+	{ "static char name[4096] __attribute__((aligned(4096))) = { [0 ... 4095] = 'x' };\n"
+	  "__attribute__((section(\"__param\"))) const void *table[4] = { name, name };",
+	  "__param" },
+};
+
+START_TEST(bad_table_is_refused_by_its_section)
+{
+	struct permod *pm = new_context();
+	static struct state before, after;
+	const char *path = compile("table.ko", "", bad_tables[_i].source);
+
+	permod_load(pm, path, NULL, 0, NULL);
+	look(&before);
+	expect_error(pm, permod_load(pm, path, "x=1", 0, NULL), -ENOEXEC, "table.ko",
+		     bad_tables[_i].section);
+	look(&after);
+	expect_same(&before, &after, bad_tables[_i].source);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(object_without_machine_code_is_refused)
+{
+	struct permod *pm = new_context();
+	const char *path;
+
+	if (strstr(setting("CC", "gcc"), "clang"))
+		return;
+	path = compile("slim.ko", "-flto -fno-fat-lto-objects", "int number = 1;\n");
+	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -ENOEXEC, "slim.ko", "-flto");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(undefined_symbols_are_listed_all_at_once_with_the_nearest_name)
 {
 	static const char source[] =
@@ -479,6 +545,9 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(requests, 60);
 	tcase_add_test(requests, thread_local_variables_are_refused_by_name);
+	tcase_add_test(requests, indirect_functions_are_refused_by_name);
+	tcase_add_loop_test(requests, bad_table_is_refused_by_its_section, 0, COUNT(bad_tables));
+	tcase_add_test(requests, object_without_machine_code_is_refused);
 	tcase_add_test(requests, undefined_symbols_are_listed_all_at_once_with_the_nearest_name);
 	tcase_add_test(requests, symbol_defined_twice_in_an_archive);
 	tcase_add_test(requests, module_that_is_loaded_already);

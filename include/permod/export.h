@@ -36,9 +36,9 @@ struct permod_export {
 	static const char __kstrtab_##sym[]                                                        \
 		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #sym;            \
 	static const struct permod_export __ksymtab_##sym                                          \
-		__attribute__((section(section_name), used, aligned(8))) = {                       \
-			__kstrtab_##sym, (const void *)&sym, export_flags                          \
-		}
+		__attribute__((section(section_name), used, aligned(8))) = { __kstrtab_##sym,      \
+									     (const void *)&sym,   \
+									     export_flags }
 
 /** EXPORT_SYMBOL(sym) - let other modules use @sym; EXPORT_SYMBOL_GPL() only GPL-compatible ones. */
 #define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, "__ksymtab", 0)

@@ -182,8 +182,8 @@ extern const struct kernel_param_ops param_ops_byte, param_ops_short, param_ops_
 
 #define PERMOD_PARAM(name, operations, arg, perm)                                                  \
 	static const struct kernel_param __param_##name                                            \
-		__attribute__((section("__param"), used, aligned(8))) = { #name, operations,       \
-									  { arg }, perm, 0 }
+		__attribute__((section("__param"), used,                                           \
+			       aligned(8))) = { #name, operations, { arg }, perm, 0 }
 
 /**
  * module_param(name, type, perm) - a variable that "name=value" sets before init runs.
@@ -221,10 +221,10 @@ extern const struct kernel_param_ops param_ops_byte, param_ops_short, param_ops_
 
 #define PERMOD_PARAM_ARRAY(name, array, check, operations, type_name, count, perm)                 \
 	check(name, (array)[0]);                                                                   \
-	static const struct kparam_array __param_array_##name = {                                  \
-		sizeof(array) / sizeof((array)[0]), sizeof((array)[0]), count, operations,         \
-		(void *)(array)                                                                    \
-	};                                                                                         \
+	static const struct kparam_array __param_array_##name = { sizeof(array) /                  \
+									  sizeof((array)[0]),      \
+								  sizeof((array)[0]), count,       \
+								  operations, (void *)(array) };   \
 	PERMOD_PARAM(name, &param_array_ops, (void *)&__param_array_##name, perm);                 \
 	PERMOD_MODINFO("parmtype=" #name ":array of " type_name)
 

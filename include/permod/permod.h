@@ -150,10 +150,10 @@ const char *permod_name(const struct permod_module *m);
 
 /** struct permod_region - a part of a loaded module; see permod_region(). */
 struct permod_region {
-	const char *name;	/* "text", "rodata", ... */
+	const char *name; /* "text", "rodata", ... */
 	uintptr_t address;
-	size_t size;		/* bytes */
-	char access[4];		/* "r-x", "r--", "rw-" */
+	size_t size;	/* bytes */
+	char access[4]; /* "r-x", "r--", "rw-" */
 };
 
 /** permod_region() - the module's @index-th region; 0, or -ENOENT behind the last. */
@@ -163,7 +163,7 @@ int permod_region(const struct permod_module *m, unsigned int index, struct perm
 struct permod_variable {
 	const char *name;
 	uintptr_t cookie;
-	size_t size;		/* bytes */
+	size_t size; /* bytes */
 };
 
 /** permod_variable() - the module's @index-th named per-CPU variable; 0, or -ENOENT. */
@@ -202,22 +202,22 @@ const char *permod_file_undefined(const struct permod_file *file, unsigned int i
  * Strings live as long as the plan.
  */
 struct permod_plan_section {
-	const char *object;	/* the file, or the archive's member */
+	const char *object; /* the file, or the archive's member */
 	const char *name;
-	const char *region;	/* as in struct permod_region, "percpu", or "-" if it isn't loaded */
-	uintptr_t address;	/* 0 if no place was found; a cookie in region "percpu" */
-	size_t size;		/* bytes */
-	size_t align;		/* bytes */
+	const char *region; /* as in struct permod_region, "percpu", or "-" if it isn't loaded */
+	uintptr_t address;  /* 0 if no place was found; a cookie in region "percpu" */
+	size_t size;	    /* bytes */
+	size_t align;	    /* bytes */
 };
 
 /** struct permod_plan_symbol - a symbol from outside, and who would provide it. */
 struct permod_plan_symbol {
 	const char *name;
-	const char *provider;	/* a module's name, "host", a library's file name; NULL: nobody */
+	const char *provider; /* a module's name, "host", a library's file name; NULL: nobody */
 	uintptr_t address;
 	int weak;
-	int got;		/* reached through a GOT slot */
-	int stub;		/* called through a stub */
+	int got;  /* reached through a GOT slot */
+	int stub; /* called through a stub */
 };
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */

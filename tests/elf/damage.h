@@ -148,6 +148,8 @@ DAMAGE(group_symbol, v->group->sh_info = 1000)
 DAMAGE(group_table, v->group->sh_link = 1)
 DAMAGE(group_member, ((uint32_t *)(v->data + v->group->sh_offset))[1] = 77)
 DAMAGE(group_odd, v->group->sh_size = 7)
+DAMAGE(few_indices, v->group->sh_type = SHT_SYMTAB_SHNDX;
+       v->group->sh_link = (Elf64_Word)(v->symtab - v->section))
 DAMAGE(group_empty, v->group->sh_size = 0)
 
 static const struct {
@@ -250,6 +252,8 @@ static const struct {
 	{ group_member, "a.o: section .group: the group has a bad member (found 77, at most 10)" },
 	{ group_odd,
 	  "a.o: section .group: the size is no multiple of that of an entry (found 7, entries of 4)" },
+	{ few_indices,
+	  "a.o: section .group: too few indices for the symbols (found 2, at least 6)" },
 	{ group_empty, "a.o: section .group: the group has a bad size (found 0" },
 };
 

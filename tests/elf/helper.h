@@ -173,7 +173,8 @@ struct trial {
 	unsigned int messages;
 };
 
-static UNUSED void keep_message(void *arg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static UNUSED void keep_message(void *arg, const char *format,
+								      va_list args)
 {
 	struct trial *trial = arg;
 

@@ -41,21 +41,22 @@ __attribute__((noinline)) void measure(const shape *object)
 	this_cpu_add(corners, object->corners());
 }
 
-} // namespace
-
-extern "C" {
 int start()
 {
 	printf("init, made %d\n", made);
 	return 0;
 }
+
 void stop()
 {
 	puts("exit");
 }
+} // namespace
+
 module_init(start);
 module_exit(stop);
 
+extern "C" {
 // 9 + 6 + 1 + 16 = 32 of area, 4 + 3 + 4 + 4 = 15 corners
 void work()
 {
