@@ -321,16 +321,21 @@ static int read_index(struct archive *archive, size_t width)
 
 static int list_definitions(struct archive *archive, size_t member)
 {
-	const struct link_object *object = archive->members[member].object;
+	struct link_object *object = archive->members[member].object;
 
 	for (size_t i = object->local_count; i < object->symbol_count; i++) {
 		Elf64_Sym symbol;
 		uint32_t section;
-		int error = 0;
+		const char *name;
+		int error;
 
 		link_get_symbol(object, i, &symbol, &section);
-		if (symbol.st_shndx != SHN_UNDEF)
-			error = add_symbol(archive, object->strings + symbol.st_name, member);
+		if (symbol.st_shndx == SHN_UNDEF)
+			continue;
+		name = object->strings + symbol.st_name;
+		error = link_count_name(object, name);
+		if (!error)
+			error = add_symbol(archive, name, member);
 		if (error)
 			return error;
 	}

@@ -72,6 +72,7 @@ struct link_object {
 	const char *strings;		   /* of the symbol table */
 	size_t strings_size;
 	size_t symbol_count, local_count; /* local ones come first */
+	size_t names_left;		  /* bytes; see link_count_name() */
 	struct link_symbol **symbols; /* by index, [0] is an undefined local one; when entered */
 	struct link_symbol **defined; /* what link_object_symbol() shows; when laid out */
 	size_t defined_count;
@@ -156,6 +157,9 @@ int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
 void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
 		     uint32_t *section);
+/* Names may overlap, and then a small file can have enormously many long ones: before one is looked
+ * up or handed out, count it against a limit that no honest file comes near. */
+int link_count_name(struct link_object *object, const char *name);
 /* Entries of a section as libelf hands them out, `entry` bytes each; NULL after an error. */
 const unsigned char *link_read_entries(struct link_object *object, size_t section, size_t entry,
 				       size_t *count);

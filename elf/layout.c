@@ -127,14 +127,29 @@ static size_t order_key(const struct link_section *section)
 	       (section->type == SHT_NOBITS && section->region != LINK_PERCPU);
 }
 
-/* What a per-CPU variable asks for; the lowest comes first. */
+/* What a per-CPU variable asks for, behind the name that made it one; the lowest comes first. */
 static int percpu_rank(const struct link_section *section)
 {
-	if (strstr(section->name, "page_aligned"))
-		return 0;
-	if (strstr(section->name, "read_mostly"))
-		return 2;
-	return strstr(section->name, "shared_aligned") ? 3 : 1;
+	static const struct {
+		const char *name;
+		int rank;
+	} ranks[] = { { "page_aligned", 0 }, { "read_mostly", 2 }, { "shared_aligned", 3 } };
+
+	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++) {
+		const char *rest;
+
+		if (by_name[i].region != LINK_PERCPU ||
+		    !matches(section->name, by_name[i].name, by_name[i].match))
+			continue;
+		rest = section->name + strlen(by_name[i].name);
+		while (*rest == '.')
+			rest++;
+		for (size_t j = 0; j < sizeof(ranks) / sizeof(ranks[0]); j++) {
+			if (!strncmp(rest, ranks[j].name, strlen(ranks[j].name)))
+				return ranks[j].rank;
+		}
+	}
+	return 1;
 }
 
 struct percpu_section {

@@ -14,6 +14,11 @@
  */
 #include "elf/internal.h"
 
+/* How many bytes of names a byte of a string table may give, and a byte of the file: equal names of
+ * local symbols are one string, but each symbol takes 24 bytes. */
+#define NAMES_FOR_STRINGS ((size_t)32)
+#define NAMES_FOR_FILE ((size_t)4)
+
 /* ---- Sections ------------------------------------------------------------------------------- */
 
 int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header)
@@ -97,6 +102,7 @@ static int read_sections(struct link_object *object, size_t names_section)
 
 	if (error)
 		return error;
+	object->names_left = NAMES_FOR_STRINGS * names_size + NAMES_FOR_FILE * object->size;
 	object->sections =
 		link_allocate_array(object->link, object->section_count, sizeof(*object->sections));
 	if (!object->sections)
@@ -134,6 +140,18 @@ static int read_sections(struct link_object *object, size_t names_section)
 				object->name, section->name, i, object->symbol_section);
 		object->symbol_section = i;
 	}
+	return 0;
+}
+
+int link_count_name(struct link_object *object, const char *name)
+{
+	size_t size = strlen(name) + 1;
+
+	if (size > object->names_left)
+		return link_fail(object->link, -ENOEXEC,
+				 "%s: names of symbols overlap too often; the file is damaged",
+				 object->name);
+	object->names_left -= size;
 	return 0;
 }
 
@@ -306,6 +324,7 @@ static int read_symbols(struct link_object *object)
 	error = read_strings(object, header.sh_link, &object->strings, &object->strings_size);
 	if (error)
 		return error;
+	object->names_left += NAMES_FOR_STRINGS * object->strings_size;
 	if (!header.sh_info || header.sh_info > object->symbol_count)
 		return link_fail(
 			object->link, -ENOEXEC,

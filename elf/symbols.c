@@ -239,6 +239,8 @@ static int enter_global(struct link_object *object, size_t index)
 			"%s: there is no machine code in it, only what GCC needs to optimise at "
 			"link time; compile without -flto or add -ffat-lto-objects",
 			object->name);
+	if (link_count_name(object, next.name))
+		return -ENOEXEC;
 	name = link_intern(link, &link->private->globals, next.name, &added);
 	if (!name)
 		return -ENOMEM;
@@ -250,9 +252,19 @@ static int enter_global(struct link_object *object, size_t index)
 	return 0;
 }
 
+static int enter_local(struct link_object *object, size_t index, struct link_symbol *symbol)
+{
+	read_symbol(object, index, symbol);
+	if (symbol->type == STT_SECTION && symbol->section)
+		symbol->name = symbol->section->name;
+	object->symbols[index] = symbol;
+	return link_count_name(object, symbol->name);
+}
+
 static int enter_symbols(struct link_object *object)
 {
 	struct link_symbol *locals;
+	int error = 0;
 
 	/* Relocations without a symbol name number 0, even where there is no symbol table. */
 	if (!object->symbol_count)
@@ -262,22 +274,13 @@ static int enter_symbols(struct link_object *object)
 	locals = link_allocate_array(object->link, object->local_count, sizeof(*locals));
 	if (!object->symbols || !locals)
 		return -ENOMEM;
-	for (size_t i = 0; i < object->local_count; i++) {
-		object->symbols[i] = &locals[i];
-		if (i)
-			read_symbol(object, i, &locals[i]);
-		if (i && locals[i].type == STT_SECTION && locals[i].section)
-			locals[i].name = locals[i].section->name;
-	}
 	/* Number 0 is the value 0, and nothing that anybody could define. */
 	locals[0] = (struct link_symbol){ .name = "", .object = object, .defined = true };
-	for (size_t i = object->local_count; i < object->symbol_count; i++) {
-		int error = enter_global(object, i);
-
-		if (error)
-			return error;
-	}
-	return 0;
+	object->symbols[0] = &locals[0];
+	for (size_t i = 1; i < object->symbol_count && !error; i++)
+		error = i < object->local_count ? enter_local(object, i, &locals[i])
+						: enter_global(object, i);
+	return error;
 }
 
 int link_enter_object(struct link_object *object)

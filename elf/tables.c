@@ -68,6 +68,8 @@ static int enter_group(struct link_object *object, size_t section)
 		error = read_signature(object, section, &header, &signature);
 	if (error)
 		return error;
+	if (link_count_name(object, signature))
+		return -ENOEXEC;
 	group = link_intern(link, &link->private->groups, signature, &added);
 	if (!group)
 		return -ENOMEM;

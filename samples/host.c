@@ -39,6 +39,7 @@ static void call_on_every_cpu(void *function)
 		if (error)
 			errx(1, "CPU %d: %s", cpu, strerror(error));
 	}
+	pthread_attr_destroy(&bound);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, &allowed))
 			pthread_join(thread[cpu], NULL);

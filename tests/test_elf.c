@@ -1513,6 +1513,41 @@ START_TEST(truncated_files_do_no_harm)
 }
 END_TEST
 
+/* A string table without NULs in it: each name goes on to its end. */
+START_TEST(overlapping_names_are_refused_soon)
+{
+	struct trial trial;
+	struct file file;
+	size_t size, count;
+	unsigned char *data;
+	const Elf64_Ehdr *header;
+	Elf64_Shdr *section;
+
+	assemble("a", _i ? ".altmacro\n.macro one n\nsymbol\\n: .byte 0\n.endm\n"
+			   ".data\n.set i, 0\n.rept 20000\none %i\n.set i, i + 1\n.endr\n"
+			 : ".altmacro\n.macro one n\n.globl symbol\\n\n.quad symbol\\n\n.endm\n"
+			   ".data\n.set i, 0\n.rept 20000\none %i\n.set i, i + 1\n.endr\n");
+	data = read_bytes("a.o", &size);
+	header = (const Elf64_Ehdr *)data;
+	section = (Elf64_Shdr *)(data + header->e_shoff);
+	for (count = 0; section[count].sh_type != SHT_SYMTAB;)
+		count++;
+	section = &section[section[count].sh_link];
+	for (size_t i = 1; i + 1 < section->sh_size; i++) {
+		if (!data[section->sh_offset + i])
+			data[section->sh_offset + i] = 'x';
+	}
+	file = guard(data, size);
+	start_trial(&trial);
+	ck_assert_int_eq(link_add_memory(trial.link, "a.o", file.data, file.size, NULL), -ENOEXEC);
+	ck_assert_str_eq(trial.message,
+			 "a.o: names of symbols overlap too often; the file is damaged");
+	end_trial(&trial);
+	release(&file);
+	free(data);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("elf");
@@ -1556,6 +1591,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, source_is_refused_in_one_line, 0, COUNT(refused));
 	tcase_add_loop_test(tests, damage_is_named_in_one_line, 0, COUNT(damages));
 	tcase_add_test(tests, names_in_messages_are_made_harmless);
+	tcase_add_loop_test(tests, overlapping_names_are_refused_soon, 0, 2);
 	tcase_add_loop_test(tests, damaged_files_do_no_harm, 0, COUNT(harmless));
 	tcase_add_loop_test(tests, truncated_files_do_no_harm, 0, COUNT(harmless));
 	suite_add_tcase(suite, tests);

@@ -177,7 +177,7 @@ for compiler in $cxx_compilers; do
         "-g -fcf-protection=full"; do
         check "C++: $compiler -O2 $flags" cxx_counts $compiler -O2 $flags
     done
-    if nm -D "$permod" | grep -q '__asan_\|__tsan_\|__ubsan_'; then
+    if nm -D "$libs/libpermod.so" | grep -q '__asan_\|__tsan_\|__ubsan_'; then
         skip "C++ library: $compiler" "the command is built with a sanitizer"
         continue
     fi

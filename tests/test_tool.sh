@@ -500,24 +500,39 @@ full_output_is_an_error()
 
 # ---- permod run: signals and progress ----------------------------------------------------------
 
+# interrupt ARGUMENT...: run permod, and send SIGINT once its threads have been calling for a while.
+interrupt()
+{
+    python '
+import signal, subprocess, time
+with open("out", "wb") as out, open("err", "wb") as err:
+    process = subprocess.Popen([os.environ["permod"], *sys.argv[1:]], stdin=subprocess.DEVNULL,
+                               stdout=out, stderr=err)
+try:
+    deadline = time.time() + 30
+    while len(os.listdir("/proc/%d/task" % process.pid)) < 1 + len(allowed):
+        assert time.time() < deadline and process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    equal(process.wait(30), 130)
+finally:
+    process.kill()' "$@"
+}
+
 interrupt_still_shows()
 {
-    timeout --preserve-status -s INT 0.5 "$permod" run --call nap --duration 60 loop.ko > out 2> err
-    [ $? -eq 130 ] && is err "" && python '
+    interrupt run --call nap --duration 60 loop.ko && is err "" && python '
 sums = [line.split() for line in open("out") if line.startswith("sum")][0]
 equal(sums[1], sums[2])
 assert int(sums[1]) > 10' || return
     # A number that was not reached is told as well.
-    timeout --preserve-status -s INT 0.5 "$permod" run --json --call nap --count 1000000 loop.ko \
-        > out 2> err
-    [ $? -eq 130 ] && is err "" && python '
+    interrupt run --json --call nap --count 1000000 loop.ko && is err "" && python '
 found = document()
 assert found["interrupted"] and 10 < found["calls"][str(allowed[0])] < 1000000
 equal(value_of(found, "naps")["sum"], sum(found["calls"].values()))' || return
     cp order.ko order3.ko
-    timeout --preserve-status -s INT 0.5 "$permod" run --call nap --duration 60 order3.ko tag=x \
-        -- loop.ko > out 2> err
-    [ $? -eq 130 ] && has out "x: exit"
+    interrupt run --call nap --duration 60 order3.ko tag=x -- loop.ko && has out "x: exit"
 }
 
 # A call that never returns doesn't hold the process: the second signal ends it.
