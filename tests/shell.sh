@@ -56,12 +56,12 @@ skip()
 # check NAME COMMAND...: the command must succeed.
 check()
 {
-    name=$1
+    title=$1
     shift
     : > log
     : > out
     : > err
-    if "$@" > log 2>&1; then ok "$name"; else not_ok "$name"; fi
+    if "$@" > log 2>&1; then ok "$title"; else not_ok "$title"; fi
 }
 
 finish()

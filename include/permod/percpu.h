@@ -24,7 +24,8 @@
  * (<permod/module.h>) the loader has made `&var` the cookie already, and no word is needed, unless
  * it was compiled with -fno-pie, which is as a program.
  *
- * Everything here may be used before main(), in constructors.  All this_cpu operations are
+ * Everything here may be used before main(), in constructors of a priority from 101 on, which are
+ * all that programs may have; not in .preinit_array.  All this_cpu operations are
  * async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
@@ -500,7 +501,8 @@ size_t pcpu_max_size(void);
  *
  * The library has one, which calls pcpu_embed_first_chunk() with automatic sizes.  A program may
  * define its own to choose others; it runs before main() and before constructors, must not use
- * malloc, and returns 0 or a negative errno (the process then aborts with a message).
+ * malloc, nor anything else of this header but pcpu_embed_first_chunk() and pcpu_static_size(), and
+ * returns 0 or a negative errno (the process then aborts with a message).
  */
 int setup_per_cpu_areas(void);
 

@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# README.md is right: its module and its host compile and print what it says, its commands and files
+# exist, and it names every setting.
+
+. "$(dirname "$0")/shell.sh"
+
+readme=$top_srcdir/README.md
+
+# The block of code behind the line "`NAME`:".
+extract()
+{
+    awk -v name="\`$1\`:" '
+        $0 == name { found = 1 }
+        found && /^```/ { if (inside) exit; inside = 1; next }
+        inside { print }' "$readme" > "$1" && [ -s "$1" ]
+}
+
+module_runs()
+{
+    extract requests.c && $CC -O2 $include -Wall -Wextra -Werror -c requests.c &&
+        counts "requests=2" on_request requests.o step=2 || return
+    # The table has the columns that are shown.
+    run "$permod" run --call on_request --count 1000 requests.o step=2 &&
+        [ "$(head -n 1 out)" = "$(sed -n 's/^    \(CPU .*\)/\1/p' "$readme")" ]
+}
+
+host_runs()
+{
+    extract host.c && $CC -O2 $include -Wall -Wextra -Werror host.c -o host -pthread \
+        "$libs/libpermod.so" "$libs/libpercpu.so" -Wl,-rpath,"$libs" && run ./host &&
+        is out "$(sed -n 's/^    \(requests: .*\)/\1/p' "$readme")" && is err ""
+}
+
+files_exist()
+{
+    grep -o '`[a-z]*/[a-z./-]*`\|(\(doc/[a-z.]*\|COPYING\))\|^    scripts/[a-z]*' "$readme" |
+        tr -d '`() ' > names && [ "$(wc -l < names)" -gt 10 ] || return
+    while read -r name; do
+        [ -e "$top_srcdir/$name" ] || { echo "there is no $name"; return 1; }
+    done < names
+}
+
+settings_are_told()
+{
+    grep -oh '"PERCPU_[A-Z]*"' "$top_srcdir"/percpu/*.c | tr -d '"' | sort -u > known
+    grep -o '^| `PERCPU_[A-Z]*' "$readme" | tr -d '|` ' | sort -u > told
+    cmp known told
+}
+
+check "README: the module" module_runs
+if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
+    skip "README: the host" "the libraries are built with a sanitizer"
+else
+    check "README: the host" host_runs
+fi
+check "README: files exist" files_exist
+check "README: settings" settings_are_told
+
+finish
