@@ -7,12 +7,19 @@
  * here if that is negative.  So the choice of a process is the choice of an area:
  *
  *     restartable, registered by libc:  libc's area; negative in threads that libc did not make
- *     restartable, registered here:     our area; negative until a thread's first operation
- *     atomic instructions:              our area, never registered, always negative
+ *     restartable, registered here:     a stand-in, always negative; sequences here use our area
+ *     atomic instructions:              the stand-in
+ *
+ * Why a stand-in where we register: a thread's first operation can be in a signal handler, between
+ * two instructions of a sequence that has begun without the kernel's knowledge.  (In a thread that
+ * neither libc nor we know, the first operation must not be in a handler.)
  *
  * The choice is made once, before the first operation: the two kinds must not meet on a variable.
  */
 #define _GNU_SOURCE
+/* For the sequences in this file: the area that the kernel knows. */
+#define PCPU_RSEQ_AREA pcpu_area
+static char *pcpu_area;
 #include "internal.h"
 
 #include <errno.h>
@@ -41,6 +48,10 @@ struct area {
 static __thread struct area own_area __attribute__((tls_model("initial-exec"))) = {
 	.cpu_id = RSEQ_CPU_ID_UNINITIALIZED,
 };
+/* Never registered. */
+static __thread struct area stand_in __attribute__((tls_model("initial-exec"))) = {
+	.cpu_id = RSEQ_CPU_ID_UNINITIALIZED,
+};
 
 bool pcpu_restartable;
 
@@ -61,33 +72,35 @@ static int register_area(void *area)
 	return (int)syscall(SYS_rseq, area, sizeof(struct area), 0, RSEQ_SIGNATURE);
 }
 
+/* Whether the process has restartable sequences; sets pcpu_area, and *by_libc. */
+static bool find_area(bool *by_libc)
+{
+	*by_libc = &__rseq_size && __rseq_size;
+	if (*by_libc) {
+		pcpu_area = (char *)__rseq_offset;
+		return ((const struct area *)(thread_pointer() + __rseq_offset))->cpu_id >= 0;
+	}
+	pcpu_area = (char *)((char *)&own_area - thread_pointer());
+	/* Fails where the kernel has none, or somebody else owns this thread's. */
+	return register_area(&own_area) == 0;
+}
+
 /* Returns the offset from the thread pointer to the area that inline code looks at. */
 char *pcpu_choose_operations(void)
 {
 	const char *wanted = secure_getenv("PERCPU_OPS");
-	ptrdiff_t own = (char *)&own_area - thread_pointer();
+	bool by_libc = false;
 
 	if (wanted && strcmp(wanted, "atomic") != 0 && strcmp(wanted, "rseq") != 0)
 		pcpu_die("the setting PERCPU_OPS=%s is neither rseq nor atomic", wanted);
-#ifndef PERMOD_ARCH_X86_64_H
-	return (char *)own;
-#else
-	if (wanted && strcmp(wanted, "atomic") == 0)
-		return (char *)own;
-	if (&__rseq_size && __rseq_size) {
-		const struct area *libc = (const void *)(thread_pointer() + __rseq_offset);
-
-		pcpu_restartable = libc->cpu_id >= 0;
-		if (pcpu_restartable)
-			return (char *)__rseq_offset;
-	} else {
-		/* Fails where the kernel has none, or somebody else owns this thread's. */
-		pcpu_restartable = register_area(&own_area) == 0;
-	}
+#ifdef PERMOD_ARCH_X86_64_H
+	if (!wanted || strcmp(wanted, "atomic") != 0)
+		pcpu_restartable = find_area(&by_libc);
+#endif
 	if (!pcpu_restartable && wanted && strcmp(wanted, "rseq") == 0)
 		pcpu_die("PERCPU_OPS=rseq: this system or process has no restartable sequences");
-	return (char *)own;
-#endif
+	return pcpu_restartable && by_libc ? pcpu_area
+					   : (char *)((char *)&stand_in - thread_pointer());
 }
 
 const char *pcpu_ops_name(void)
@@ -106,12 +119,12 @@ static unsigned int current_cpu(void)
 	return cpu < pcpu_core.nr_cpus ? cpu : cpu % pcpu_core.nr_cpus;
 }
 
-/* A thread of a process with restartable sequences that has none yet. */
+/* A thread of a process with restartable sequences that may have none yet. */
 static void register_thread(void)
 {
-	struct area *area = (void *)(thread_pointer() + (ptrdiff_t)pcpu_layout.rseq);
+	struct area *area = (void *)(thread_pointer() + (ptrdiff_t)pcpu_area);
 
-	if (register_area(area) && area->cpu_id < 0)
+	if (area->cpu_id < 0 && register_area(area) && area->cpu_id < 0)
 		pcpu_die("thread %ld can't have restartable sequences (%s), but others of this "
 			 "process do; set PERCPU_OPS=atomic",
 			 (long)syscall(SYS_gettid), strerror(errno));
@@ -169,8 +182,8 @@ static uint64_t do_atomically(unsigned int code, uintptr_t cookie, uint64_t a, u
 
 /* ---- The entries ---------------------------------------------------------------------------- */
 
-/* Once more, inline, after the thread got its area. */
-static uint64_t do_again(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)
+/* By a sequence, in a thread that the kernel knows. */
+static uint64_t do_restartably(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)
 {
 	size_t size = code % 16;
 
@@ -206,7 +219,7 @@ uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, ui
 
 	if (pcpu_restartable) {
 		register_thread();
-		result = do_again(code, cookie, a, b);
+		result = do_restartably(code, cookie, a, b);
 	} else {
 		result = do_atomically(code, cookie, a, b);
 	}

@@ -40,6 +40,14 @@ large_is_refused()
     [ $? -eq 1 ] && is out "" && has err R_X86_64_GOT && has err "compile without -mcmodel"
 }
 
+# An object that holds what the linker's optimiser wants, and no code.
+bitcode_is_refused()
+{
+    "$@" -O2 -flto $include -c -o bitcode.o "$here/second.c" || return
+    timeout 60 "$permod" run bitcode.o > out 2> err
+    [ $? -eq 1 ] && is out "" && has err "compile without -flto"
+}
+
 compilers=$CC
 if [ -n "$CLANG" ] && [ "$CLANG" != "$CC" ]; then
     if installed "$CLANG"; then compilers="$CC $CLANG"; else skip "clang" "not installed"; fi
@@ -61,8 +69,13 @@ for compiler in $compilers; do
         c_module "C: $compiler -O2 $flags" $compiler -O2 $flags
     done
     check "C: $compiler -mcmodel=large -fPIC is refused by name" large_is_refused $compiler
+    check "C: $compiler -flto is refused by name" bitcode_is_refused $compiler
+    if $compiler --version | grep -q clang; then
+        skip "C: $compiler -flto -ffat-lto-objects" "clang has only one of both in an object"
+    else
+        c_module "C: $compiler -flto -ffat-lto-objects" $compiler -O2 -flto -ffat-lto-objects
+    fi
 done
-c_module "C: $CC, for link-time optimisation and without" "$CC" -O2 -flto -ffat-lto-objects
 
 # ---- Modules that use each other's data --------------------------------------------------------
 

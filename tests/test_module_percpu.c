@@ -468,7 +468,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, operation_of_a_module_works_on_the_cpu_it_runs_on);
 	tcase_add_test(tests, variables_of_the_host_are_used_by_modules);
 	tcase_add_loop_test(tests, percpu_variables_and_stderr_in_code_of_every_kind, 0,
-			    COUNT(ways));
+			    under_valgrind() ? 3 : COUNT(ways));
 	tcase_add_test(tests, percpu_variables_in_code_without_pie);
 	tcase_add_test(tests, all_names_of_the_section_are_percpu);
 	tcase_add_test(tests, modules_variables_do_not_overlap);

@@ -537,8 +537,19 @@ extern const struct sequence __start___pcpu_rseq_cs[], __stop___pcpu_rseq_cs[];
 static __thread int step, last_step;
 static __thread bool found_inside;
 
+static void *arrive_step_by_step(void *argument);
+
+/* A sequence of this file that will find no CPU number, whatever the kernel knows by now. */
+static bool is_turned_away(uint64_t at)
+{
+	const char *area = (char *)__builtin_thread_pointer() + (intptr_t)pcpu_layout.rseq;
+
+	return at - (uintptr_t)arrive_step_by_step < 1024 && *(const int32_t *)(area + 4) < 0;
+}
+
 /* Comes at each instruction.  At one of them it does an operation, which registers the thread; at
- * the next it looks where the thread is: the kernel must have brought it out of its sequence. */
+ * the next it looks where the thread is: the kernel must have brought it out of a sequence that would
+ * work. */
 static void handle_step(int signal_number UNUSED, siginfo_t *info UNUSED, void *state)
 {
 	greg_t *registers = ((ucontext_t *)state)->uc_mcontext.gregs;
@@ -550,7 +561,8 @@ static void handle_step(int signal_number UNUSED, siginfo_t *info UNUSED, void *
 		registers[REG_EFL] &= ~(greg_t)TRAP_FLAG;
 		for (const struct sequence *s = __start___pcpu_rseq_cs; s < __stop___pcpu_rseq_cs;
 		     s++)
-			found_inside |= at > s->start && at < s->start + s->length;
+			found_inside |=
+				at > s->start && at < s->start + s->length && !is_turned_away(at);
 	}
 }
 

@@ -172,6 +172,8 @@ static inline UNUSED struct permod *new_context(void)
 {
 	struct permod *pm = NULL;
 
+	/* Valgrind runs all tests in one process. */
+	notes[0] = '\0';
 	must(NULL, permod_new(&pm, NULL));
 	ck_assert_ptr_nonnull(pm);
 	return pm;
@@ -347,6 +349,9 @@ static inline UNUSED int run_suite(Suite *suite)
 	const char *folder = work_dir();
 	int failed;
 
+	/* It looks for leaks whenever a process ends, in all of the per-CPU memory. */
+	if (under_valgrind())
+		srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -15,7 +15,9 @@
  *
  * The descriptors have a section of their own, which tells them from those of other headers that
  * do not clear.  A negative CPU number means that this thread has no restartable sequences: the
- * library does the work.
+ * library does the work.  That must not change between the store and the read, or the sequence would
+ * go on although the kernel does not know of it; so the library never registers an area that inline
+ * code looks at, which a signal handler might make it do just then.
  *
  *     offset in struct rseq (include/uapi/linux/rseq.h):  4 cpu_id   8 rseq_cs
  */
@@ -26,46 +28,47 @@
 #define PCPU_RSEQ_SIGNATURE "0x53053053"
 
 /*
- * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 end.
- * `t` is a scratch register: the CPU number, then its offset.  `without` is where a thread goes that
- * has no sequences.
- *
- * Whether it has is asked before the descriptor is named.  Inside, a signal handler might have
- * registered the thread in the meantime, and the sequence would go on although the kernel does not
- * know of it.
+ * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 no
+ * sequences, 6 end.  `t` is a scratch register: the CPU number, then its offset.
  */
-#define PCPU_RSEQ_ENTER(t, without)                                                                \
+#define PCPU_RSEQ_ENTER(t)                                                                         \
 	".pushsection __pcpu_rseq_cs, \"aw?\", @progbits\n"                                        \
 	".balign 32\n"                                                                             \
-	"3:\t.long 0, 0\n"                                                                         \
-	"\t.quad 1f, 2f - 1f, 4f\n"                                                                \
+	"3:	.long 0, 0\n"                                                                          \
+	"	.quad 1f, 2f - 1f, 4f\n"                                                                 \
 	".popsection\n"                                                                            \
-	"0:\tmovslq %%fs:4(%[rseq]), " t "\n"                                                      \
-	"\ttestq " t ", " t "\n"                                                                   \
-	"\tjs " without "\n"                                                                       \
-	"\tleaq 3b(%%rip), " t "\n"                                                                \
-	"\tmovq " t ", %%fs:8(%[rseq])\n"                                                          \
-	"1:\tmovslq %%fs:4(%[rseq]), " t "\n"                                                      \
-	"\tmovq (%[offset], " t ", 8), " t "\n"
+	"0:	leaq 3b(%%rip), " t "\n"                                                           \
+	"	movq " t ", %%fs:8(%[rseq])\n"                                                     \
+	"1:	movslq %%fs:4(%[rseq]), " t "\n"                                                   \
+	"	testq " t ", " t "\n"                                                              \
+	"	js 5f\n"                                                                                 \
+	"	movq (%[offset], " t ", 8), " t "\n"
 
 /*
  * What leads up to the abort address decodes as one undefined instruction (ud1).  The section is
  * not the compiler's own .text.unlikely: this must neither land in the middle of a cold function
  * nor before its first instruction, from which tables of exceptions count.
  */
-#define PCPU_RSEQ_LEAVE                                                                            \
-	"2:\tmovq $0, %%fs:8(%[rseq])\n"                                                           \
+#define PCPU_RSEQ_LEAVE(without)                                                                   \
+	"2:	movq $0, %%fs:8(%[rseq])\n"                                                            \
 	".pushsection .text.pcpu_unlikely, \"ax?\", @progbits\n"                                   \
-	"\t.byte 0x0f, 0xb9, 0x3d\n"                                                               \
-	"\t.long " PCPU_RSEQ_SIGNATURE "\n"                                                        \
-	"4:\tjmp 0b\n"                                                                             \
+	"	.byte 0x0f, 0xb9, 0x3d\n"                                                                \
+	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                   \
+	"4:	jmp 0b\n"                                                                              \
+	"5:	movq $0, %%fs:8(%[rseq])\n"                                                            \
+	"	jmp " without "\n"                                                                 \
 	".popsection\n"                                                                            \
-	"5:\n"
+	"6:\n"
+
+/* Where a thread's area is; the library's own sequences look elsewhere. */
+#ifndef PCPU_RSEQ_AREA
+#define PCPU_RSEQ_AREA pcpu_layout.rseq
+#endif
 
 /* Operands that every sequence has.  The variable stands for all its copies: naming it as written
  * keeps other accesses to them in order, without making the compiler forget all of memory. */
 #define PCPU_RSEQ_INPUTS(cookie)                                                                   \
-	[rseq] "r"(pcpu_layout.rseq), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
+	[rseq] "r"(PCPU_RSEQ_AREA), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
 
 /* Operations without a result leave for the slow path by a jump.  Compilers that can't have both
  * a jump and an output operand are told that all of memory changes. */
@@ -82,8 +85,9 @@
 		__attribute__((always_inline)) void __pcpu_##name##_##bytes(uintptr_t cookie,      \
 									    type value)            \
 	{                                                                                          \
-		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax", "%l[slow]") insn                    \
-				      " %" mod "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE     \
+		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax") insn                                \
+				      " %" mod                                                     \
+				      "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE("%l[slow]")  \
 				      : PCPU_GOTO_WRITES(type, cookie)                             \
 				      : PCPU_RSEQ_INPUTS(cookie), [value] imm(value)               \
 				      : PCPU_GOTO_CLOBBERS                                         \
@@ -102,12 +106,11 @@ slow:                                                                           
 		intptr_t t;                                                                        \
 		type old = expected;                                                               \
                                                                                                    \
-		__asm__ volatile(                                                                  \
-			PCPU_RSEQ_ENTER("%[t]",                                                    \
-					"5f") "\taddq %[cookie], %[t]\n" body PCPU_RSEQ_LEAVE      \
-			: [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))                 \
-			: PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                          \
-			: "cc");                                                                   \
+		__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n" body       \
+					 PCPU_RSEQ_LEAVE("6f")                                     \
+				 : [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))        \
+				 : PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                 \
+				 : "cc");                                                          \
 		if (__builtin_expect(t < 0, 0))                                                    \
 			return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,           \
 							 (code) == PCPU_CMPXCHG ? expected         \
@@ -124,18 +127,18 @@ slow:                                                                           
 	PCPU_RSEQ_VOID(name, insn "q", code, uint64_t, 8, "q", "er")
 
 #define PCPU_RSEQ_READ(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(read, "\t" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q", \
+	PCPU_RSEQ_VALUE(read, "	" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q",  \
 			"r")
 #define PCPU_RSEQ_XADD(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xadd, "\t" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q", \
+	PCPU_RSEQ_VALUE(xadd, "	" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q",  \
 			"r")
 #define PCPU_RSEQ_XCHG(insn, type, bytes, mod)                                                     \
 	PCPU_RSEQ_VALUE(xchg,                                                                      \
-			"\t" insn " (%[t]), %" mod "[old]\n"                                       \
-			"\t" insn " %" mod "[value], (%[t])\n",                                    \
+			"	" insn " (%[t]), %" mod "[old]\n"                                  \
+			"	" insn " %" mod "[value], (%[t])\n",                               \
 			PCPU_XCHG, type, bytes, "=&q", "q")
 #define PCPU_RSEQ_CMPXCHG(insn, type, bytes, mod)                                                  \
-	PCPU_RSEQ_VALUE(cmpxchg, "\t" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,       \
+	PCPU_RSEQ_VALUE(cmpxchg, "	" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,   \
 			bytes, "+&a", "q")
 
 PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
