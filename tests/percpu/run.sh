@@ -18,7 +18,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/permod-test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-warnings="-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror"
+warnings="-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -Wno-unused-command-line-argument"
 shared="$libs/libpercpu.so -Wl,-rpath,$libs"
 static="$libs/libpercpu.a"
 passed=0
