@@ -355,35 +355,50 @@ struct argument {
 	char *name, *value;
 };
 
-/* Cut the next argument off; 0 at the end, 1, or -EINVAL for a quote that does not end. */
+/* Take the quotes off a text that begins with one, or at whose end one was left. */
+static char *unquote(char *text, bool opened)
+{
+	size_t length = strlen(text);
+
+	if (!opened && *text == '"') {
+		text++;
+		length--;
+		opened = true;
+	}
+	if (opened && length && text[length - 1] == '"')
+		text[length - 1] = '\0';
+	return text;
+}
+
+/* Cut the next argument off; 0 at the end, 1, or -EINVAL for a quote that does not end.  The value
+ * can be in quotes, or all of it. */
 static int next_argument(char **text, struct argument *argument)
 {
 	char *p = *text;
-	bool quoted = false;
-	size_t length;
+	bool quoted, whole;
 
 	while (isspace((unsigned char)*p))
 		p++;
 	if (!*p)
 		return 0;
+	whole = quoted = *p == '"';
+	p += whole;
 	*argument = (struct argument){ p, NULL };
 	for (; *p && (quoted || !isspace((unsigned char)*p)); p++) {
 		if (*p == '"')
 			quoted = !quoted;
-		else if (*p == '=' && !argument->value && !quoted)
+		else if (*p == '=' && !argument->value)
 			argument->value = p + 1;
 	}
 	if (quoted)
 		return -EINVAL;
 	*text = *p ? p + 1 : p;
 	*p = '\0';
-	if (!argument->value)
-		return 1;
-	argument->value[-1] = '\0';
-	length = strlen(argument->value);
-	if (length >= 2 && argument->value[0] == '"' && argument->value[length - 1] == '"') {
-		argument->value[length - 1] = '\0';
-		argument->value++;
+	if (argument->value) {
+		argument->value[-1] = '\0';
+		argument->value = unquote(argument->value, whole);
+	} else {
+		argument->name = unquote(argument->name, whole);
 	}
 	return 1;
 }

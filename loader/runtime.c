@@ -99,7 +99,41 @@ static void pure_virtual(void)
 	abort();
 }
 
-/* ---- The table ------------------------------------------------------------------------------ */
+/* ---- The compiler's own library ------------------------------------------------------------- */
+
+/*
+ * What compilers call where the machine has no instruction: division of 128-bit integers, counting
+ * of bits, complex multiplication, ...  A linker would take them from libgcc; each image has its own,
+ * and none exports them.
+ */
+#ifdef __x86_64__
+/* clang-format off */
+#define HELPERS(X) \
+	X(__addtf3) X(__addvdi3) X(__addvsi3) X(__addvti3) X(__clrsbdi2) X(__clrsbti2) \
+	X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
+	X(__divxc3) X(__eqtf2) X(__extenddftf2) X(__extendsftf2) X(__extendxftf2) \
+	X(__fixdfti) X(__fixsfti) X(__fixtfdi) X(__fixtfsi) X(__fixtfti) X(__fixunsdfti) \
+	X(__fixunssfti) X(__fixunstfdi) X(__fixunstfsi) X(__fixunstfti) X(__fixunsxfti) \
+	X(__fixxfti) X(__floatditf) X(__floatsitf) X(__floattidf) X(__floattisf) \
+	X(__floattitf) X(__floattixf) X(__floatunditf) X(__floatunsitf) X(__floatuntidf) \
+	X(__floatuntisf) X(__floatuntitf) X(__floatuntixf) X(__getf2) X(__gttf2) X(__letf2) \
+	X(__lttf2) X(__modti3) X(__muldc3) X(__mulsc3) X(__multc3) X(__multf3) X(__mulvdi3) \
+	X(__mulvsi3) X(__mulvti3) X(__mulxc3) X(__negtf2) X(__negvdi2) X(__negvsi2) \
+	X(__negvti2) X(__netf2) X(__popcountdi2) X(__popcountti2) X(__powidf2) X(__powisf2) \
+	X(__powitf2) X(__powixf2) X(__subtf3) X(__subvdi3) X(__subvsi3) X(__subvti3) \
+	X(__trunctfdf2) X(__trunctfsf2) X(__trunctfxf2) X(__udivmodti4) X(__udivti3) \
+	X(__umodti3) X(__unordtf2)
+/* clang-format on */
+#else
+#define HELPERS(X)
+#endif
+
+/* Under other names in C: the compiler has an opinion of what types these have. */
+#define DECLARE_HELPER(name)                                                                       \
+	extern const char helper##name[] __asm__(#name) __attribute__((visibility("hidden")));
+HELPERS(DECLARE_HELPER)
+
+/* ---- The tables ----------------------------------------------------------------------------- */
 
 #define FUNCTION(name)                                                                             \
 	{                                                                                          \
@@ -146,17 +180,25 @@ static const struct builtin builtins[] = {
 
 #define BUILTINS (sizeof(builtins) / sizeof(builtins[0]))
 
-/* The table is in order, so the place of a name is found by halves. */
-const struct builtin *find_builtin(const char *name)
+/* The last entry is behind the end, and lets there be no others. */
+static const struct builtin helpers[] = {
+#define HELPER(name) { #name, helper##name, true },
+	HELPERS(HELPER){ NULL, NULL, false },
+};
+
+#define NUM_HELPERS (sizeof(helpers) / sizeof(helpers[0]) - 1)
+
+/* Tables are in order, so the place of a name is found by halves. */
+static const struct builtin *find_in(const struct builtin *table, size_t count, const char *name)
 {
-	size_t low = 0, high = BUILTINS;
+	size_t low = 0, high = count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int order = strcmp(name, builtins[middle].name);
+		int order = strcmp(name, table[middle].name);
 
 		if (order == 0)
-			return &builtins[middle];
+			return &table[middle];
 		if (order < 0)
 			high = middle;
 		else
@@ -165,6 +207,14 @@ const struct builtin *find_builtin(const char *name)
 	return NULL;
 }
 
+const struct builtin *find_builtin(const char *name)
+{
+	const struct builtin *found = find_in(builtins, BUILTINS, name);
+
+	return found ? found : find_in(helpers, NUM_HELPERS, name);
+}
+
+/* Nobody misspells a helper. */
 const struct builtin *next_builtin(const struct builtin *builtin)
 {
 	const struct builtin *next = builtin ? builtin + 1 : builtins;

@@ -32,6 +32,11 @@ c_archive_counts()
     c_archive "$@" && counts "$c_sums" work c.a
 }
 
+helpers_count()
+{
+    "$@" $include -c -o helpers.o "$here/helpers.c" && counts "right=11" work helpers.o
+}
+
 # Offsets of 64 bits from the global offset table, which no small module needs.
 large_is_refused()
 {
@@ -67,6 +72,10 @@ for compiler in $compilers; do
         -fno-asynchronous-unwind-tables "-fvisibility=protected -fPIC" -std=gnu99 \
         "-mcmodel=large -fno-pie -fno-pic" "-mcmodel=medium -fno-pie -fno-pic"; do
         c_module "C: $compiler -O2 $flags" $compiler -O2 $flags
+    done
+    for flags in -O0 "-O2 -fPIC" "-O2 -fno-pie -fno-pic"; do
+        check "C: $compiler $flags, functions of the compiler's library" helpers_count $compiler \
+            $flags
     done
     check "C: $compiler -mcmodel=large -fPIC is refused by name" large_is_refused $compiler
     check "C: $compiler -flto is refused by name" bitcode_is_refused $compiler

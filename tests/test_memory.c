@@ -253,6 +253,38 @@ START_TEST(large_module_loads_and_its_zeros_cost_nothing)
 }
 END_TEST
 
+START_TEST(modules_find_room_elsewhere_when_the_arena_is_full)
+{
+	static const char source[] = "char zeros[200 << 20];\n"
+				     "unsigned long strlen(const char *);\n"
+				     "char *last(void) { return &zeros[(200 << 20) - 1]; }\n"
+				     "int length(const char *s) { return (int)strlen(s); }\n";
+	struct permod *pm = new_context();
+	struct pcpu_map map;
+	int outside = 0;
+	size_t size;
+	unsigned char *data = read_file(compile("huge.ko", "-fno-builtin", source), &size);
+
+	pcpu_get_map(&map);
+	/* Of 512 MiB. */
+	for (int i = 0; i < 4 && !under_valgrind(); i++) {
+		struct permod_module *m = NULL;
+		char *zeros, *(*last)(void);
+
+		must(pm, permod_load_memory(pm, text("huge_%d", i), data, size, NULL, 0, &m));
+		zeros = symbol(m, "zeros");
+		last = symbol(m, "last");
+		*last() = 'x';
+		ck_assert_int_eq(zeros[(200 << 20) - 1], 'x');
+		ck_assert_int_eq(((int (*)(const char *))symbol(m, "length"))("four"), 4);
+		outside += (uintptr_t)zeros - map.arena >= map.arena_size;
+	}
+	ck_assert(outside >= 2 || under_valgrind());
+	free(data);
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Placement ------------------------------------------------------------------------------ */
 
 /* Data of the program, which is as a rule far from its libraries. */
@@ -373,6 +405,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, symbols_of_init_are_gone_too);
 	tcase_add_test(tests, sections_keep_their_alignment);
 	tcase_add_test(tests, large_module_loads_and_its_zeros_cost_nothing);
+	tcase_add_test(tests, modules_find_room_elsewhere_when_the_arena_is_full);
 	tcase_add_test(tests, module_goes_where_its_data_is);
 	tcase_add_test(tests, data_too_far_apart_is_refused_with_both_names_and_the_flag);
 	tcase_add_test(tests, calls_reach_everything);

@@ -94,6 +94,7 @@ static const struct {
 	{ "a_charp=a=b=c", "a_charp", "a=b=c" },
 	{ "a_charp=a,b", "a_charp", "a,b" },
 	{ "a_charp=\"two words\" an_int=1", "a_charp", "two words" },
+	{ "\"a_charp=two words\" an_int=1", "a_charp", "two words" },
 	{ "a_charp=\"\"", "a_charp", "" },
 	{ "a_charp=one a_charp=two", "a_charp", "two" },
 	{ "a_string=1234567", "a_string", "1234567" },

@@ -247,6 +247,14 @@ START_TEST(symbol_exported_already_is_refused)
 	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -EEXIST, "rival", "basic_add",
 		     "host");
 	ck_assert_str_eq(noted(), "basic_init basic_exit");
+	/* What the program exports to all is taken in every context. */
+	path = compile("rival.ko", "",
+		       "#include <permod/module.h>\n"
+		       "int host_twice(int number);\n"
+		       "int host_twice(int number) { return number; }\n"
+		       "EXPORT_SYMBOL(host_twice);\n");
+	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -EEXIST, "rival", "host_twice",
+		     "host");
 	permod_free(pm);
 }
 END_TEST
