@@ -81,6 +81,9 @@ static void set_bound(struct link_bound *bound, uint64_t base,
 		.symbol = relocation->symbol,
 		.section = relocation->section,
 		.offset = relocation->offset,
+		/* Distances count from the end of the field, as a rule. */
+		.target = (uint64_t)relocation->addend +
+			  (relocation->type->kind == LINK_RELATIVE ? relocation->type->bytes : 0),
 		.type = relocation->type->name,
 	};
 }

@@ -99,7 +99,8 @@ struct link_bound {
 	const struct link_symbol *symbol;
 	const struct link_section *section; /* of the relocation */
 	uint64_t offset;		    /* in that section */
-	const char *type;		    /* "R_X86_64_PC32" */
+	uint64_t target;  /* what is referred to, as far as one can tell: bytes behind the symbol */
+	const char *type; /* "R_X86_64_PC32" */
 };
 
 struct link_interval {

@@ -138,7 +138,7 @@ static uintptr_t find_gap(uintptr_t low, uintptr_t high, size_t size)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	uintptr_t previous = LOWEST, found = 0;
-	char line[512];
+	char line[512] = "";
 	bool whole = true;
 
 	if (!maps)

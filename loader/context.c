@@ -38,12 +38,23 @@ static void set_error(struct permod *pm, char *text)
 		free(old);
 }
 
+/* Names come from files that nobody has looked at. */
+static void keep_one_line(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+}
+
 void report_error(void *arg, const char *format, va_list args)
 {
 	char *text;
 
 	if (vasprintf(&text, format, args) < 0)
 		text = no_memory_text;
+	else
+		keep_one_line(text);
 	set_error(arg, text);
 }
 

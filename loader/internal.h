@@ -256,6 +256,9 @@ int start_module(struct load *load);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
+/* Whether an address is in memory of the module that it keeps, or that is freed after init. */
+bool outlives_init(const struct permod_module *module, uintptr_t address);
+bool goes_with_init(const struct permod_module *module, uintptr_t address);
 /* An address in the window as a cookie; others as they are. */
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address);
 /* What users see of regions. */
@@ -265,6 +268,8 @@ extern const char region_access[LINK_PERCPU][4];
 /* ---- param.c -------------------------------------------------------------------------------- */
 
 int set_parameters(struct load *load);
+/* Forget those that can't be used without what init alone needed. */
+void drop_init_parameters(struct permod_module *module);
 void free_parameters(struct permod_module *module);
 
 /* ---- runtime.c ------------------------------------------------------------------------------ */

@@ -69,6 +69,9 @@ static void unlist_module(struct permod_module *module)
 
 void discard_module(struct permod_module *module)
 {
+	/* Operations of parameters can register handlers even if nothing is started. */
+	if (module->registered)
+		__cxa_finalize(module->dso_handle);
 	free_parameters(module);
 	if (module->registered)
 		unregister_module(module);
@@ -208,6 +211,11 @@ int find_calls(struct load *load)
 
 	if (!error)
 		error = find_function(load, "cleanup_module", &exit);
+	if (!error && goes_with_init(module, exit))
+		error = fail(load->pm, -ENOEXEC,
+			     "%s: cleanup_module (module_exit) is freed when init has returned; it "
+			     "must not be __init",
+			     load->path);
 	if (error)
 		return error;
 	module->init = (int (*)(void))init;
@@ -260,11 +268,19 @@ static int end_init(struct load *load)
 	    mprotect((void *)closed->address, (closed->size + page - 1) & ~(page - 1), PROT_READ))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
 			    strerror(errno));
+	drop_init_parameters(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		module->part[region].size = 0;
 	give_block(module->base + kept, module->size - kept);
 	module->size = kept;
 	return 0;
+}
+
+/* From here on nobody can take a reference. */
+static void close_module(struct permod_module *module)
+{
+	module->state = MODULE_GOING;
+	__atomic_store_n(&module->references, -1, __ATOMIC_RELAXED);
 }
 
 static int run_init(struct load *load)
@@ -274,13 +290,13 @@ static int run_init(struct load *load)
 
 	run_constructors(module);
 	result = module->init ? module->init() : 0;
-	if (result < 0) {
-		fail(load->pm, result, "%s: its init returned %d (%s)", load->path, result,
-		     strerror(-result));
-		run_destructors(module);
-		return result;
-	}
-	return 0;
+	if (result >= 0)
+		return 0;
+	/* Destructors may call back: they find a module that is going, and the line is made last. */
+	close_module(module);
+	run_destructors(module);
+	return fail(load->pm, result, "%s: its init returned %d (%s)", load->path, result,
+		    strerror(-result));
 }
 
 int start_module(struct load *load)
@@ -329,8 +345,7 @@ void permod_put(struct permod_module *m)
 
 void remove_module(struct permod_module *module)
 {
-	module->state = MODULE_GOING;
-	__atomic_store_n(&module->references, -1, __ATOMIC_RELAXED);
+	close_module(module);
 	if (module->started) {
 		if (module->exit)
 			module->exit();

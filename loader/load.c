@@ -15,6 +15,7 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,21 @@ int read_and_link(struct load *load)
 
 /* ---- Place ---------------------------------------------------------------------------------- */
 
+/* Code names its own static variables by their section: the variable's name tells more. */
+static const char *bound_name(const struct link_bound *bound)
+{
+	const struct link_symbol *symbol = bound->symbol, *inside;
+
+	if (symbol->type != STT_SECTION || !symbol->section)
+		return symbol->name;
+	for (unsigned int i = 0; (inside = link_object_symbol(symbol->object, i)); i++) {
+		if (inside->section == symbol->section &&
+		    inside->size > bound->target - inside->value)
+			return inside->name;
+	}
+	return symbol->name;
+}
+
 static int fail_range(struct load *load, const struct link_bound *low,
 		      const struct link_bound *high)
 {
@@ -76,9 +92,9 @@ static int fail_range(struct load *load, const struct link_bound *low,
 		load->pm, -ERANGE,
 		"%s: there is no address from which all symbols are in reach: %s (%s at %s+0x%llx) "
 		"and %s (%s at %s+0x%llx) are too far apart; compile with -fPIC",
-		load->path, low->symbol->name, low->type, low->section->name,
-		(unsigned long long)low->offset, high->symbol->name, high->type,
-		high->section->name, (unsigned long long)high->offset);
+		load->path, bound_name(low), low->type, low->section->name,
+		(unsigned long long)low->offset, bound_name(high), high->type, high->section->name,
+		(unsigned long long)high->offset);
 }
 
 /* The two ends that exclude each other; if one is set by no symbol, it is memory itself. */
@@ -95,7 +111,7 @@ static int fail_interval(struct load *load)
 		    "%s: %s+0x%llx: %s is out of reach for %s from every address (a base of at "
 		    "least 0x%llx and at most 0x%llx would be needed); compile with -fPIC",
 		    load->path, one->section->name, (unsigned long long)one->offset,
-		    one->symbol->name, one->type, (unsigned long long)low->base,
+		    bound_name(one), one->type, (unsigned long long)low->base,
 		    (unsigned long long)high->base);
 }
 

@@ -23,21 +23,32 @@ uintptr_t cookie_of(const struct permod_module *module, uintptr_t address)
 	return address;
 }
 
-/* The bytes from an address to the end of its part, of those that outlive init; 0 if in none. */
-static size_t bytes_behind(const struct permod_module *module, const void *address)
+/* The bytes from an address to the end of its part, if that is one of first..last; otherwise 0. */
+static size_t bytes_behind(const struct permod_module *module, uintptr_t address,
+			   enum link_region first, enum link_region last)
 {
-	for (size_t region = LINK_TEXT; region < LINK_INIT_TEXT; region++) {
+	for (size_t region = first; region <= last; region++) {
 		const struct module_part *part = &module->part[region];
 
-		if ((uintptr_t)address - part->address < part->size)
-			return part->size - ((uintptr_t)address - part->address);
+		if (address - part->address < part->size)
+			return part->size - (address - part->address);
 	}
 	return 0;
 }
 
+bool outlives_init(const struct permod_module *module, uintptr_t address)
+{
+	return bytes_behind(module, address, LINK_TEXT, LINK_DATA);
+}
+
+bool goes_with_init(const struct permod_module *module, uintptr_t address)
+{
+	return bytes_behind(module, address, LINK_INIT_TEXT, LINK_INIT_DATA);
+}
+
 static bool is_string_in_module(const struct permod_module *module, const char *string)
 {
-	size_t room = bytes_behind(module, string);
+	size_t room = bytes_behind(module, (uintptr_t)string, LINK_TEXT, LINK_DATA);
 
 	return room && *string && strnlen(string, room) < room;
 }
@@ -164,6 +175,11 @@ static int add_to_exports(struct load *load, const void *entry, const struct arr
 
 	if (!is_string_in_module(module, declared->name))
 		return fail_entry(load, from, "name");
+	if (goes_with_init(module, (uintptr_t)declared->address))
+		return fail(load->pm, -ENOEXEC,
+			    "%s: section %s: %s is freed when init has returned; what is exported "
+			    "must not be __init or __initdata",
+			    load->path, from->name, declared->name);
 	module->exports[module->num_exports++] = (struct export){
 		.name = declared->name,
 		.address = cookie_of(module, (uintptr_t)declared->address),

@@ -151,15 +151,15 @@ const struct kernel_param_ops param_ops_invbool = { .set = set_invbool, .get = g
 /* The copies that charp variables point to; a variable may as well point to something else. */
 struct text {
 	struct text *next;
+	const char *parameter; /* its name, in the memory of the module */
 	char value[];
 };
 
 static pthread_mutex_t texts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct text *texts;
 
-static void free_charp(void *arg)
+static void free_text(const char *value)
 {
-	const char *value = *(char **)arg;
 	struct text **link = &texts, *found;
 
 	pthread_mutex_lock(&texts_lock);
@@ -180,13 +180,33 @@ static int set_charp(const char *value, const struct kernel_param *param)
 	if (!text)
 		return -ENOMEM;
 	memcpy(text->value, value, size);
-	free_charp(param->arg);
+	text->parameter = param->name;
+	free_text(*(char **)param->arg);
 	*(char **)param->arg = text->value;
 	pthread_mutex_lock(&texts_lock);
 	text->next = texts;
 	texts = text;
 	pthread_mutex_unlock(&texts_lock);
 	return 0;
+}
+
+/* Wherever the module has put its pointers meanwhile. */
+static void free_texts(const struct permod_module *module)
+{
+	struct text **link = &texts;
+
+	pthread_mutex_lock(&texts_lock);
+	while (*link) {
+		struct text *text = *link;
+
+		if (!outlives_init(module, (uintptr_t)text->parameter)) {
+			link = &text->next;
+			continue;
+		}
+		*link = text->next;
+		free(text);
+	}
+	pthread_mutex_unlock(&texts_lock);
 }
 
 static int get_charp(char *buffer, const struct kernel_param *param)
@@ -213,7 +233,7 @@ static int get_string(char *buffer, const struct kernel_param *param)
 	return cut(snprintf(buffer, PERMOD_PARAM_TEXT, "%.*s", (int)length, param->str->string));
 }
 
-const struct kernel_param_ops param_ops_charp = { 0, set_charp, get_charp, free_charp };
+const struct kernel_param_ops param_ops_charp = { .set = set_charp, .get = get_charp };
 const struct kernel_param_ops param_ops_string = { .set = set_string, .get = get_string };
 
 /* ---- Arrays --------------------------------------------------------------------------------- */
@@ -497,12 +517,45 @@ int set_parameters(struct load *load)
 	return error;
 }
 
+static bool needs_init(const struct permod_module *module, const struct kernel_param *param)
+{
+	const struct kernel_param_ops *ops = param->ops;
+
+	if (goes_with_init(module, (uintptr_t)param->arg) ||
+	    goes_with_init(module, (uintptr_t)ops) || goes_with_init(module, (uintptr_t)ops->get) ||
+	    goes_with_init(module, (uintptr_t)ops->free))
+		return true;
+	if (ops == &param_ops_string)
+		return goes_with_init(module, (uintptr_t)param->str->string);
+	return ops == &param_array_ops && (goes_with_init(module, (uintptr_t)param->arr->elem) ||
+					   goes_with_init(module, (uintptr_t)param->arr->num) ||
+					   goes_with_init(module, (uintptr_t)param->arr->ops));
+}
+
+void drop_init_parameters(struct permod_module *module)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < module->num_params; i++) {
+		const struct kernel_param *param = module->params[i];
+
+		if (!needs_init(module, param))
+			module->params[kept++] = param;
+		else if (param->ops->free)
+			param->ops->free(param->arg);
+	}
+	module->num_params = kept;
+}
+
 void free_parameters(struct permod_module *module)
 {
 	for (size_t i = 0; module->parameters_open && i < module->num_params; i++) {
 		if (module->params[i]->ops->free)
 			module->params[i]->ops->free(module->params[i]->arg);
 	}
+	/* Also those of parameters that were dropped. */
+	if (module->params)
+		free_texts(module);
 }
 
 int permod_parameter(const struct permod_module *m, const char *name, char *buffer)

@@ -307,14 +307,28 @@ static void define_missing(struct load *load)
 	}
 }
 
-static void plan_exports(struct permod_plan *plan, struct load *load)
+/* Until the plan's module is discarded, what it may export is in the table: a name that it exports
+ * twice is found there. */
+static int plan_exports(struct permod_plan *plan, struct load *load)
 {
-	for (size_t i = 0; i < load->module->num_exports; i++) {
-		int error = check_export(load, &load->module->exports[i]);
+	struct permod_module *module = load->module;
 
-		if (error)
+	if (reserve_exports(&load->pm->exports, module->num_exports))
+		return fail_memory(load->pm);
+	for (size_t i = 0; i < module->num_exports; i++) {
+		struct export *export = &module->exports[module->num_published];
+		int error;
+
+		*export = module->exports[i];
+		error = check_export(load, export);
+		if (error) {
 			note_problem(plan, load->pm, error);
+			continue;
+		}
+		add_export(&load->pm->exports, export);
+		module->num_published++;
 	}
+	return 0;
 }
 
 static void take_plan_steps(struct permod_plan *plan, struct load *load)
@@ -331,10 +345,10 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 		error = find_calls(load);
 	if (!error)
 		error = describe_module(load);
+	if (!error)
+		error = plan_exports(plan, load);
 	if (error)
 		note_problem(plan, load->pm, error);
-	else
-		plan_exports(plan, load);
 	plan->low = load->interval.low.base;
 	plan->high = load->interval.high.base;
 	plan_sections(plan, load);

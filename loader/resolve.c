@@ -113,6 +113,37 @@ static bool is_function(const struct found *found)
 	       found->provider->part[LINK_TEXT].size;
 }
 
+/* ---- Is it thread-local? -------------------------------------------------------------------- */
+
+struct thread_search {
+	uintptr_t address;
+	bool found;
+};
+
+static int look_into_threads_copy(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	struct thread_search *search = arg;
+	uintptr_t begin = (uintptr_t)image->dlpi_tls_data;
+
+	(void)size;
+	for (unsigned int i = 0; begin && i < image->dlpi_phnum; i++) {
+		if (image->dlpi_phdr[i].p_type == PT_TLS &&
+		    search->address - begin < image->dlpi_phdr[i].p_memsz)
+			search->found = true;
+	}
+	return search->found;
+}
+
+/* Of such a variable dlsym() finds the calling thread's: no good for code that all threads run. */
+static bool is_thread_local(const struct found *found)
+{
+	struct thread_search search = { found->address, false };
+
+	if (found->provider == &provider_libdl)
+		dl_iterate_phdr(look_into_threads_copy, &search);
+	return search.found;
+}
+
 /* ---- All that a link needs ------------------------------------------------------------------ */
 
 /* Hold the module that has the symbol as long as this one is there. */
@@ -185,6 +216,11 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, const st
 			    "%s: %s is exported to modules with a GPL-compatible licence only "
 			    "(found MODULE_LICENSE \"%s\")",
 			    load->path, symbol->name, licence ? licence : "");
+	if (is_thread_local(found))
+		return fail(load->pm, -ENOEXEC,
+			    "%s: %s is a thread-local variable, and used as if it were not; "
+			    "include the header that declares it",
+			    load->path, symbol->name);
 	if (is_module(provider)) {
 		if (provider->state != MODULE_LIVE)
 			return fail(

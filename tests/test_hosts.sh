@@ -37,11 +37,14 @@ module()
     $CC -O2 $include "$@" -c -o "$object.ko" "$here/module.c" || exit 1
 }
 
+# What programs are started by, if anything: a change of where the kernel puts things.
+run_as=
+
 # gives HOST MODULE "NAME=SUM ..." LINES: the module loads, these are the sums, and it has written
 # this many lines to stderr.
 gives()
 {
-    run "./$1" "$2.ko" && is out "$(printf '%s\n' $3)" && [ "$(wc -l < err)" -eq "$4" ] &&
+    run $run_as "./$1" "$2.ko" && is out "$(printf '%s\n' $3)" && [ "$(wc -l < err)" -eq "$4" ] &&
         [ "$(grep -c '^written by the module$' err)" -eq "$4" ]
 }
 
@@ -51,7 +54,7 @@ refuses()
     program=$1
     ko=$2.ko
     shift 2
-    timeout 60 "./$program" "$ko" > out 2> err
+    timeout 60 $run_as "./$program" "$ko" > out 2> err
     [ $? -eq 1 ] && is err "" && [ "$(wc -l < out)" -eq 1 ] && has out "error: $ko: " || return
     for pattern; do
         grep -qE -e "$pattern" out || { echo "out lacks: $pattern"; return 1; }
@@ -164,6 +167,23 @@ if [ -n "$CLANG" ] && installed "$CLANG" && host "pie-clang" "$CLANG" "$here/hos
     loads_what_all_can pie-clang
     host_data_is_far pie-clang
 fi
+
+# Wherever the kernel puts things.
+for layout in -R -L; do
+    run_as="setarch $(uname -m) $layout"
+    for program in pie-shared no-copies-shared fixed-shared; do
+        if ! $run_as true 2> log; then
+            skip "$program $layout" "setarch does not work here"
+            continue
+        fi
+        check "$program $layout: per-CPU variable and stderr" gives $program stderr "$stderr" 20
+        check "$program $layout: all at once, -fPIC" gives $program all-fPIC "$all" 20
+        ! names_directly all host_value ||
+            check "$program $layout: the host's data and libc's are refused by name" \
+                refuses $program all host_value "stderr|hits" -fPIC
+    done
+done
+run_as=
 
 # ---- Programs without --------------------------------------------------------------------------
 

@@ -362,6 +362,102 @@ START_TEST(callback_decides_whether_it_needs_a_value)
 }
 END_TEST
 
+/* Handlers go with the code that they are, although init never ran. */
+START_TEST(callback_that_registers_a_handler)
+{
+	static const char source[] =
+		"#include <permod/module.h>\n"
+		"#include <stdlib.h>\n"
+		"void note(const char *);\n"
+		"static void handler(void) { note(\"handler\"); }\n"
+		"static int set(const char *value, const struct kernel_param *param)\n"
+		"{\n"
+		"	return *value == 'y' ? atexit(handler) : -EINVAL;\n"
+		"}\n"
+		"static const struct kernel_param_ops ops = { .set = set };\n"
+		"module_param_cb(one, &ops, NULL, 0);\n";
+	struct permod *pm = new_context();
+	const char *path = compile("handler.ko", "", source);
+
+	expect_error(pm, permod_load(pm, path, "one=y one=n", 0, NULL), -EINVAL, "one");
+	ck_assert_str_eq(noted(), "handler");
+	must(pm, permod_load(pm, path, "one=y", PERMOD_LOAD_NO_INIT, NULL));
+	must(pm, permod_unload(permod_find(pm, "handler"), 0));
+	ck_assert_str_eq(noted(), "handler");
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- What goes with init -------------------------------------------------------------------- */
+
+/* In the kernel too, if they have no file. */
+START_TEST(parameters_can_be_freed_with_init)
+{
+	static const char source[] =
+		"#include <permod/module.h>\n"
+		"#include <string.h>\n"
+		"void note(const char *);\n"
+		"static int number __initdata; module_param(number, int, 0);\n"
+		"static char *word __initdata; module_param(word, charp, 0);\n"
+		"static char text[8] __initdata; module_param_string(text, text, sizeof(text), 0);\n"
+		"static char *words[2] __initdata; static unsigned int count __initdata;\n"
+		"module_param_array(words, charp, &count, 0);\n"
+		"static void free_it(void *arg) { note(\"free\"); }\n"
+		"static int __init set(const char *value, const struct kernel_param *param)\n"
+		"{ return 0; }\n"
+		"static const struct kernel_param_ops ops __initconst = {\n"
+		"	.set = set, .free = free_it };\n"
+		"module_param_cb(own, &ops, NULL, 0);\n"
+		"int kept; module_param(kept, int, 0);\n"
+		"const char *same_word;\n"
+		"static int __init begin(void)\n"
+		"{\n"
+		"	same_word = word;\n"
+		"	note(number == 3 && count == 2 && !strcmp(text, \"t\") ? words[1] : \"\");\n"
+		"	return 0;\n"
+		"}\n"
+		"module_init(begin);\n"
+		"static void end(void) { note(same_word); }\n"
+		"module_exit(end);\n";
+	static const char *const gone[] = { "number", "word", "text", "words", "own" };
+	struct permod *pm = new_context();
+	struct permod_module *m = load_file(pm, compile("early.ko", "", source),
+					    "number=3 word=w text=t words=a,b own=1 kept=4");
+	char buffer[PERMOD_TEXT];
+
+	ck_assert_str_eq(noted(), "b free");
+	for (size_t i = 0; i < COUNT(gone); i++)
+		ck_assert_int_eq(permod_parameter(m, gone[i], buffer), -ENOENT);
+	expect_text(m, "kept", "4");
+	must(pm, permod_unload(m, 0));
+	ck_assert_str_eq(noted(), "w");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(texts_go_with_the_module_wherever_it_points)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "char *word; module_param(word, charp, 0);\n"
+				     "int init_module(void) { word++; return 0; }\n"
+				     "void cleanup_module(void) { }\n";
+	struct permod *pm = new_context();
+	const char *path = compile("moved.ko", "", source);
+	static struct state before, after;
+	struct permod_module *m;
+
+	for (int i = 0; i < 2; i++) {
+		m = load_file(pm, path, "word=first word=second");
+		expect_text(m, "word", "econd");
+		must(pm, permod_unload(m, 0));
+		look(i ? &after : &before);
+	}
+	expect_same(&before, &after, "texts");
+	ck_assert_uint_eq(before.heap, after.heap);
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Looking -------------------------------------------------------------------------------- */
 
 START_TEST(parameter_shows_the_present_value)
@@ -407,6 +503,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, callbacks_set_show_and_free);
 	tcase_add_test(tests, callback_that_refuses_fails_the_load);
 	tcase_add_test(tests, callback_decides_whether_it_needs_a_value);
+	tcase_add_test(tests, callback_that_registers_a_handler);
+	tcase_add_test(tests, parameters_can_be_freed_with_init);
+	tcase_add_test(tests, texts_go_with_the_module_wherever_it_points);
 	tcase_add_test(tests, parameter_shows_the_present_value);
 	tcase_add_test(tests, plain_object_takes_no_parameters);
 	suite_add_tcase(suite, tests);

@@ -294,6 +294,32 @@ START_TEST(plan_runs_and_keeps_nothing)
 }
 END_TEST
 
+START_TEST(plan_finds_a_name_that_is_exported_twice)
+{
+	struct permod *pm = new_context();
+	const char *path = work_file("twice.a");
+	struct permod_plan *plan = NULL;
+
+	command(text("rm -f '%s' && ar rcs '%s' '%s' '%s'", path, path,
+		     compile("one.o", "",
+			     "#include <permod/module.h>\n"
+			     "int same = 1, other = 2;\n"
+			     "EXPORT_SYMBOL(same);\n"
+			     "EXPORT_SYMBOL(other);\n"),
+		     compile("two.o", "",
+			     "#include <permod/module.h>\n"
+			     "extern int same;\n"
+			     "EXPORT_SYMBOL(same);\n")));
+	for (int i = 0; i < 2; i++) {
+		expect_error(pm, permod_plan(pm, path, &plan), -EEXIST, "same", "twice");
+		ck_assert_ptr_null(permod_plan_problem(plan, 1));
+		permod_plan_free(plan);
+	}
+	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -EEXIST, "same", "twice");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(plan_of_what_lacks_symbols_tells_all_the_rest)
 {
 	static const char source[] = "int nobody_has_this(void), nor_that(void);\n"
@@ -432,6 +458,7 @@ static Suite *make_suite(void)
 	tcase_add_test(plans, plan_has_every_section_of_the_file);
 	tcase_add_test(plans, plan_says_who_provides_a_symbol);
 	tcase_add_test(plans, plan_runs_and_keeps_nothing);
+	tcase_add_test(plans, plan_finds_a_name_that_is_exported_twice);
 	tcase_add_test(plans, plan_of_what_lacks_symbols_tells_all_the_rest);
 	tcase_add_test(plans, plan_without_a_place_has_the_conflict_as_a_problem);
 	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);

@@ -352,6 +352,19 @@ START_TEST(thread_local_variables_are_refused_by_name)
 }
 END_TEST
 
+/* As old sources declare it; ld says "TLS definition mismatches non-TLS reference". */
+START_TEST(thread_local_variable_of_a_library_is_no_plain_variable)
+{
+	static const char source[] = "extern int errno;\n"
+				     "int *get(void) { return &errno; }\n";
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, compile("errno.ko", "", source), NULL, 0, NULL), -ENOEXEC,
+		     "errno.ko", "errno", "thread-local");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(indirect_functions_are_refused_by_name)
 {
 	static const char source[] = "static int one(void) { return 1; }\n"
@@ -383,6 +396,16 @@ static const struct {
 	{ "__attribute__((section(\"__param\"))) long table[4] = { 1, 2, 3, 4 };", "__param" },
 	{ "__attribute__((section(\"__param\"))) long table[4];", "__param" },
 	{ "__attribute__((section(\"__param\"))) long table[5] = { 1 };", "__param" },
+	/* What goes with init. */
+	{ "#include <permod/module.h>\n"
+	  "int early(void);\n"
+	  "int __init early(void) { return 1; }\n"
+	  "EXPORT_SYMBOL(early);",
+	  "__ksymtab: early is freed" },
+	{ "#include <permod/module.h>\n"
+	  "int early __initdata = 1;\n"
+	  "EXPORT_SYMBOL_GPL(early);",
+	  "__ksymtab_gpl: early is freed" },
 	/* A name without an end, at the end of its region. */
 	{ "static char name[4096] __attribute__((aligned(4096))) = { [0 ... 4095] = 'x' };\n"
 	  "__attribute__((section(\"__param\"))) const void *table[4] = { name, name };",
@@ -441,6 +464,25 @@ START_TEST(undefined_symbols_are_listed_all_at_once_with_the_nearest_name)
 }
 END_TEST
 
+START_TEST(names_of_a_file_keep_the_error_one_line)
+{
+	struct permod *pm = new_context();
+	size_t size;
+	unsigned char *bytes =
+		read_file(compile("lines.ko", "",
+				  "int two_lines(void);\nint (*call)(void) = two_lines;\n"),
+			  &size);
+	char *name = memmem(bytes, size, "two_lines", strlen("two_lines") + 1);
+
+	ck_assert_ptr_nonnull(name);
+	memcpy(name, "\033wo\nlines", strlen("two_lines"));
+	expect_error(pm, permod_load_memory(pm, "lines", bytes, size, NULL, 0, NULL), -ENOENT,
+		     "?wo?lines");
+	free(bytes);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(symbol_defined_twice_in_an_archive)
 {
 	struct permod *pm = new_context();
@@ -470,12 +512,59 @@ START_TEST(module_that_is_loaded_already)
 }
 END_TEST
 
+static struct permod *erring_context;
+
+void make_an_error(void);
+void make_an_error(void)
+{
+	expect_error(erring_context, permod_load(erring_context, "/none/at/all", NULL, 0, NULL),
+		     -ENOENT, "/none/at/all");
+	note("error");
+}
+EXPORT_SYMBOL(make_an_error);
+
 START_TEST(init_that_returns_an_error)
 {
 	struct permod *pm = new_context();
 
 	expect_error(pm, permod_load(pm, module_file("failing"), NULL, 0, NULL), -ENODEV,
 		     "load_failing", "init", strerror(ENODEV));
+	permod_free(pm);
+}
+END_TEST
+
+/* What runs after init can have errors of its own, and can't hold the module any more. */
+START_TEST(init_that_returns_an_error_has_the_last_word)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "void note(const char *);\n"
+				     "void make_an_error(void);\n"
+				     "int init_module(void) { return -EDOM; }\n"
+				     "__attribute__((destructor)) static void end(void)\n"
+				     "{\n"
+				     "	make_an_error();\n"
+				     "	note(try_module_get(THIS_MODULE) ? \"held\" : \"going\");\n"
+				     "}\n";
+	struct permod *pm = erring_context = new_context();
+
+	expect_error(pm, permod_load(pm, compile("last.ko", "", source), NULL, 0, NULL), -EDOM,
+		     "last", "init", strerror(EDOM));
+	ck_assert_str_eq(noted(), "error going");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(exit_that_goes_with_init)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "static int __init begin(void) { return 0; }\n"
+				     "static void __init end(void) { }\n"
+				     "module_init(begin);\n"
+				     "module_exit(end);\n";
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, compile("early.ko", "", source), NULL, 0, NULL), -ENOEXEC,
+		     "early", "module_exit", "__init");
 	permod_free(pm);
 }
 END_TEST
@@ -545,13 +634,17 @@ static Suite *make_suite(void)
 
 	tcase_set_timeout(requests, 60);
 	tcase_add_test(requests, thread_local_variables_are_refused_by_name);
+	tcase_add_test(requests, thread_local_variable_of_a_library_is_no_plain_variable);
 	tcase_add_test(requests, indirect_functions_are_refused_by_name);
 	tcase_add_loop_test(requests, bad_table_is_refused_by_its_section, 0, COUNT(bad_tables));
 	tcase_add_test(requests, object_without_machine_code_is_refused);
 	tcase_add_test(requests, undefined_symbols_are_listed_all_at_once_with_the_nearest_name);
+	tcase_add_test(requests, names_of_a_file_keep_the_error_one_line);
 	tcase_add_test(requests, symbol_defined_twice_in_an_archive);
 	tcase_add_test(requests, module_that_is_loaded_already);
 	tcase_add_test(requests, init_that_returns_an_error);
+	tcase_add_test(requests, init_that_returns_an_error_has_the_last_word);
+	tcase_add_test(requests, exit_that_goes_with_init);
 	tcase_add_test(requests, bad_names_of_memory);
 	tcase_add_test(requests, full_region_is_told_with_the_setting_that_helps);
 	suite_add_tcase(suite, requests);
