@@ -446,14 +446,16 @@ START_TEST(texts_go_with_the_module_wherever_it_points)
 	static struct state before, after;
 	struct permod_module *m;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 30; i++) {
+		if (i == 20)
+			look(&before);
 		m = load_file(pm, path, "word=first word=second");
 		expect_text(m, "word", "econd");
 		must(pm, permod_unload(m, 0));
-		look(i ? &after : &before);
 	}
+	look(&after);
 	expect_same(&before, &after, "texts");
-	ck_assert_uint_eq(before.heap, after.heap);
+	ck_assert(before.heap == after.heap || under_valgrind());
 	permod_free(pm);
 }
 END_TEST
