@@ -234,7 +234,7 @@ static void fill_cells(struct load *load)
 	struct module this_module = { module };
 	struct pcpu_image image = { 0 };
 	unsigned char *bytes;
-	uint64_t handle;
+	const struct link_symbol *handle = link_find(load->link, "__dso_handle");
 
 	if (link_cell(load->link, "__this_module", &bytes))
 		memcpy(bytes, &this_module, sizeof(this_module));
@@ -247,9 +247,11 @@ static void fill_cells(struct load *load)
 		image.displacement = (char *)module->percpu - module->window;
 		memcpy(bytes, &image, sizeof(image));
 	}
-	/* Any address of its own will do for code that doesn't name the handle. */
-	handle = link_cell(load->link, "__dso_handle", &bytes);
-	module->dso_handle = handle ? (void *)handle : module;
+	/* A cell, or what an object brought; for code that names none any address of its own will do. */
+	if (handle && handle->section && handle->section->region < LINK_REGIONS)
+		module->dso_handle = (void *)link_symbol_address(load->link, handle);
+	else
+		module->dso_handle = module;
 }
 
 int relocate_module(struct load *load)

@@ -209,6 +209,26 @@ START_TEST(atexit_handlers_run_when_the_module_goes)
 }
 END_TEST
 
+/* As crtbegin.o defines it, and C++ that does without that. */
+START_TEST(handlers_are_found_by_a_handle_of_the_modules_own)
+{
+	static const char source[] =
+		"void note(const char *);\n"
+		"int __cxa_atexit(void (*)(void *), void *, void *);\n"
+		"__attribute__((visibility(\"hidden\"))) void *__dso_handle;\n"
+		"static void handler(void *word) { note(word); }\n"
+		"int init_module(void)\n"
+		"{ return __cxa_atexit(handler, \"handler\", &__dso_handle); }\n"
+		"void cleanup_module(void) { note(\"exit\"); }\n";
+	struct permod *pm = new_context();
+	struct permod_module *m = load_file(pm, compile("handle.ko", "", source), NULL);
+
+	must(pm, permod_unload(m, 0));
+	ck_assert_str_eq(noted(), "exit handler");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(module_with_neither_init_nor_exit_can_go)
 {
 	struct permod *pm = new_context();
@@ -275,6 +295,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, module_with_init_but_no_exit_is_permanent);
 	tcase_add_test(tests, permanent_module_keeps_what_it_uses);
 	tcase_add_test(tests, atexit_handlers_run_when_the_module_goes);
+	tcase_add_test(tests, handlers_are_found_by_a_handle_of_the_modules_own);
 	tcase_add_test(tests, module_with_neither_init_nor_exit_can_go);
 	tcase_add_test(tests, init_and_exit_call_back_into_their_context);
 	suite_add_tcase(suite, tests);
