@@ -29,8 +29,6 @@
 /* How often another thread may be faster in taking a gap. */
 #define MOST_TRIES 16
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
 /* All that follows is constant once `used` is set, but for the bits. */
 static uintptr_t begin;
 static size_t page, pages;
@@ -187,13 +185,13 @@ int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
 	int error;
 
-	pthread_mutex_lock(&lock);
+	lock_shared();
 	error = open_arena();
 	if (!error)
 		error = take_from_arena(low, high, size, base);
 	if (error == -ERANGE)
 		error = take_elsewhere(low, high, size, base);
-	pthread_mutex_unlock(&lock);
+	unlock_shared();
 	return error;
 }
 
@@ -201,7 +199,7 @@ void give_block(uintptr_t address, size_t size)
 {
 	if (!size)
 		return;
-	pthread_mutex_lock(&lock);
+	lock_shared();
 	if (address - begin >= pages * page) {
 		munmap((void *)address, size);
 	} else if (mmap((void *)address, size, PROT_NONE,
@@ -210,5 +208,5 @@ void give_block(uintptr_t address, size_t size)
 		mark((address - begin) / page, size / page, false);
 	}
 	/* Otherwise the system has no memory even for giving some back: the place stays taken. */
-	pthread_mutex_unlock(&lock);
+	unlock_shared();
 }

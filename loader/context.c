@@ -27,6 +27,27 @@ void unlock_context(struct permod *pm)
 	pthread_mutex_unlock(&pm->lock);
 }
 
+/* ---- What all contexts share ---------------------------------------------------------------- */
+
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
+
+void lock_shared(void)
+{
+	pthread_mutex_lock(&shared_lock);
+}
+
+void unlock_shared(void)
+{
+	pthread_mutex_unlock(&shared_lock);
+}
+
+/* The child of a fork must not find the lock held by a thread that it doesn't have. */
+static void watch_forks(void)
+{
+	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+}
+
 /* ---- Errors --------------------------------------------------------------------------------- */
 
 static void set_error(struct permod *pm, char *text)
@@ -123,6 +144,7 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	*pm = NULL;
 	if (error)
 		return error;
+	pthread_once(&shared_once, watch_forks);
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);

@@ -159,46 +159,45 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
 
 /* ---- The program's, by EXPORT_SYMBOL() ------------------------------------------------------ */
 
-static pthread_mutex_t program_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct permod_host_export *program_exports;
 
 void permod_host_export(struct permod_host_export *node)
 {
-	pthread_mutex_lock(&program_lock);
+	lock_shared();
 	node->next = program_exports;
 	program_exports = node;
-	pthread_mutex_unlock(&program_lock);
+	unlock_shared();
 }
 
 void permod_host_unexport(struct permod_host_export *node)
 {
 	struct permod_host_export **link = &program_exports;
 
-	pthread_mutex_lock(&program_lock);
+	lock_shared();
 	while (*link && *link != node)
 		link = &(*link)->next;
 	if (*link)
 		*link = node->next;
-	pthread_mutex_unlock(&program_lock);
+	unlock_shared();
 }
 
 bool find_program_export(const char *name, struct permod_export *found)
 {
 	const struct permod_host_export *node;
 
-	pthread_mutex_lock(&program_lock);
+	lock_shared();
 	for (node = program_exports; node && strcmp(node->symbol.name, name) != 0;)
 		node = node->next;
 	if (node)
 		*found = node->symbol;
-	pthread_mutex_unlock(&program_lock);
+	unlock_shared();
 	return node != NULL;
 }
 
 void each_program_export(void (*call)(void *arg, const char *name), void *arg)
 {
-	pthread_mutex_lock(&program_lock);
+	lock_shared();
 	for (const struct permod_host_export *node = program_exports; node; node = node->next)
 		call(arg, node->symbol.name);
-	pthread_mutex_unlock(&program_lock);
+	unlock_shared();
 }

@@ -17,8 +17,8 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
- * and exports.  arena.c and runtime.c have a lock each for what all contexts share; these are taken
- * last.
+ * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
+ * address, texts of parameters.  It is taken last, and held over a fork.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
@@ -132,6 +132,7 @@ struct permod_module {
 	int (*init)(void);
 	void (*exit)(void);
 	void *dso_handle; /* what its atexit handlers are registered with */
+	bool handlers;	  /* it may have registered some */
 	struct permod_module *next_registered;
 };
 
@@ -165,6 +166,9 @@ __attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *f
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
+/* What all contexts share. */
+void lock_shared(void);
+void unlock_shared(void);
 
 /* ---- file.c --------------------------------------------------------------------------------- */
 

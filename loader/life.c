@@ -67,11 +67,20 @@ static void unlist_module(struct permod_module *module)
 	module->listed = false;
 }
 
+/* Not if there are none: the C library looks through all of the process, and its lock is one that
+ * the child of a fork may find taken for ever. */
+static void run_handlers(struct permod_module *module)
+{
+	if (!module->handlers)
+		return;
+	module->handlers = false;
+	__cxa_finalize(module->dso_handle);
+}
+
 void discard_module(struct permod_module *module)
 {
-	/* Operations of parameters can register handlers even if nothing is started. */
-	if (module->registered)
-		__cxa_finalize(module->dso_handle);
+	/* Operations of parameters can register some even if nothing is started. */
+	run_handlers(module);
 	free_parameters(module);
 	if (module->registered)
 		unregister_module(module);
@@ -251,7 +260,7 @@ static void run_destructors(struct permod_module *module)
 {
 	for (size_t i = module->num_destructors; i-- > 0;)
 		call_array(&module->destructors[i], !module->destructors[i].backward);
-	__cxa_finalize(module->dso_handle);
+	run_handlers(module);
 	module->started = false;
 }
 

@@ -248,10 +248,11 @@ static void fill_cells(struct load *load)
 		memcpy(bytes, &image, sizeof(image));
 	}
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
-	if (handle && handle->section && handle->section->region < LINK_REGIONS)
+	module->dso_handle = module;
+	if (handle && handle->section && handle->section->region < LINK_REGIONS) {
 		module->dso_handle = (void *)link_symbol_address(load->link, handle);
-	else
-		module->dso_handle = module;
+		module->handlers = true;
+	}
 }
 
 int relocate_module(struct load *load)

@@ -155,20 +155,19 @@ struct text {
 	char value[];
 };
 
-static pthread_mutex_t texts_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct text *texts;
 
 static void free_text(const char *value)
 {
 	struct text **link = &texts, *found;
 
-	pthread_mutex_lock(&texts_lock);
+	lock_shared();
 	while (*link && (*link)->value != value)
 		link = &(*link)->next;
 	found = *link;
 	if (found)
 		*link = found->next;
-	pthread_mutex_unlock(&texts_lock);
+	unlock_shared();
 	free(found);
 }
 
@@ -183,10 +182,10 @@ static int set_charp(const char *value, const struct kernel_param *param)
 	text->parameter = param->name;
 	free_text(*(char **)param->arg);
 	*(char **)param->arg = text->value;
-	pthread_mutex_lock(&texts_lock);
+	lock_shared();
 	text->next = texts;
 	texts = text;
-	pthread_mutex_unlock(&texts_lock);
+	unlock_shared();
 	return 0;
 }
 
@@ -195,7 +194,7 @@ static void free_texts(const struct permod_module *module)
 {
 	struct text **link = &texts;
 
-	pthread_mutex_lock(&texts_lock);
+	lock_shared();
 	while (*link) {
 		struct text *text = *link;
 
@@ -206,7 +205,7 @@ static void free_texts(const struct permod_module *module)
 		*link = text->next;
 		free(text);
 	}
-	pthread_mutex_unlock(&texts_lock);
+	unlock_shared();
 }
 
 static int get_charp(char *buffer, const struct kernel_param *param)

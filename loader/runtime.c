@@ -22,44 +22,46 @@ void __stack_chk_fail(void);
 
 /* ---- Modules by address --------------------------------------------------------------------- */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct permod_module *registered;
 
 void register_module(struct permod_module *module)
 {
-	pthread_mutex_lock(&lock);
+	lock_shared();
 	module->next_registered = registered;
 	module->registered = true;
 	registered = module;
-	pthread_mutex_unlock(&lock);
+	unlock_shared();
 }
 
 void unregister_module(struct permod_module *module)
 {
 	struct permod_module **link = &registered;
 
-	pthread_mutex_lock(&lock);
+	lock_shared();
 	while (*link != module)
 		link = &(*link)->next_registered;
 	*link = module->next_registered;
 	module->registered = false;
-	pthread_mutex_unlock(&lock);
+	unlock_shared();
 }
 
-/* The handle of the module that has a function in its code; NULL if there is none. */
+/* The handle of the module that has a function in its code, which will be registered with that; NULL
+ * if there is none. */
 static void *handle_of(void (*function)(void))
 {
 	void *handle = NULL;
 
-	pthread_mutex_lock(&lock);
-	for (const struct permod_module *module = registered; module && !handle;
+	lock_shared();
+	for (struct permod_module *module = registered; module && !handle;
 	     module = module->next_registered) {
 		const struct module_part *text = &module->part[LINK_TEXT];
 
-		if ((uintptr_t)function - text->address < text->size)
-			handle = module->dso_handle;
+		if ((uintptr_t)function - text->address >= text->size)
+			continue;
+		handle = module->dso_handle;
+		module->handlers = true;
 	}
-	pthread_mutex_unlock(&lock);
+	unlock_shared();
 	return handle;
 }
 

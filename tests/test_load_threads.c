@@ -275,6 +275,46 @@ START_TEST(calls_on_a_context_wait_for_an_init)
 }
 END_TEST
 
+/* ---- Forks ---------------------------------------------------------------------------------- */
+
+static bool enough; /* atomic */
+
+static void *load_until_enough(void *arg)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		load_and_unload(arg);
+	return NULL;
+}
+
+/* A context that a thread is in is lost to the child, as is the thread; what all contexts share is
+ * not. */
+START_TEST(child_of_a_fork_loads_in_a_context_of_its_own)
+{
+	struct work work = make_work(false);
+	struct worker loader = { .work = &work }, in_child = { .work = &work, .number = 1 };
+
+	work.rounds = 1;
+	enough = false;
+	check_that(pthread_create(&loader.thread, NULL, load_until_enough, &loader) == 0);
+	for (int i = 0; i < rounds(400); i++) {
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			alarm(20);
+			load_and_unload(&in_child);
+			_exit(work.wrong ? 1 : 0);
+		}
+		check_that(waitpid(child, &status, 0) == child);
+		ck_assert_msg(status == 0, "fork %d: status %#x", i, (unsigned int)status);
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(loader.thread, NULL);
+	ck_assert_int_eq(work.wrong, 0);
+	free_work(&work);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load_threads");
@@ -286,6 +326,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, threads_that_want_the_same_name_take_turns);
 	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
 	tcase_add_test(tests, calls_on_a_context_wait_for_an_init);
+	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
