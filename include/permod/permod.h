@@ -61,7 +61,7 @@ int permod_new(struct permod **pm, const struct permod_options *options);
 /**
  * permod_free() - unload all modules, users before what they use, references or not, and free the
  * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
- * memory, without anybody to name them.
+ * memory, without anybody to name them.  Not to be called by a module's init or exit.
  */
 void permod_free(struct permod *pm);
 
