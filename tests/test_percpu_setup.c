@@ -497,8 +497,8 @@ static struct outcome play_without_sysfs(const char *setting)
 
 	if (!child) {
 		putenv((char *)(uintptr_t)setting);
-		if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    mount("none", "/sys", "tmpfs", 0, NULL))
+		if (unshare(CLONE_NEWNS) || mount("none", "/", "", MS_REC | MS_PRIVATE, "") ||
+		    mount("none", "/sys", "tmpfs", 0, ""))
 			_exit(77);
 		run_again("layout");
 	}
