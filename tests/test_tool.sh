@@ -707,6 +707,18 @@ info_agrees_with_modinfo()
     done
 }
 
+# A tree of modules as the kernel's tools know it: they find out who needs whom.
+tree_suits_kmod()
+{
+    mkdir -p tree/lib/modules/1.0 && cp dir/*.ko tree/lib/modules/1.0 || return
+    PATH=$PATH:/sbin:/usr/sbin
+    depmod -b tree 1.0 && grep -qx 'report.ko: histogram.ko' tree/lib/modules/1.0/modules.dep &&
+        grep -qx 'counter.ko:' tree/lib/modules/1.0/modules.dep || return
+    modprobe -d "$PWD/tree" -S 1.0 --show-depends report > theirs || return
+    sed -i 's/^.*\/\(.*\)\.ko *$/\1/' theirs && is theirs "histogram
+report"
+}
+
 info_tells_symbols()
 {
     run 0 info info.ko && has out "exports:        info_all" &&
@@ -896,8 +908,10 @@ check "run --module-dir: bare names" bare_names_need_a_folder
 check "wrong files are refused by name" wrong_files_are_refused
 if PATH=$PATH:/sbin:/usr/sbin command -v modinfo > log; then
     check "info: agrees with modinfo" info_agrees_with_modinfo
+    check "modules: depmod and modprobe read them" tree_suits_kmod
 else
     skip "info: agrees with modinfo" "modinfo is not installed (Debian: kmod)"
+    skip "modules: depmod and modprobe read them" "kmod is not installed"
 fi
 check "info: exports and needs" info_tells_symbols
 check "info: as JSON" info_as_json
