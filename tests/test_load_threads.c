@@ -293,6 +293,11 @@ START_TEST(child_of_a_fork_loads_in_a_context_of_its_own)
 	struct work work = make_work(false);
 	struct worker loader = { .work = &work }, in_child = { .work = &work, .number = 1 };
 
+	/* AddressSanitizer (GCC 12) leaves the child a heap that the other thread has locked. */
+	if (SANITIZED) {
+		free_work(&work);
+		return;
+	}
 	work.rounds = 1;
 	enough = false;
 	check_that(pthread_create(&loader.thread, NULL, load_until_enough, &loader) == 0);
