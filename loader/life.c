@@ -266,6 +266,8 @@ static void run_destructors(struct permod_module *module)
 
 /* ---- Start ---------------------------------------------------------------------------------- */
 
+#define LAST_ERRNO 4095 /* the kernel's MAX_ERRNO */
+
 /* What init needed alone goes; what only it may write is closed. */
 static int end_init(struct load *load)
 {
@@ -305,7 +307,7 @@ static int run_init(struct load *load)
 	close_module(module);
 	run_destructors(module);
 	return fail(load->pm, result, "%s: its init returned %d (%s)", load->path, result,
-		    strerror(-result));
+		    result < -LAST_ERRNO ? "no error number" : strerror(-result));
 }
 
 int start_module(struct load *load)

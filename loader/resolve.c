@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who has a symbol.  Asked in this order: the loader itself (what per-CPU operations and parameters
- * need), modules of the context, the host's exports, and, unless the host forbids it, whatever the
- * dynamic linker knows.  All that nobody has are told in one line.
+ * Who has a symbol.  Asked in this order: modules of the context and what the host exports, the
+ * loader itself (what per-CPU operations, parameters and compilers need), and, unless the host forbids
+ * it, whatever the dynamic linker knows.  All that nobody has are told in one line.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -44,15 +44,10 @@ static bool find_by_libdl(const char *name, struct found *found)
 
 static bool find_symbol(struct permod *pm, const char *name, struct found *found)
 {
-	const struct builtin *builtin = find_builtin(name);
-	const struct export *export;
+	const struct export *export = find_export(&pm->exports, name);
+	const struct builtin *builtin;
 	struct permod_export program;
 
-	if (builtin) {
-		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
-		return true;
-	}
-	export = find_export(&pm->exports, name);
 	if (export) {
 		*found = (struct found){ export->address,
 					 export->owner ? export->owner : &provider_host,
@@ -62,6 +57,11 @@ static bool find_symbol(struct permod *pm, const char *name, struct found *found
 	if (find_program_export(name, &program)) {
 		*found = (struct found){ pcpu_image_cookie(program.address), &provider_host,
 					 program.flags };
+		return true;
+	}
+	builtin = find_builtin(name);
+	if (builtin) {
+		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
 		return true;
 	}
 	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
@@ -211,11 +211,15 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, const st
 	struct permod_module *provider = found->provider;
 	const char *licence;
 
-	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence))
+	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence)) {
+		/* It can do without. */
+		if (symbol->bind == STB_WEAK)
+			return 0;
 		return fail(load->pm, -EPERM,
 			    "%s: %s is exported to modules with a GPL-compatible licence only "
 			    "(found MODULE_LICENSE \"%s\")",
 			    load->path, symbol->name, licence ? licence : "");
+	}
 	if (is_thread_local(found))
 		return fail(load->pm, -ENOEXEC,
 			    "%s: %s is a thread-local variable, and used as if it were not; "

@@ -185,6 +185,18 @@ START_TEST(libraries_are_asked_last)
 }
 END_TEST
 
+/* A host may have its own of what the loader gives to all: an allocator that counts, say. */
+START_TEST(export_comes_before_what_the_loader_has)
+{
+	struct permod *pm = new_context();
+	const struct permod_export ours = { "pcpu_max_size", (const void *)own_twice, 0 };
+
+	must(pm, permod_export(pm, &ours, 1));
+	ck_assert_int_eq(call_from_module(pm, "pcpu_max_size", 5), 1010);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(no_libdl_hides_the_libraries_but_not_the_loader)
 {
 	struct permod *pm = new_closed_context();
@@ -364,6 +376,21 @@ static void expect_weak(struct permod *pm, const char *flags, const void *number
 	must(pm, permod_unload(m, 0));
 }
 
+/* As in the kernel: what it may not use it can do without. */
+START_TEST(weak_symbol_is_null_if_the_licence_forbids_it)
+{
+	const struct permod_export exports[] = {
+		{ "given_twice", (const void *)own_twice, PERMOD_EXPORT_GPL },
+		{ "given_number", &host_number, PERMOD_EXPORT_GPL },
+	};
+	struct permod *pm = new_context();
+
+	must(pm, permod_export(pm, exports, 2));
+	expect_weak(pm, "-fPIE", NULL, -1);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(weak_symbols_are_null_or_what_somebody_has)
 {
 	static const char *const flags[] = { "-fPIE", "-fPIC", "-fPIE -fno-plt", "-fPIE -O0" };
@@ -515,6 +542,8 @@ static Suite *make_suite(void)
 	tcase_add_test(names, own_definition_comes_first);
 	tcase_add_loop_test(names, gpl_exports_are_for_compatible_licences, 0, COUNT(licences));
 	tcase_add_test(names, weak_symbols_are_null_or_what_somebody_has);
+	tcase_add_test(names, weak_symbol_is_null_if_the_licence_forbids_it);
+	tcase_add_test(names, export_comes_before_what_the_loader_has);
 	tcase_add_test(names, common_symbols_get_zeroed_memory);
 	suite_add_tcase(suite, names);
 
