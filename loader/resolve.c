@@ -177,17 +177,29 @@ struct wanting {
 	unsigned int count;
 };
 
-static void add_wanting(struct load *load, struct wanting *wanting, const char *name)
+static void add_wanting(struct load *load, struct wanting *wanting,
+			const struct link_symbol *symbol)
 {
+	const char *object = link_object_name(symbol->object);
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
 		wanting->stream = open_memstream(&wanting->text, &wanting->size);
 	if (!wanting->stream)
 		return;
-	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", name);
-	if (find_nearest(load->pm, name, nearest))
+	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
+	if (strcmp(object, load->path) != 0)
+		fprintf(wanting->stream, " in %s", object);
+	if (find_nearest(load->pm, symbol->name, nearest))
 		fprintf(wanting->stream, " (did you mean %s?)", nearest);
+}
+
+/* An archive can have members that nobody needs here. */
+static const char *hint_for_archive(const struct load *load)
+{
+	if (load->root || !load->link->objects || !link_object_next(load->link->objects))
+		return "";
+	return "; with a root symbol only the members that it needs are taken";
 }
 
 static int fail_wanting(struct load *load, struct wanting *wanting)
@@ -196,11 +208,12 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 		free(wanting->text);
 		return fail_memory(load->pm);
 	}
-	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s", load->path,
+	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s", load->path,
 	     wanting->count > 1 ? "s" : "", wanting->text,
 	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
 					       : "no module, no export of the host and no library "
-						 "that the host has loaded defines them");
+						 "that the host has loaded defines them",
+	     hint_for_archive(load));
 	free(wanting->text);
 	return -ENOENT;
 }
@@ -249,7 +262,7 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
 		return accept_symbol(load, symbol, &found);
 	if (symbol->bind != STB_WEAK)
-		add_wanting(load, wanting, symbol->name);
+		add_wanting(load, wanting, symbol);
 	return 0;
 }
 

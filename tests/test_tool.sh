@@ -487,7 +487,9 @@ archive_is_a_module()
     ar cr both.a one.o two.o && ar cr all.a one.o two.o three.o || return
     run 0 run --call first_show --cpus "$first_cpu" both.a && is out "depth 1" &&
         run 0 run --root first_show --call first_show --cpus "$first_cpu" all.a &&
-        is out "depth 1" && run 1 run --root third_show all.a && fails_with nobody_has_this
+        is out "depth 1" && run 1 run --root third_show all.a && fails_with nobody_has_this || return
+    # Taken as a whole: the message names the member, and the way out.
+    run 1 run all.a && fails_with "nobody_has_this in all.a(three.o)" && has err "root symbol"
 }
 
 full_output_is_an_error()
