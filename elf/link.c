@@ -182,7 +182,14 @@ __attribute__((format(printf, 2, 3))) static void report(struct link *link, cons
 	va_end(args);
 }
 
-/* Names come from files that nobody has looked at: a message must stay one line and harmless. */
+void link_keep_one_line(char *text)
+{
+	for (unsigned char *c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
+}
+
 int link_fail(struct link *link, int error, const char *format, ...)
 {
 	char line[LINE_BYTES];
@@ -196,10 +203,7 @@ int link_fail(struct link *link, int error, const char *format, ...)
 		return error;
 	if (length < 0)
 		line[0] = '\0';
-	for (unsigned char *c = (unsigned char *)line; *c; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?';
-	}
+	link_keep_one_line(line);
 	report(link, "%s%s", line, length >= LINE_BYTES ? "..." : "");
 	return error;
 }

@@ -173,6 +173,10 @@ struct link_symbol *link_object_symbol(struct link_object *object, unsigned int 
 /* An object's sections from index 0 of its table; NULL at the end. */
 struct link_section *link_object_section(struct link_object *object, unsigned int index);
 
+/* Names come from files that nobody has looked at: make a message with some one harmless line.  Lines
+ * that are handed to `report` are so already. */
+void link_keep_one_line(char *text);
+
 const char *link_object_name(const struct link_object *object);
 struct link_object *link_object_next(const struct link_object *object);
 

@@ -59,15 +59,6 @@ static void set_error(struct permod *pm, char *text)
 		free(old);
 }
 
-/* Names come from files that nobody has looked at. */
-static void keep_one_line(char *text)
-{
-	for (unsigned char *c = (unsigned char *)text; *c; c++) {
-		if (*c < ' ' || *c == 0x7f)
-			*c = '?';
-	}
-}
-
 void report_error(void *arg, const char *format, va_list args)
 {
 	char *text;
@@ -75,7 +66,7 @@ void report_error(void *arg, const char *format, va_list args)
 	if (vasprintf(&text, format, args) < 0)
 		text = no_memory_text;
 	else
-		keep_one_line(text);
+		link_keep_one_line(text);
 	set_error(arg, text);
 }
 
@@ -100,6 +91,23 @@ const char *permod_error(const struct permod *pm)
 	if (!pm)
 		return __atomic_load_n(&new_error, __ATOMIC_ACQUIRE);
 	return pm->error ? pm->error : "";
+}
+
+/* ---- Lists ---------------------------------------------------------------------------------- */
+
+/* The list is a pointer of any type, so it is fetched and stored by its bytes. */
+void *grow(void *list, size_t *count, size_t size)
+{
+	void *entries;
+
+	memcpy(&entries, list, sizeof(entries));
+	/* Whenever the count is a power of two, the room is doubled. */
+	if ((*count & (*count - 1)) == 0)
+		entries = reallocarray(entries, *count ? *count * 2 : 1, size);
+	if (!entries)
+		return NULL;
+	memcpy(list, &entries, sizeof(entries));
+	return memset((char *)entries + size * (*count)++, 0, size);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -159,10 +167,8 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 static bool is_used(const struct permod_module *module)
 {
 	for (const struct permod_module *user = module->pm->first; user; user = user->next) {
-		for (size_t i = 0; i < user->num_uses; i++) {
-			if (user->uses[i] == module)
-				return true;
-		}
+		if (uses_module(user, module))
+			return true;
 	}
 	return false;
 }
@@ -172,7 +178,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (is_used(module) || (module->started && module->init && !module->exit)))
+	while (module && (is_used(module) || is_permanent(module)))
 		module = module->previous;
 	return module;
 }

@@ -166,6 +166,10 @@ __attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *f
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
+/* Make room for one more entry of a list, and zero it; NULL without memory.  `list` is the address of
+ * the pointer to its entries. */
+void *grow(void *list, size_t *count, size_t size);
+
 /* What all contexts share. */
 void lock_shared(void);
 void unlock_shared(void);
@@ -236,6 +240,8 @@ int read_and_link(struct load *load);
 int place_module(struct load *load);
 int relocate_module(struct load *load);
 int check_export(struct load *load, const struct export *export);
+/* Change what may be done with a region of the module; PROT_*. */
+int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
@@ -250,6 +256,9 @@ struct permod_module *new_module(struct permod *pm, const char *name);
 /* Undo what was done, in reverse; frees the module. */
 void discard_module(struct permod_module *module);
 void list_module(struct permod_module *module);
+bool uses_module(const struct permod_module *user, const struct permod_module *used);
+/* Whether it has an init and no exit. */
+bool is_permanent(const struct permod_module *module);
 /* Run exit and destructors, then discard; whoever calls has made sure that it may go. */
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);

@@ -272,13 +272,11 @@ static void run_destructors(struct permod_module *module)
 static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
-	const struct module_part *closed = &module->part[LINK_RO_AFTER_INIT];
-	size_t page = load->link->page_size, kept = load->link->init_offset;
+	size_t kept = load->link->init_offset;
+	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
 
-	if (closed->size &&
-	    mprotect((void *)closed->address, (closed->size + page - 1) & ~(page - 1), PROT_READ))
-		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
-			    strerror(errno));
+	if (error)
+		return error;
 	drop_init_parameters(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		module->part[region].size = 0;
@@ -333,6 +331,22 @@ int start_module(struct load *load)
 	return 0;
 }
 
+/* ---- What keeps a module -------------------------------------------------------------------- */
+
+bool uses_module(const struct permod_module *user, const struct permod_module *used)
+{
+	for (size_t i = 0; i < user->num_uses; i++) {
+		if (user->uses[i] == used)
+			return true;
+	}
+	return false;
+}
+
+bool is_permanent(const struct permod_module *module)
+{
+	return module->started && module->init && !module->exit;
+}
+
 /* ---- References ----------------------------------------------------------------------------- */
 
 int permod_get(struct permod_module *m)
@@ -365,15 +379,6 @@ void remove_module(struct permod_module *module)
 	discard_module(module);
 }
 
-static bool uses(const struct permod_module *user, const struct permod_module *used)
-{
-	for (size_t i = 0; i < user->num_uses; i++) {
-		if (user->uses[i] == used)
-			return true;
-	}
-	return false;
-}
-
 /* -EBUSY with the names of the users, if there are any. */
 static int check_users(const struct permod_module *module)
 {
@@ -384,7 +389,7 @@ static int check_users(const struct permod_module *module)
 	unsigned int count = 0;
 
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
-		if (!uses(user, module))
+		if (!uses_module(user, module))
 			continue;
 		if (!count++)
 			stream = open_memstream(&names, &size);
@@ -427,7 +432,7 @@ static int check_unload(const struct permod_module *module, unsigned int flags)
 	if (module->state != MODULE_LIVE)
 		return fail(pm, -EBUSY, "%s: can't be unloaded while its %s runs", module->name,
 			    module->state == MODULE_COMING ? "init" : "exit");
-	if (module->started && module->init && !module->exit)
+	if (is_permanent(module))
 		return fail(
 			pm, -EBUSY,
 			"%s: can't be unloaded: it has an init and no exit (module_exit), so it "

@@ -304,6 +304,21 @@ static int copy_variables(struct load *load)
 	return 0;
 }
 
+int protect_region(struct load *load, size_t region, int protection)
+{
+	const struct module_part *part = &load->module->part[region];
+
+	if (!part->size)
+		return 0;
+	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
+		     protection))
+		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
+			    strerror(errno));
+	if (protection & PROT_EXEC)
+		__builtin___clear_cache((char *)part->address, (char *)part->address + part->size);
+	return 0;
+}
+
 /* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later. */
 static int protect(struct load *load)
 {
@@ -314,20 +329,13 @@ static int protect(struct load *load)
 		[LINK_INIT_RODATA] = PROT_READ,
 	};
 
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		const struct module_part *part = &load->module->part[region];
+	int error = 0;
 
-		if (!part->size || !protection[region])
-			continue;
-		if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
-			     protection[region]))
-			return fail(load->pm, -errno, "%s: can't protect its memory: %s",
-				    load->path, strerror(errno));
-		if (protection[region] & PROT_EXEC)
-			__builtin___clear_cache((char *)part->address,
-						(char *)part->address + part->size);
+	for (size_t region = 0; region < LINK_PERCPU && !error; region++) {
+		if (protection[region])
+			error = protect_region(load, region, protection[region]);
 	}
-	return 0;
+	return error;
 }
 
 /* ---- Publish -------------------------------------------------------------------------------- */

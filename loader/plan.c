@@ -16,20 +16,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* Make room for one more entry of a list; NULL without memory. */
-static void *grow(void **list, size_t *count, size_t size)
-{
-	void *more = *list;
-
-	/* Whenever the count is a power of two, the room is doubled. */
-	if ((*count & (*count - 1)) == 0)
-		more = reallocarray(*list, *count ? *count * 2 : 1, size);
-	if (!more)
-		return NULL;
-	*list = more;
-	return memset((char *)more + size * (*count)++, 0, size);
-}
-
 /* ---- Files ---------------------------------------------------------------------------------- */
 
 struct file_export {
@@ -51,7 +37,7 @@ struct permod_file {
 
 static int add_name(const char ***list, size_t *count, const char *name)
 {
-	const char **entry = grow((void **)list, count, sizeof(*entry));
+	const char **entry = grow(list, count, sizeof(*entry));
 
 	if (!entry)
 		return -ENOMEM;
@@ -71,7 +57,7 @@ static int add_file_export(struct permod_file *file, const struct link_symbol *s
 	gpl = strcmp(symbol->section->name, "__ksymtab_gpl") == 0;
 	if (!gpl && strcmp(symbol->section->name, "__ksymtab") != 0)
 		return 0;
-	entry = grow((void **)&file->exports, &file->num_exports, sizeof(*entry));
+	entry = grow(&file->exports, &file->num_exports, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	*entry = (struct file_export){ symbol->name + sizeof(prefix) - 1, gpl };
@@ -191,7 +177,7 @@ static char *copy_text(struct permod_plan *plan, const char *text)
 /* The context's last error stands against loading. */
 void note_problem(struct permod_plan *plan, struct permod *pm, int error)
 {
-	char **entry = grow((void **)&plan->problems, &plan->num_problems, sizeof(*entry));
+	char **entry = grow(&plan->problems, &plan->num_problems, sizeof(*entry));
 
 	if (!plan->error)
 		plan->error = error;
@@ -224,7 +210,7 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 	bool placed = section->region == LINK_PERCPU ? load->module->percpu != NULL
 						     : load->module->base != 0;
 
-	entry = grow((void **)&plan->sections, &plan->num_sections, sizeof(*entry));
+	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (!entry)
 		return;
@@ -280,8 +266,7 @@ static const char *provider_of(const struct link_symbol *symbol)
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
 {
 	const char *provider = provider_of(symbol);
-	struct permod_plan_symbol *entry =
-		grow((void **)&plan->symbols, &plan->num_symbols, sizeof(*entry));
+	struct permod_plan_symbol *entry = grow(&plan->symbols, &plan->num_symbols, sizeof(*entry));
 
 	plan->incomplete |= !entry;
 	if (!entry)

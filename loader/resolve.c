@@ -20,6 +20,12 @@
 
 struct permod_module provider_host, provider_permod, provider_libdl;
 
+static bool is_module(const struct permod_module *provider)
+{
+	return provider != &provider_host && provider != &provider_permod &&
+	       provider != &provider_libdl;
+}
+
 /* An address, and who has it. */
 struct found {
 	uintptr_t address;
@@ -98,19 +104,17 @@ static bool is_function(const struct found *found)
 	const ElfW(Sym) *symbol = NULL;
 	Dl_info info;
 
-	if (found->provider == &provider_permod || found->provider == &provider_host ||
-	    found->provider == &provider_libdl) {
-		if (dladdr1((void *)found->address, &info, (void **)&symbol, RTLD_DL_SYMENT) &&
-		    symbol && (uintptr_t)info.dli_saddr == found->address) {
-			unsigned int type = symbol->st_info & 0xf;
+	if (is_module(found->provider))
+		return found->address - found->provider->part[LINK_TEXT].address <
+		       found->provider->part[LINK_TEXT].size;
+	if (dladdr1((void *)found->address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
+	    (uintptr_t)info.dli_saddr == found->address) {
+		unsigned int type = symbol->st_info & 0xf;
 
-			return type == STT_FUNC || type == STT_GNU_IFUNC;
-		}
-		dl_iterate_phdr(look_into_image, &search);
-		return search.executable;
+		return type == STT_FUNC || type == STT_GNU_IFUNC;
 	}
-	return found->address - found->provider->part[LINK_TEXT].address <
-	       found->provider->part[LINK_TEXT].size;
+	dl_iterate_phdr(look_into_image, &search);
+	return search.executable;
 }
 
 /* ---- Is it thread-local? -------------------------------------------------------------------- */
@@ -149,24 +153,15 @@ static bool is_thread_local(const struct found *found)
 /* Hold the module that has the symbol as long as this one is there. */
 static int use_module(struct permod_module *user, struct permod_module *used)
 {
-	struct permod_module **uses;
+	struct permod_module **entry;
 
-	for (size_t i = 0; i < user->num_uses; i++) {
-		if (user->uses[i] == used)
-			return 0;
-	}
-	uses = reallocarray(user->uses, user->num_uses + 1, sizeof(struct permod_module *));
-	if (!uses)
+	if (uses_module(user, used))
+		return 0;
+	entry = grow(&user->uses, &user->num_uses, sizeof(*entry));
+	if (!entry)
 		return -ENOMEM;
-	uses[user->num_uses++] = used;
-	user->uses = uses;
+	*entry = used;
 	return 0;
-}
-
-static bool is_module(const struct permod_module *provider)
-{
-	return provider != &provider_host && provider != &provider_permod &&
-	       provider != &provider_libdl;
 }
 
 /* Names that were found wanting, as one text. */
@@ -268,20 +263,13 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 
 static int list_externals(struct load *load)
 {
-	struct link_symbol *symbol = NULL;
-	size_t room = 0;
+	struct link_symbol *symbol = NULL, **entry;
 
 	while ((symbol = link_next_undefined(load->link, symbol))) {
-		if (load->num_externals == room) {
-			struct link_symbol **more;
-
-			room = room ? room * 2 : 16;
-			more = reallocarray(load->externals, room, sizeof(struct link_symbol *));
-			if (!more)
-				return fail_memory(load->pm);
-			load->externals = more;
-		}
-		load->externals[load->num_externals++] = symbol;
+		entry = grow(&load->externals, &load->num_externals, sizeof(*entry));
+		if (!entry)
+			return fail_memory(load->pm);
+		*entry = symbol;
 	}
 	return 0;
 }
