@@ -19,7 +19,7 @@
 #define _GNU_SOURCE
 /* For the sequences in this file: the area that the kernel knows. */
 #define PCPU_RSEQ_AREA pcpu_area
-static char *pcpu_area;
+extern char *pcpu_area;
 #include "internal.h"
 
 #include <errno.h>
@@ -54,6 +54,7 @@ static __thread struct area stand_in __attribute__((tls_model("initial-exec"))) 
 };
 
 bool pcpu_restartable;
+char *pcpu_area;
 
 static char *thread_pointer(void)
 {
@@ -109,7 +110,7 @@ const char *pcpu_ops_name(void)
 	return pcpu_restartable ? "rseq" : "atomic";
 }
 
-static unsigned int current_cpu(void)
+unsigned int pcpu_current_cpu(void)
 {
 	unsigned int cpu = 0;
 
@@ -120,7 +121,7 @@ static unsigned int current_cpu(void)
 }
 
 /* A thread of a process with restartable sequences that may have none yet. */
-static void register_thread(void)
+void pcpu_register_thread(void)
 {
 	struct area *area = (void *)(thread_pointer() + (ptrdiff_t)pcpu_area);
 
@@ -166,7 +167,7 @@ ATOMIC_OPERATIONS(uint64_t, 8)
 
 static uint64_t do_atomically(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)
 {
-	void *slot = (void *)(cookie + per_cpu_offset(current_cpu()));
+	void *slot = (void *)(cookie + per_cpu_offset(pcpu_current_cpu()));
 
 	switch (code % 16) {
 	case 1:
@@ -218,7 +219,7 @@ uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, ui
 	uint64_t result;
 
 	if (pcpu_restartable) {
-		register_thread();
+		pcpu_register_thread();
 		result = do_restartably(code, cookie, a, b);
 	} else {
 		result = do_atomically(code, cookie, a, b);
@@ -230,7 +231,7 @@ uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, ui
 unsigned int pcpu_slow_cpu(void)
 {
 	int saved = errno;
-	unsigned int cpu = current_cpu();
+	unsigned int cpu = pcpu_current_cpu();
 
 	errno = saved;
 	return cpu;

@@ -142,14 +142,30 @@ static uintptr_t map_near_libc(size_t size, size_t behind)
 	return at == MAP_FAILED ? 0 : (uintptr_t)at;
 }
 
+/* The units, between two pages that nobody can touch. */
+static char *map_units(size_t size, size_t page)
+{
+	char *guarded = mmap(NULL, size + 2 * page, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (guarded == MAP_FAILED)
+		return NULL;
+	if (mprotect(guarded + page, size, PROT_READ | PROT_WRITE)) {
+		munmap(guarded, size + 2 * page);
+		return NULL;
+	}
+	return guarded + page;
+}
+
 /* Needs unit_size, arena_size, control_size and nr_cpus; sets the addresses. */
 int pcpu_reserve(struct pcpu_space *space)
 {
 	size_t units_size, behind;
-	void *units;
+	char *units;
 
 	space->reservation_size = space->unit_size + space->control_size + space->arena_size;
-	if (__builtin_mul_overflow(space->unit_size, (size_t)space->nr_cpus, &units_size))
+	if (__builtin_mul_overflow(space->unit_size, (size_t)space->nr_cpus, &units_size) ||
+	    units_size > SIZE_MAX - 2 * space->page)
 		return -ENOMEM;
 	/* First come the cookies: the units must not take the place next to libc. */
 	behind = space->reservation_size;
@@ -158,9 +174,8 @@ int pcpu_reserve(struct pcpu_space *space)
 	space->reservation = map_near_libc(space->reservation_size, behind);
 	if (!space->reservation)
 		return -ENOMEM;
-	units = mmap(NULL, units_size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (units == MAP_FAILED) {
+	units = map_units(units_size, space->page);
+	if (!units) {
 		munmap((void *)space->reservation, space->reservation_size);
 		return -ENOMEM;
 	}
@@ -183,6 +198,7 @@ int pcpu_reserve(struct pcpu_space *space)
 
 void pcpu_release(struct pcpu_space *space)
 {
-	munmap((void *)space->units, space->unit_size * space->nr_cpus);
+	munmap((void *)(space->units - space->page),
+	       space->unit_size * space->nr_cpus + 2 * space->page);
 	munmap((void *)space->reservation, space->reservation_size);
 }

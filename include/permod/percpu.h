@@ -460,20 +460,37 @@ const char *pcpu_ops_name(void);
 
 /* ---- Dynamic variables ---------------------------------------------------------------------- */
 
+/** PCPU_NOWAIT - a flag of __alloc_percpu_gfp(): do not wait. */
+#define PCPU_NOWAIT 1U
+
 /**
- * __alloc_percpu() - allocate a variable of @size bytes, zero on every possible CPU.
+ * __alloc_percpu_gfp() - allocate a variable of @size bytes, zero on every possible CPU.
  * @size:	bytes, 1 to pcpu_max_size()
  * @align:	power of two, 1 to a page (bytes)
+ * @flags:	0, or PCPU_NOWAIT for callers that must not wait, as GFP_NOWAIT for the kernel's
+ *		function of this name: no lock is waited for, and async-signal-safe
  *
- * Returns a cookie, to be freed by free_percpu(), or NULL with errno set: EINVAL for a bad size or
- * alignment, ENOMEM.  Thread-safe and usable in a child after fork(); not async-signal-safe.
+ * Returns a cookie, to be freed by free_percpu(), or NULL with errno set: EINVAL for a bad size,
+ * alignment or flag, ENOMEM; EAGAIN with PCPU_NOWAIT, if it can't be had at once.
+ * Thread-safe, and usable in a child after fork(); async-signal-safe with PCPU_NOWAIT only.
+ *
+ * Up to 256 bytes are served from a list of the current CPU, in a few ns.  What PCPU_NOWAIT gets is
+ * from these lists, or from the pool behind them if nobody uses it at the moment; the other calls
+ * keep a reserve of 8 areas each of 16, 32, 64, 128 and 256 bytes there, on CPUs where they run.
+ * (Processes without restartable sequences have no such lists.)
+ *
  * Memory is taken from the system when a CPU's copy is first written.
  */
+void __percpu *__alloc_percpu_gfp(size_t size, size_t align, unsigned int flags);
+
+/** __alloc_percpu() - as __alloc_percpu_gfp() without flags. */
 void __percpu *__alloc_percpu(size_t size, size_t align);
 
-/** alloc_percpu(type) - allocate one variable of @type. */
+/** alloc_percpu(type), alloc_percpu_gfp(type, flags) - allocate one variable of @type. */
 #define alloc_percpu(type)                                                                         \
 	((__typeof__(type) __percpu *)__alloc_percpu(sizeof(type), __alignof__(type)))
+#define alloc_percpu_gfp(type, flags)                                                              \
+	((__typeof__(type) __percpu *)__alloc_percpu_gfp(sizeof(type), __alignof__(type), flags))
 
 /**
  * __alloc_reserved_percpu() - as __alloc_percpu(), from the region behind the static variables,
@@ -482,12 +499,22 @@ void __percpu *__alloc_percpu(size_t size, size_t align);
 void __percpu *__alloc_reserved_percpu(size_t size, size_t align);
 
 /**
- * free_percpu() - free what the two functions above returned; NULL is nothing.
+ * free_percpu() - free what the functions above returned; NULL is nothing.
  *
  * A pointer that they did not return, or that was freed before, is reported on standard error, and
  * the process aborts: after such a bug no allocator's word is worth anything.
+ * Thread-safe; not async-signal-safe.
  */
 void free_percpu(void __percpu *ptr);
+
+/**
+ * pcpu_trim() - give all free memory back to the system, that in the lists of all CPUs too.
+ *
+ * Not needed as a rule: what fills pages is given back as it is freed.  Takes microseconds, and
+ * interrupts the other threads of the process for a moment (membarrier(2)).  Thread-safe; not
+ * async-signal-safe.
+ */
+void pcpu_trim(void);
 
 /** pcpu_max_size() - the largest size that __alloc_percpu() can serve (bytes). */
 size_t pcpu_max_size(void);
