@@ -82,10 +82,12 @@ static unsigned int bound_cpus(void)
 {
 	unsigned long set[PCPU_MAX_CPUS / 8 / sizeof(unsigned long)];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
-	long configured = sysconf(_SC_NPROCESSORS_CONF);
+	long configured;
 
 	if (bytes > 0)
 		return (unsigned int)bytes * 8;
+	/* glibc's may call malloc. */
+	configured = sysconf(_SC_NPROCESSORS_CONF);
 	return configured > 0 && configured <= PCPU_MAX_CPUS ? (unsigned int)configured : 1;
 }
 

@@ -109,15 +109,15 @@ plugin middle.so -DSIZE=3000
 plugin large.so -DSIZE=500000
 compile host $CC "$here/host.c" $shared
 compile bare $CC -DBARE "$here/host.c"
-check "shared object opened 200 times" "$work/host" "$work/small.so"
-check "three shared objects opened 200 times" "$work/host" "$work/small.so" "$work/large.so" \
+check "shared object opened 1 000 times" "$work/host" "$work/small.so"
+check "three shared objects opened 1 000 times" "$work/host" "$work/small.so" "$work/large.so" \
 	"$work/middle.so"
 check "shared object opened by a program that knows nothing of it" "$work/bare" "$work/small.so"
 check "three of them" "$work/bare" "$work/small.so" "$work/large.so" "$work/middle.so"
 for linker in gold lld mold; do
 	command -v ld.$linker > "$work/log" || continue
 	plugin small.so -fuse-ld=$linker
-	check "shared object by $linker opened 200 times" "$work/host" "$work/small.so"
+	check "shared object by $linker opened 1 000 times" "$work/host" "$work/small.so"
 done
 
 plugin libfirst.so -DNAME=first

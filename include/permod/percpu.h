@@ -25,8 +25,10 @@
  * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors of a priority from 101 on, which are
- * all that programs may have; not in .preinit_array.  All this_cpu operations are
- * async-signal-safe and may be used by any number of threads.
+ * all that programs may have, and after it, in destructors and atexit() handlers.  What is called
+ * even before its own constructors ran, as a replacement of malloc() is, or code in .preinit_array,
+ * calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls malloc().  All this_cpu
+ * operations are async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
 #define PERMOD_PERCPU_H
@@ -148,6 +150,7 @@ extern const struct pcpu_layout pcpu_layout;
  *		knows that writing to an integer variable does not change it
  * @displacement: what to add to an address in the image to get the cookie (bytes)
  * @next:	the library's list
+ * @files:	how many of the image's files have begun and not ended
  */
 struct pcpu_image {
 	char *begin;
@@ -155,12 +158,13 @@ struct pcpu_image {
 	char *size;
 	char *displacement;
 	struct pcpu_image *next;
+	unsigned int files;
 };
 
 /**
  * pcpu_image_register() - give an image's static variables their place; called by a constructor
  * that this header puts into every image.  Calling it again does nothing.  Aborts with a message
- * if the reserved region is too small (setting PERCPU_RESERVED).
+ * if the reserved region is too small (setting PERCPU_RESERVED).  Thread-safe.
  */
 void pcpu_image_register(struct pcpu_image *image);
 
@@ -190,7 +194,7 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
-	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0,
+	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0, 0,
 };
 
 /* The first image in the order of symbol look-up, as a rule the program, is the core: its
@@ -200,12 +204,15 @@ __attribute__((weak, visibility("default"))) struct pcpu_image *pcpu_core_image 
 
 __attribute__((constructor(101), used)) static void __pcpu_image_begin(void)
 {
+	__pcpu_image.files++;
 	pcpu_image_register(&__pcpu_image);
 }
 
+/* Every file has destructors, and those of the others may still use variables. */
 __attribute__((destructor(101), used)) static void __pcpu_image_end(void)
 {
-	pcpu_image_unregister(&__pcpu_image);
+	if (--__pcpu_image.files == 0)
+		pcpu_image_unregister(&__pcpu_image);
 }
 #endif
 
