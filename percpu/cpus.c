@@ -58,20 +58,29 @@ unsigned int pcpu_parse_cpus(const char *list, uint64_t *possible)
 	}
 }
 
+/* The text of a small file; false if there is none. */
+bool pcpu_read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, text, size - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return true;
+}
+
 static unsigned int read_possible(uint64_t *possible)
 {
 	char text[4096];
-	ssize_t length;
-	int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return 0;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	return pcpu_parse_cpus(text, possible);
+	return pcpu_read_file("/sys/devices/system/cpu/possible", text, sizeof(text))
+		       ? pcpu_parse_cpus(text, possible)
+		       : 0;
 }
 
 /*

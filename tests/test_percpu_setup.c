@@ -563,6 +563,8 @@ static const struct {
 	{ "PERCPU_CPUS=two", "PERCPU_CPUS=two" },
 	{ "PERCPU_CPUS=8193", "8193" },
 	{ "PERCPU_OPS=fast", "PERCPU_OPS=fast" },
+	{ "PERCPU_NODES=0-1,;2", "PERCPU_NODES=0-1,;2" },
+	{ "PERCPU_HUGE=yes", "PERCPU_HUGE=yes" },
 };
 
 START_TEST(bad_setting_is_named_and_aborts)
@@ -578,13 +580,27 @@ START_TEST(bad_setting_is_named_and_aborts)
 }
 END_TEST
 
+/* Reserved 2 pages, dynamic 32: what the kernel's line at boot would say of it. */
 START_TEST(debug_setting_prints_the_layout)
 {
-	const char *settings[] = { "PERCPU_DEBUG=1", "PERCPU_UNIT=128M", NULL };
+	static const char *const settings[] = { "PERCPU_DEBUG=1",
+						"PERCPU_UNIT=128M",
+						"PERCPU_RESERVED=8192",
+						"PERCPU_DYNAMIC=128K",
+						"PERCPU_CPUS=12",
+						"PERCPU_OPS=atomic",
+						"PERCPU_NODES=0-3,8-11;4-7",
+						NULL };
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	struct outcome outcome = play("layout", settings, 0);
+	char expected[256];
 
+	snprintf(expected, sizeof(expected),
+		 "percpu: Embedded %zu pages/cpu s0 r8192 d131072 u134217728\n"
+		 "percpu: [0] 0-3,8-%ld [1] 4-7; ops atomic, cookies 0x",
+		 (8192 + 131072) / page_size(), cpus > 12 ? cpus - 1 : 11);
 	ck_assert(ended_well(&outcome));
-	ck_assert_ptr_nonnull(strstr(outcome.text, "unit 131072 KiB"));
+	ck_assert_msg(!strncmp(outcome.text, expected, strlen(expected)), "%s", outcome.text);
 }
 END_TEST
 

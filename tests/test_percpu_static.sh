@@ -154,4 +154,21 @@ for library in "$shared" "$static" "-static $static"; do
 	done
 done
 
+for library in "$shared" "$static" "-static $static"; do
+	title=$(echo "$library" | sed 's/\/.*\///;s/ -Wl.*//')
+	build_and_run "own pages: $title" $CC $flags "$here/own_pages.c" $library
+	if PERCPU_DEBUG=1 quietly "$work/program" && grep -q "^percpu: Paged " "$work/log"; then
+		ok "own pages are told: $title"
+	else
+		not_ok "own pages are told: $title"
+	fi
+	compile program $CC -DFAIL "$here/own_pages.c" $library -pthread
+	if quietly "$work/program" || ! grep -q "^libpercpu: .*No space left" "$work/log"; then
+		not_ok "own pages, no more: $title"
+	else
+		ok "own pages, no more: $title"
+	fi
+	build_and_run "own conversion: $title" $CC $flags "$here/own_conversion.c" $library
+done
+
 finish

@@ -228,6 +228,20 @@ uintptr_t pcpu_image_cookie(const volatile void *address);
  */
 const struct pcpu_layout *pcpu_near_layout(void);
 
+/**
+ * __addr_to_pcpu_ptr(address), __pcpu_ptr_to_addr(cookie) - from addresses of variables, as this
+ * image's code names them, to cookies, and back; other values are returned as they are.
+ *
+ * A port or program that keeps its variables elsewhere defines both as macros (from a pointer to a
+ * uintptr_t, and from a uintptr_t to one) before it includes this header; every other macro uses
+ * the first.
+ */
+#ifdef __addr_to_pcpu_ptr
+#define __pcpu_cookie(pointer) __addr_to_pcpu_ptr(pointer)
+#else
+#define __addr_to_pcpu_ptr(address) __pcpu_cookie(address)
+#define __pcpu_ptr_to_addr(cookie) __pcpu_address(cookie)
+
 /* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
 static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
 {
@@ -241,6 +255,18 @@ static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volat
 #endif
 	return address;
 }
+
+static inline __attribute__((always_inline)) uintptr_t __pcpu_address(uintptr_t cookie)
+{
+#if PCPU_IMAGE
+	uintptr_t address = cookie - (uintptr_t)__pcpu_image.displacement;
+
+	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
+		return address;
+#endif
+	return cookie;
+}
+#endif
 
 /** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
 #define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
@@ -536,7 +562,7 @@ size_t pcpu_max_size(void);
  *
  * The library has one, which calls pcpu_embed_first_chunk() with automatic sizes.  A program may
  * define its own to choose others; it runs before main() and before constructors, must not use
- * malloc, nor anything else of this header but pcpu_embed_first_chunk() and pcpu_static_size(), and
+ * malloc, nor anything else of this header but the two helpers below and pcpu_static_size(), and
  * returns 0 or a negative errno (the process then aborts with a message).
  */
 int setup_per_cpu_areas(void);
@@ -554,6 +580,40 @@ int setup_per_cpu_areas(void);
  */
 ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
 				 ptrdiff_t unit_size);
+
+/**
+ * struct pcpu_page - a page of the first chunk, to be provided; see pcpu_page_first_chunk().
+ * @cpu:	the CPU whose unit it is in
+ * @index:	its number in that unit's first chunk, from 0 on
+ * @count:	how many pages the first chunk has in each unit
+ * @size:	of a page (bytes)
+ * @address:	where it is to be; private zeroed memory lies there now, with none of it touched
+ */
+struct pcpu_page {
+	unsigned int cpu;
+	size_t index, count, size;
+	void *address;
+};
+
+/** pcpu_populate_fn - provides a page; 0, or a negative errno.  @data is the caller's. */
+typedef int (*pcpu_populate_fn)(const struct pcpu_page *page, void *data);
+
+/**
+ * pcpu_page_first_chunk() - as pcpu_embed_first_chunk(), page by page, from memory that you provide.
+ * @populate:	called once for each page of each possible CPU, CPU by CPU in rising order, before
+ *		anything is written.  It may map (MAP_FIXED) any memory at @address that can be read and
+ *		written, is all zero, and stays; or do something to the memory that is there.
+ *
+ * For memory of a special kind: a file (memfd_create(2)) through which other processes can read the
+ * variables, a device's memory, pages that are locked or of a certain node.  Only the first chunk
+ * is made of it, so give @dyn_size what is to be allocated in it.  Every page costs a call, and
+ * pages that are not neighbours in one file a mapping each (there can be 65 530), so @reserved_size
+ * had better be a number too.  What is mapped shared remains so after fork().
+ *
+ * Errors are those of pcpu_embed_first_chunk(), and @populate's; then nothing is left of it all.
+ */
+ptrdiff_t pcpu_page_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
+				ptrdiff_t unit_size, pcpu_populate_fn populate, void *data);
 
 /** pcpu_static_size() - bytes of the core image's static variables. */
 size_t pcpu_static_size(void);
