@@ -63,6 +63,40 @@ fi
 program "link-time optimisation" "$CC" -flto "$shared"
 program "link-time optimisation, static" "$CC" -flto "$static" -static
 
+# ---- Strict: every direct access traps ---------------------------------------------------------
+
+# strict TITLE COMPILER LINKER-FLAGS: strict.c, its two files.
+strict() {
+	compile second.o $2 -DPCPU_STRICT -DSECOND_FILE -c "$here/strict.c"
+	build_and_run "$1" $2 $flags -DPCPU_STRICT "$here/strict.c" "$work/second.o" $3
+}
+
+for linker in bfd gold lld mold; do
+	command -v ld.$linker > "$work/log" || continue
+	strict "strict, $linker" "$CC" "$shared -fuse-ld=$linker"
+	strict "strict, $linker, fixed" "$CC -fno-pie" "-no-pie $static -fuse-ld=$linker"
+	strict "strict, $linker, static" "$CC -fno-pie" "-static $static -fuse-ld=$linker"
+	strict "strict, $linker, relro, sections collected" "$CC -fdata-sections -ffunction-sections" \
+		"$static -Wl,-z,relro,-z,now,--gc-sections -fuse-ld=$linker"
+	compile object2.o $CC -fPIC -DPCPU_STRICT -DSECOND_FILE -c "$here/strict.c"
+	compile object.so $CC -fPIC -shared -DPCPU_STRICT -DOBJECT "$here/strict.c" \
+		"$work/object2.o" $shared -fuse-ld=$linker
+	strict "strict, $linker, shared object" "$CC -DOPEN=\"$work/object.so\"" \
+		"$shared -fuse-ld=$linker"
+	build_and_run "strict, $linker, no static variables" $CC $flags -DPCPU_STRICT \
+		"$here/none.c" $shared -fuse-ld=$linker
+	compile second.o $CC -DSECOND_FILE -c "$here/strict.c"
+	build_and_run "not strict, $linker" $CC $flags "$here/strict.c" "$work/second.o" $shared \
+		-fuse-ld=$linker
+done
+[ -z "$CLANG" ] || strict "strict, clang" "$CLANG" "$shared"
+if [ -n "$CXX" ]; then
+	quietly $CXX $include -DPCPU_STRICT -DSECOND_FILE -c "$here/operations.cc" -o "$work/second.o"
+	build_and_run "strict, C++" $CXX $warnings -DPCPU_STRICT "$here/operations.cc" \
+		"$work/second.o" $shared
+fi
+strict "strict, link-time optimisation" "$CC -flto" "$shared"
+
 # ---- Nearness, wherever the kernel puts things -------------------------------------------------
 
 near() {

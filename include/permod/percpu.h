@@ -191,6 +191,20 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 #define __per_cpu_end __stop_pcpu_data
 #define __per_cpu_load __start_pcpu_data
 
+/*
+ * PCPU_STRICT, defined in all files of a program or shared object (cc -DPCPU_STRICT), makes each
+ * direct access to a static variable trap: `&var` used as a plain pointer, or `var++`.  The place
+ * where initial values are is closed once they are copied, and pages that hold something else stay
+ * open; so here each file fills pages of its own.  For tests: each file's variables take a page, at
+ * least, on every CPU.  What the assembler puts into a later subsection is behind all that the
+ * compiler puts into the section.
+ */
+#if defined(PCPU_STRICT) && (defined(__x86_64__) || defined(__i386__))
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 4096\n\t.popsection");
+#elif defined(PCPU_STRICT)
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 65536\n\t.popsection");
+#endif
+
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
