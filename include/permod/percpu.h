@@ -84,12 +84,11 @@ extern const struct pcpu_layout pcpu_layout;
 
 /* ---- Static variables ----------------------------------------------------------------------- */
 
-/** __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`. */
-#ifdef __CHECKER__
-#define __percpu __attribute__((noderef, address_space(3)))
-#else
-#define __percpu
-#endif
+/**
+ * __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`.
+ * <permod/percpu_check.h> tells how to have that checked by sparse, clang and gcc.
+ */
+#include <permod/percpu_check.h>
 
 /*
  * Where variables go.  In a module the sections are the kernel's, and the loader places them.  A
@@ -106,7 +105,7 @@ extern const struct pcpu_layout pcpu_layout;
 #define PCPU_PAGE 4096
 
 #define PCPU_DECLARE(type, name, sub)                                                              \
-	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
+	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) __percpu name
 
 /**
  * DEFINE_PER_CPU(type, name) - define a static per-CPU variable.
@@ -208,7 +207,7 @@ __asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 65536\n\t.po
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
-	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0, 0,
+	__start_pcpu_data, __stop_pcpu_data, NULL, NULL, NULL, 0,
 };
 
 /* The first image in the order of symbol look-up, as a rule the program, is the core: its
@@ -257,7 +256,8 @@ const struct pcpu_layout *pcpu_near_layout(void);
 #define __pcpu_ptr_to_addr(cookie) __pcpu_address(cookie)
 
 /* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
-static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
+static inline __attribute__((always_inline)) uintptr_t
+__pcpu_cookie(const volatile void __percpu *pointer)
 {
 	uintptr_t address;
 
@@ -282,11 +282,15 @@ static inline __attribute__((always_inline)) uintptr_t __pcpu_address(uintptr_t 
 }
 #endif
 
+#ifdef PCPU_FIRST
+#define __pcpu_cookie(pointer) __pcpu_cookie(PCPU_FIRST(pointer))
+#endif
+
 /** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
 #define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
 
 /** per_cpu_ptr(ptr, cpu) - the address of @cpu's copy, to be used like any other. */
-#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
+#define per_cpu_ptr(ptr, cpu) ((PCPU_PLAIN(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
 
 /** per_cpu(var, cpu) - @cpu's copy of a static variable, as an lvalue. */
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
@@ -382,9 +386,6 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define PCPU_JOIN(prefix, number) prefix##number
 #define PCPU_NAME(prefix, number) PCPU_JOIN(prefix, number)
 #define PCPU_UNIQUE(prefix) PCPU_NAME(prefix, __COUNTER__)
-
-/* The variable's type without const and volatile, which a cast drops. */
-#define PCPU_TYPE(pcp) __typeof__((__typeof__(pcp))(pcp))
 
 /* The operand, converted to the variable's type. */
 #define PCPU_VALUE(pcp, name, value)                                                               \
