@@ -11,7 +11,7 @@
  * initialised before this one: every entry point asks pcpu_setup() first.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "cache.h"
 
 #include <errno.h>
 #include <pthread.h>
