@@ -97,7 +97,10 @@ static void clean_waiting(void)
 	waiting.count = 0;
 	waiting_grains = 0;
 	pcpu_unlock();
-	pcpu_clean(&pcpu_core, &batch);
+	if (pcpu_checked)
+		pcpu_checked_clean(&pcpu_core, &batch);
+	else
+		pcpu_clean(&pcpu_core, &batch);
 	give(&batch);
 }
 
@@ -283,7 +286,10 @@ static size_t take_one(size_t size, size_t align, bool reserved, unsigned int fl
 		pcpu_lock();
 	else if (!pcpu_trylock())
 		return SIZE_MAX;
-	offset = pcpu_take(&pcpu_core, size, align, reserved);
+	if (pcpu_checked && !reserved)
+		offset = pcpu_checked_take(&pcpu_core, size, align);
+	else
+		offset = pcpu_take(&pcpu_core, size, align, reserved);
 	pcpu_unlock();
 	return offset;
 }
@@ -403,6 +409,8 @@ static bool let_wait(size_t position)
 {
 	size_t size = pcpu_area_size(&pcpu_core, position);
 
+	if (pcpu_checked)
+		pcpu_checked_free(&pcpu_core, position);
 	pcpu_set_state(&pcpu_core, position, pcpu_state(&pcpu_core, position) | PCPU_FREED);
 	waiting.position[waiting.count++] = (uint32_t)position;
 	waiting_grains += size;
@@ -424,6 +432,11 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 		pcpu_register_thread();
 	pthread_rwlock_rdlock(&busy);
 	pcpu_lock();
+	while (waiting.count >= PCPU_BATCH) {
+		pcpu_unlock();
+		clean_waiting();
+		pcpu_lock();
+	}
 	if (position >= pcpu_core.reserved.begin && position < pcpu_core.reserved.end) {
 		wrong = pcpu_give(&pcpu_core, offset);
 	} else {

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 uintptr_t *pcpu_caches;
+static uintptr_t *caches;     /* the same, before anybody uses it */
 static uintptr_t first_cache; /* address of CPU 0's; the others follow */
 static unsigned int cpus;
 static uint64_t used[PCPU_MAX_CPUS / 64]; /* atomic: caches that hold or held anything */
@@ -40,7 +41,7 @@ void pcpu_cache_init(const struct pcpu_space *space)
 	char *memory;
 
 	/* What can't be stopped for a fork() can't be had. */
-	if (!PCPU_HAS_CACHES || !pcpu_restartable ||
+	if (!PCPU_HAS_CACHES || !pcpu_restartable || pcpu_checked ||
 	    barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ))
 		return;
 	memory = mmap(NULL, table + space->nr_cpus * PCPU_CACHE_SIZE, PROT_READ | PROT_WRITE,
@@ -50,8 +51,9 @@ void pcpu_cache_init(const struct pcpu_space *space)
 	madvise(memory, table + space->nr_cpus * PCPU_CACHE_SIZE, MADV_NOHUGEPAGE);
 	first_cache = (uintptr_t)memory + table;
 	cpus = space->nr_cpus;
-	pcpu_caches = (uintptr_t *)memory;
+	caches = (uintptr_t *)memory;
 	pcpu_cache_start();
+	__atomic_store_n(&pcpu_caches, caches, __ATOMIC_RELEASE);
 }
 
 /* ---- One list of the current CPU ------------------------------------------------------------ */
@@ -105,15 +107,18 @@ void pcpu_cache_set_limit(size_t size, size_t limit)
 void pcpu_cache_start(void)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
-		__atomic_store_n(&pcpu_caches[cpu], first_cache + cpu * PCPU_CACHE_SIZE,
+		__atomic_store_n(&caches[cpu], first_cache + cpu * PCPU_CACHE_SIZE,
 				 __ATOMIC_RELEASE);
 }
 
 void pcpu_cache_stop(void)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
-		__atomic_store_n(&pcpu_caches[cpu], (uintptr_t)nothing, __ATOMIC_RELAXED);
-	if (cpus && barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ))
+		__atomic_store_n(&caches[cpu], (uintptr_t)nothing, __ATOMIC_RELAXED);
+	/* A process whose parent registered is registered too, but it costs nothing to be sure. */
+	if (cpus && barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) &&
+	    (barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) ||
+	     barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)))
 		pcpu_die("the caches of free memory can't be stopped: membarrier(2) failed");
 }
 

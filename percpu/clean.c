@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -30,6 +31,8 @@
 #define COMPACT ((size_t)64)
 /* Pages of a batch that are asked for on each CPU. */
 #define WINDOW ((size_t)512)
+/* Ranges that are asked for at a time. */
+#define FOUND 32
 /* With more touched CPUs than this, ask for pages rather than read all copies. */
 #define FEW_CPUS 4U
 /* Longer ranges are given back to the system rather than zeroed. */
@@ -129,10 +132,10 @@ static void touch_range(struct pcpu_space *space, uintptr_t begin, uintptr_t end
 
 static bool look_through(struct pcpu_space *space, int pagemap, uintptr_t from, uintptr_t to)
 {
-	struct found found[64];
+	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
 
 	while (from < to) {
-		int count = scan(pagemap, &from, to, found, 64);
+		int count = scan(pagemap, &from, to, found, FOUND);
 
 		if (count < 0)
 			return false;
@@ -209,11 +212,11 @@ static void find_pages(struct window *window, int pagemap)
 {
 	uintptr_t base = window_address(window), from = base, end = base + window->size;
 	size_t page = window->space->page;
-	struct found found[64];
+	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
 
 	memset(window->there, 0, sizeof(window->there));
 	while (from < end) {
-		int count = scan(pagemap, &from, end, found, 64);
+		int count = scan(pagemap, &from, end, found, FOUND);
 
 		if (count < 0) {
 			read_pages(window, pagemap);
@@ -348,28 +351,36 @@ static void clean_all(struct window *window, const struct pcpu_batch *batch)
 	}
 }
 
+/* With questions to the kernel, which must not be where a thread is cancelled. */
+static void clean_where_written(struct window *window, const struct pcpu_batch *batch)
+{
+	int saved = errno, state, pagemap;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap >= 0) {
+		find_touched(window, pagemap);
+		clean_touched(window, pagemap, batch);
+		close(pagemap);
+	} else {
+		clean_all(window, batch);
+	}
+	pthread_setcancelstate(state, NULL);
+	errno = saved;
+}
+
 bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 {
 	struct window window = { .space = space };
-	int saved = errno, pagemap;
 	size_t filled, pages;
 
 	if (!batch->count)
 		return true;
 	filled = measure(&window, batch);
+	if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus)
+		clean_all(&window, batch);
+	else
+		clean_where_written(&window, batch);
 	pages = window.size / space->page;
-	if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus) {
-		clean_all(&window, batch);
-		return pages <= COMPACT || pages <= 2 * filled;
-	}
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (pagemap >= 0) {
-		find_touched(&window, pagemap);
-		clean_touched(&window, pagemap, batch);
-		close(pagemap);
-	} else {
-		clean_all(&window, batch);
-	}
-	errno = saved;
 	return pages <= COMPACT || pages <= 2 * filled;
 }

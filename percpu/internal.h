@@ -35,7 +35,7 @@
  *     reserve.c  the two ranges of address space                     image.c static variables
  *     alloc.c    the entries: sizes, the fast and the slow way       ops.c   slow paths, rseq
  *     cache.c    free areas of each CPU; arch/ their sequences       map.c   looking at it
- *     clean.c    zeroing what was freed, where it was written
+ *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains
  *
@@ -212,6 +212,13 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
  * the index behind them. */
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
 		     size_t *begin, size_t *end);
+
+/* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
+extern bool pcpu_checked; /* the mode; constant after set-up */
+void pcpu_choose_check(void);
+size_t pcpu_checked_take(struct pcpu_space *space, size_t bytes, size_t align);
+void pcpu_checked_free(struct pcpu_space *space, size_t position);
+void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
 
 /* alloc.c: before and behind fork(), so that the child's copy is whole. */
 void pcpu_alloc_before_fork(void);
