@@ -15,7 +15,7 @@
  * `waiting` when they are freed.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "cache.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -97,7 +97,10 @@ static void clean_waiting(void)
 	waiting.count = 0;
 	waiting_grains = 0;
 	pcpu_unlock();
-	pcpu_clean(&pcpu_core, &batch);
+	if (pcpu_checked)
+		pcpu_checked_clean(&pcpu_core, &batch);
+	else
+		pcpu_clean(&pcpu_core, &batch);
 	give(&batch);
 }
 
@@ -283,19 +286,33 @@ static size_t take_one(size_t size, size_t align, bool reserved, unsigned int fl
 		pcpu_lock();
 	else if (!pcpu_trylock())
 		return SIZE_MAX;
-	offset = pcpu_take(&pcpu_core, size, align, reserved);
+	if (pcpu_checked && !reserved)
+		offset = pcpu_checked_take(&pcpu_core, size, align);
+	else
+		offset = pcpu_take(&pcpu_core, size, align, reserved);
 	pcpu_unlock();
 	return offset;
 }
 
-static bool is_natural(size_t size, size_t align)
+/* Whether an area from a cache does: its size, and an alignment that all of that size have. */
+static inline bool is_small(size_t size, size_t align)
 {
-	return size - 1 < PCPU_SMALL && align <= natural_align(size);
+	return size - 1 < PCPU_SMALL && align - 1 < LINE && !(align & (align - 1)) &&
+	       !(size * PCPU_GRAIN & (align - 1));
 }
 
-__attribute__((noinline, cold)) static void __percpu *allocate_slowly(size_t bytes, size_t align,
-								      bool reserved,
-								      unsigned int flags)
+/* For a thread's first time, and while the library is not set up. */
+static bool get_usable(void)
+{
+	if (!pcpu_caches)
+		return false;
+	if (!pcpu_thread_is_known())
+		pcpu_register_thread();
+	return true;
+}
+
+__attribute__((noinline, cold)) static void __percpu *
+allocate_slowly(size_t bytes, size_t align, bool reserved, unsigned int flags)
 {
 	size_t size = round_up(bytes), offset;
 	int64_t position = -1;
@@ -307,7 +324,7 @@ __attribute__((noinline, cold)) static void __percpu *allocate_slowly(size_t byt
 		errno = EINVAL;
 		return NULL;
 	}
-	if (!reserved && is_natural(size, align) && pcpu_has_caches())
+	if (!reserved && is_small(size, align) && get_usable())
 		position = flags & PCPU_NOWAIT ? take_at_once(&size, align) : take_slowly(size);
 	if (position >= 0) {
 		pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
@@ -325,12 +342,12 @@ __attribute__((noinline, cold)) static void __percpu *allocate_slowly(size_t byt
 	return cookie_of(offset / PCPU_GRAIN);
 }
 
-void __percpu *__alloc_percpu_gfp(size_t bytes, size_t align, unsigned int flags)
+static inline void __percpu *allocate(size_t bytes, size_t align, unsigned int flags)
 {
 	size_t size = round_up(bytes);
 	int64_t position;
 
-	if (is_natural(size, align) && align && !(align & (align - 1))) {
+	if (__builtin_expect(is_small(size, align) && pcpu_cache_is_usable(), 1)) {
 		position = pcpu_cache_pop(size);
 		if (__builtin_expect(position >= 0, 1)) {
 			pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
@@ -340,9 +357,14 @@ void __percpu *__alloc_percpu_gfp(size_t bytes, size_t align, unsigned int flags
 	return allocate_slowly(bytes, align, false, flags);
 }
 
+void __percpu *__alloc_percpu_gfp(size_t size, size_t align, unsigned int flags)
+{
+	return allocate(size, align, flags);
+}
+
 void __percpu *__alloc_percpu(size_t size, size_t align)
 {
-	return __alloc_percpu_gfp(size, align, 0);
+	return allocate(size, align, 0);
 }
 
 void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
@@ -387,21 +409,34 @@ static bool let_wait(size_t position)
 {
 	size_t size = pcpu_area_size(&pcpu_core, position);
 
+	if (pcpu_checked)
+		pcpu_checked_free(&pcpu_core, position);
 	pcpu_set_state(&pcpu_core, position, pcpu_state(&pcpu_core, position) | PCPU_FREED);
 	waiting.position[waiting.count++] = (uint32_t)position;
 	waiting_grains += size;
 	return waiting.count >= WAITING_AREAS || waiting_grains >= WAITING_GRAINS;
 }
 
-__attribute__((noinline)) static void free_slowly(void __percpu *ptr)
+__attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 {
 	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
 	size_t position = offset / PCPU_GRAIN;
 	bool enough = false;
 	const char *wrong;
 
+	if (!ptr)
+		return;
+	pcpu_setup();
+	/* A thread's first time: from now on it can do it the fast way. */
+	if (pcpu_caches && !pcpu_thread_is_known())
+		pcpu_register_thread();
 	pthread_rwlock_rdlock(&busy);
 	pcpu_lock();
+	while (waiting.count >= PCPU_BATCH) {
+		pcpu_unlock();
+		clean_waiting();
+		pcpu_lock();
+	}
 	if (position >= pcpu_core.reserved.begin && position < pcpu_core.reserved.end) {
 		wrong = pcpu_give(&pcpu_core, offset);
 	} else {
@@ -420,23 +455,19 @@ void free_percpu(void __percpu *ptr)
 {
 	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
 	size_t position = offset / PCPU_GRAIN;
-	unsigned int size;
+	unsigned int size = 0;
 
-	if (!ptr)
-		return;
 	if (__builtin_expect(offset < pcpu_core.unit_size && offset % PCPU_GRAIN == 0 &&
-				     position >= pcpu_core.reserved.end && pcpu_has_caches(),
-			     1)) {
+				     position >= pcpu_core.reserved.end && pcpu_cache_is_usable(),
+			     1))
 		size = pcpu_state(&pcpu_core, position);
-		if (__builtin_expect(size - 1 < PCPU_SMALL, 1)) {
-			pcpu_set_state(&pcpu_core, position, size | PCPU_FREED);
-			if (__builtin_expect(!pcpu_cache_push(size, (uint32_t)position), 0))
-				leave_slowly(size, (uint32_t)position);
-			return;
-		}
+	if (__builtin_expect(size - 1 >= PCPU_SMALL, 0)) {
+		free_slowly(ptr);
+		return;
 	}
-	pcpu_setup();
-	free_slowly(ptr);
+	pcpu_set_state(&pcpu_core, position, size | PCPU_FREED);
+	if (__builtin_expect(!pcpu_cache_push(size, (uint32_t)position), 0))
+		leave_slowly(size, (uint32_t)position);
 }
 
 /* ---- fork() and looking --------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * freed areas that wait to be cleaned.  A list is an array used as a stack, and its length.
  *
  *     caches[cpu] -->  | lengths and limits, one header for each size | arrays: clean, dirty; ... |
- *                        ^ header_of(size)                              ^ array_of(size, list)
+ *                        ^ header_of(size)                              ^ pcpu_cache_array_at(size, list)
  *
  * The operations are restartable sequences that end by storing the length, on the CPU they run on,
  * so that no other thread is ever between two of their instructions.  A process without them has
@@ -15,7 +15,7 @@
  * restarted the sequences that had looked before, the real ones are nobody's but ours.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "cache.h"
 
 #include <linux/membarrier.h>
 #include <string.h>
@@ -23,37 +23,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef PERMOD_ARCH_X86_64_H
-#include "arch/x86_64.h"
-#else
-#include "arch/generic.h"
-#endif
-
-/* For each size.  The sequences know that the limit is behind the lengths, in this order. */
-struct header {
-	uint32_t clean, dirty, limit, unused;
-};
-
-#define HEADERS ((size_t)4096)
-#define ARRAY (PCPU_BATCH * sizeof(uint32_t))
-#define CACHE (HEADERS + PCPU_SMALL * 2 * ARRAY)
-
-/* The table that sequences read; NULL: there are no caches. */
-static uintptr_t *caches;
+uintptr_t *pcpu_caches;
+static uintptr_t *caches;     /* the same, before anybody uses it */
 static uintptr_t first_cache; /* address of CPU 0's; the others follow */
 static unsigned int cpus;
 static uint64_t used[PCPU_MAX_CPUS / 64]; /* atomic: caches that hold or held anything */
-static const struct header nothing[PCPU_SMALL];
-
-static size_t header_of(size_t size)
-{
-	return (size - 1) * sizeof(struct header);
-}
-
-static size_t array_of(size_t size, enum pcpu_list list)
-{
-	return HEADERS + ((size - 1) * 2 + list) * ARRAY;
-}
+static const struct pcpu_cache_header nothing[PCPU_SMALL];
 
 static int barrier(int command)
 {
@@ -66,81 +41,47 @@ void pcpu_cache_init(const struct pcpu_space *space)
 	char *memory;
 
 	/* What can't be stopped for a fork() can't be had. */
-	if (!PCPU_HAS_CACHES || !pcpu_restartable ||
+	if (!PCPU_HAS_CACHES || !pcpu_restartable || pcpu_checked ||
 	    barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ))
 		return;
-	memory = mmap(NULL, table + space->nr_cpus * CACHE, PROT_READ | PROT_WRITE,
+	memory = mmap(NULL, table + space->nr_cpus * PCPU_CACHE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return;
-	madvise(memory, table + space->nr_cpus * CACHE, MADV_NOHUGEPAGE);
+	madvise(memory, table + space->nr_cpus * PCPU_CACHE_SIZE, MADV_NOHUGEPAGE);
 	first_cache = (uintptr_t)memory + table;
 	cpus = space->nr_cpus;
 	caches = (uintptr_t *)memory;
 	pcpu_cache_start();
-}
-
-bool pcpu_has_caches(void)
-{
-	return caches;
+	__atomic_store_n(&pcpu_caches, caches, __ATOMIC_RELEASE);
 }
 
 /* ---- One list of the current CPU ------------------------------------------------------------ */
 
-/* Whether there are caches.  A thread gets known to the kernel before its first sequence. */
-static inline bool are_usable(void)
-{
-	if (!caches)
-		return false;
-	if (__builtin_expect(!pcpu_thread_is_known(), 0))
-		pcpu_register_thread();
-	return true;
-}
-
-int64_t pcpu_cache_pop(size_t size)
-{
-	if (!are_usable())
-		return -1;
-	return pcpu_sequence_pop(caches, header_of(size) + offsetof(struct header, clean),
-				 array_of(size, PCPU_CLEAN_LIST));
-}
-
-bool pcpu_cache_push(size_t size, uint32_t position)
-{
-	return are_usable() &&
-	       pcpu_sequence_push(caches, header_of(size) + offsetof(struct header, dirty),
-				  array_of(size, PCPU_DIRTY_LIST), position);
-}
-
 void pcpu_cache_take(size_t size, struct pcpu_batch *batch)
 {
 	batch->size = size;
-	batch->count = 0;
-	if (are_usable())
-		batch->count = pcpu_sequence_take(
-			caches, header_of(size) + offsetof(struct header, dirty),
-			array_of(size, PCPU_DIRTY_LIST), batch->position);
+	batch->count =
+		pcpu_sequence_take(pcpu_caches, pcpu_cache_length_at(size, PCPU_DIRTY_LIST),
+				   pcpu_cache_array_at(size, PCPU_DIRTY_LIST), batch->position);
 }
 
 bool pcpu_cache_put(size_t size, const uint32_t *positions, size_t count)
 {
-	return are_usable() &&
-	       pcpu_sequence_put(caches, header_of(size) + offsetof(struct header, clean),
-				 array_of(size, PCPU_CLEAN_LIST), positions, count);
+	return pcpu_sequence_put(pcpu_caches, pcpu_cache_length_at(size, PCPU_CLEAN_LIST),
+				 pcpu_cache_array_at(size, PCPU_CLEAN_LIST), positions, count);
 }
 
 /* For looking at a cache: what is there may have changed as soon as it is known. */
-static struct header *header_at(unsigned int cpu, size_t size)
+static struct pcpu_cache_header *header_at(unsigned int cpu, size_t size)
 {
-	return (struct header *)(first_cache + cpu * CACHE + header_of(size));
+	return (struct pcpu_cache_header *)(first_cache + cpu * PCPU_CACHE_SIZE) + (size - 1);
 }
 
 size_t pcpu_cache_count(size_t size, enum pcpu_list list)
 {
-	const struct header *header;
+	const struct pcpu_cache_header *header;
 
-	if (!caches)
-		return 0;
 	header = header_at(pcpu_current_cpu(), size);
 	return __atomic_load_n(list == PCPU_CLEAN_LIST ? &header->clean : &header->dirty,
 			       __ATOMIC_RELAXED);
@@ -148,7 +89,7 @@ size_t pcpu_cache_count(size_t size, enum pcpu_list list)
 
 size_t pcpu_cache_limit(size_t size)
 {
-	return caches ? __atomic_load_n(&header_at(pcpu_current_cpu(), size)->limit, __ATOMIC_RELAXED) : 0;
+	return __atomic_load_n(&header_at(pcpu_current_cpu(), size)->limit, __ATOMIC_RELAXED);
 }
 
 void pcpu_cache_set_limit(size_t size, size_t limit)
@@ -156,8 +97,6 @@ void pcpu_cache_set_limit(size_t size, size_t limit)
 	unsigned int cpu = pcpu_current_cpu();
 	uint64_t bit = (uint64_t)1 << (cpu % 64);
 
-	if (!caches)
-		return;
 	if (!(__atomic_load_n(&used[cpu / 64], __ATOMIC_RELAXED) & bit))
 		__atomic_fetch_or(&used[cpu / 64], bit, __ATOMIC_RELAXED);
 	__atomic_store_n(&header_at(cpu, size)->limit, (uint32_t)limit, __ATOMIC_RELAXED);
@@ -168,14 +107,18 @@ void pcpu_cache_set_limit(size_t size, size_t limit)
 void pcpu_cache_start(void)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
-		__atomic_store_n(&caches[cpu], first_cache + cpu * CACHE, __ATOMIC_RELEASE);
+		__atomic_store_n(&caches[cpu], first_cache + cpu * PCPU_CACHE_SIZE,
+				 __ATOMIC_RELEASE);
 }
 
 void pcpu_cache_stop(void)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
 		__atomic_store_n(&caches[cpu], (uintptr_t)nothing, __ATOMIC_RELAXED);
-	if (cpus && barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ))
+	/* A process whose parent registered is registered too, but it costs nothing to be sure. */
+	if (cpus && barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) &&
+	    (barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) ||
+	     barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)))
 		pcpu_die("the caches of free memory can't be stopped: membarrier(2) failed");
 }
 
@@ -184,12 +127,13 @@ static bool is_used(unsigned int cpu)
 	return __atomic_load_n(&used[cpu / 64], __ATOMIC_RELAXED) >> (cpu % 64) & 1;
 }
 
-static void drain_list(unsigned int cpu, size_t size, enum pcpu_list list,
-		       struct pcpu_batch *batch, void (*give)(struct pcpu_batch *, enum pcpu_list))
+static void drain_list(unsigned int cpu, size_t size, enum pcpu_list list, struct pcpu_batch *batch,
+		       void (*give)(struct pcpu_batch *, enum pcpu_list))
 {
-	struct header *header = header_at(cpu, size);
+	struct pcpu_cache_header *header = header_at(cpu, size);
 	uint32_t *length = list == PCPU_CLEAN_LIST ? &header->clean : &header->dirty;
-	const void *array = (const void *)(first_cache + cpu * CACHE + array_of(size, list));
+	const void *array = (const void *)(first_cache + cpu * PCPU_CACHE_SIZE +
+					   pcpu_cache_array_at(size, list));
 
 	if (!*length)
 		return;
@@ -214,7 +158,7 @@ void pcpu_cache_sum(size_t *areas, size_t *grains)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++) {
 		for (size_t size = 1; is_used(cpu) && size <= PCPU_SMALL; size++) {
-			const struct header *header = header_at(cpu, size);
+			const struct pcpu_cache_header *header = header_at(cpu, size);
 			size_t count = __atomic_load_n(&header->clean, __ATOMIC_RELAXED) +
 				       __atomic_load_n(&header->dirty, __ATOMIC_RELAXED);
 

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -30,6 +31,8 @@
 #define COMPACT ((size_t)64)
 /* Pages of a batch that are asked for on each CPU. */
 #define WINDOW ((size_t)512)
+/* Ranges that are asked for at a time. */
+#define FOUND 32
 /* With more touched CPUs than this, ask for pages rather than read all copies. */
 #define FEW_CPUS 4U
 /* Longer ranges are given back to the system rather than zeroed. */
@@ -52,6 +55,20 @@ struct request {
 
 /* An entry of /proc/self/pagemap: present, or swapped out. */
 #define ENTRY_IS_THERE ((uint64_t)3 << 62)
+
+/* The pages that a batch spans, on one CPU. */
+struct window {
+	struct pcpu_space *space;
+	size_t begin, size; /* offset of the first page; bytes */
+	unsigned int cpu;
+	bool asked;		     /* which pages are there; else any may be */
+	uint64_t there[WINDOW / 64]; /* bitmap of pages */
+};
+
+static uintptr_t window_address(const struct window *window)
+{
+	return (uintptr_t)pcpu_unit_address(window->space, window->cpu, window->begin);
+}
 
 /* Find ranges with pages from *from on; returns how many, and where it stopped in *from. */
 static int scan(int pagemap, uintptr_t *from, uintptr_t end, struct found *found, size_t most)
@@ -79,9 +96,20 @@ static void set_bits(uint64_t *map, size_t begin, size_t end)
 		map[begin / 64] |= (uint64_t)1 << (begin % 64);
 }
 
-static bool is_touched(const struct pcpu_space *space, unsigned int cpu)
+/* The first CPU from `cpu` on that is touched, or is not; nr_cpus if there is none. */
+static unsigned int next_cpu(const struct pcpu_space *space, unsigned int cpu, bool touched)
 {
-	return (__atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED) >> (cpu % 64)) & 1;
+	while (cpu < space->nr_cpus) {
+		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
+
+		word = (touched ? word : ~word) >> (cpu % 64);
+		if (word) {
+			cpu += (unsigned int)__builtin_ctzll(word);
+			return cpu < space->nr_cpus ? cpu : space->nr_cpus;
+		}
+		cpu = (cpu / 64 + 1) * 64;
+	}
+	return space->nr_cpus;
 }
 
 static void touch(struct pcpu_space *space, unsigned int cpu)
@@ -96,23 +124,18 @@ static void touch_range(struct pcpu_space *space, uintptr_t begin, uintptr_t end
 	size_t last = (end - 1 - space->units) / space->unit_size;
 
 	for (size_t unit = first; unit <= last; unit++) {
-		if ((unit < last || end > space->units + unit * space->unit_size +
-						  space->static_size) &&
-		    unit < space->nr_cpus)
+		if (unit < last ||
+		    end > space->units + unit * space->unit_size + space->static_size)
 			touch(space, (unsigned int)unit);
 	}
 }
 
-/* Look through the units from one CPU's to before another's. */
-static bool look_through(struct pcpu_space *space, int pagemap, unsigned int begin,
-			 unsigned int end)
+static bool look_through(struct pcpu_space *space, int pagemap, uintptr_t from, uintptr_t to)
 {
-	uintptr_t from = space->units + begin * space->unit_size;
-	uintptr_t to = space->units + end * space->unit_size;
-	struct found found[64];
+	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
 
 	while (from < to) {
-		int count = scan(pagemap, &from, to, found, 64);
+		int count = scan(pagemap, &from, to, found, FOUND);
 
 		if (count < 0)
 			return false;
@@ -122,62 +145,86 @@ static bool look_through(struct pcpu_space *space, int pagemap, unsigned int beg
 	return true;
 }
 
-/* Find out which other CPUs have been written by now; returns how many are touched. */
-static unsigned int find_touched(struct pcpu_space *space, int pagemap)
+/* Look through the units from one CPU's to before another's; where these are few, only for pages
+ * of the window. */
+static bool look_at_units(struct window *window, int pagemap, unsigned int begin, unsigned int end)
 {
-	unsigned int count = 0;
-	bool ok = true;
+	struct pcpu_space *space = window->space;
 
-	for (unsigned int cpu = 0, end; cpu < space->nr_cpus && ok; cpu = end) {
-		end = cpu + 1;
-		if (is_touched(space, cpu))
-			continue;
-		while (end < space->nr_cpus && !is_touched(space, end))
-			end++;
-		ok = look_through(space, pagemap, cpu, end);
+	if (end - begin > FEW_CPUS)
+		return look_through(space, pagemap, (uintptr_t)pcpu_unit_address(space, begin, 0),
+				    (uintptr_t)pcpu_unit_address(space, end, 0));
+	for (window->cpu = begin; window->cpu < end; window->cpu++) {
+		uintptr_t from = window_address(window);
+
+		if (!look_through(space, pagemap, from, from + window->size))
+			return false;
 	}
-	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
-		if (!ok && pcpu_is_possible(space, cpu))
-			touch(space, cpu);
-		count += is_touched(space, cpu);
-	}
-	return count;
+	return true;
 }
 
-/* The pages of a window that are there on a CPU, before Linux 6.7; all if it can't be told. */
-static void read_pages(int pagemap, uintptr_t base, size_t page, size_t pages, uint64_t *there)
+/* Find out which other CPUs have been written by now; all possible ones, if it can't be told. */
+static void find_touched(struct window *window, int pagemap)
 {
+	struct pcpu_space *space = window->space;
+
+	for (unsigned int cpu = 0, end; cpu < space->nr_cpus; cpu = end) {
+		cpu = next_cpu(space, cpu, false);
+		end = next_cpu(space, cpu, true);
+		if (look_at_units(window, pagemap, cpu, end))
+			continue;
+		for (cpu = 0; cpu < space->nr_cpus; cpu++) {
+			if (pcpu_is_possible(space, cpu))
+				touch(space, cpu);
+		}
+		return;
+	}
+}
+
+static bool has_many_touched(const struct pcpu_space *space)
+{
+	unsigned int count = 0;
+
+	for (unsigned int cpu = next_cpu(space, 0, true); cpu < space->nr_cpus && count <= FEW_CPUS;
+	     cpu = next_cpu(space, cpu + 1, true))
+		count++;
+	return count > FEW_CPUS;
+}
+
+/* The pages of a window that are there, before Linux 6.7; all if it can't be told. */
+static void read_pages(struct window *window, int pagemap)
+{
+	size_t page = window->space->page, first = window_address(window) / page;
 	uint64_t entry[64];
 
-	for (size_t i = 0; i < pages; i++) {
-		off_t at = (off_t)((base / page + i) * sizeof(*entry));
+	for (size_t i = 0; i < window->size / page; i++) {
+		off_t at = (off_t)((first + i) * sizeof(*entry));
 
 		if (i % 64 == 0 && pread(pagemap, entry, sizeof(entry), at) <= 0)
 			memset(entry, 0xff, sizeof(entry));
 		if (entry[i % 64] & ENTRY_IS_THERE)
-			set_bits(there, i, i + 1);
+			set_bits(window->there, i, i + 1);
 	}
 }
 
-/* Which pages of a window are there on a CPU: a bit for each. */
-static void find_pages(const struct pcpu_space *space, int pagemap, unsigned int cpu, size_t begin,
-		       size_t pages, uint64_t *there)
+/* Ask which pages of a window are there. */
+static void find_pages(struct window *window, int pagemap)
 {
-	uintptr_t base = (uintptr_t)pcpu_unit_address(space, cpu, begin), from = base;
-	uintptr_t end = base + pages * space->page;
-	struct found found[64];
+	uintptr_t base = window_address(window), from = base, end = base + window->size;
+	size_t page = window->space->page;
+	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
 
-	memset(there, 0, WINDOW / 8);
+	memset(window->there, 0, sizeof(window->there));
 	while (from < end) {
-		int count = scan(pagemap, &from, end, found, 64);
+		int count = scan(pagemap, &from, end, found, FOUND);
 
 		if (count < 0) {
-			read_pages(pagemap, base, space->page, pages, there);
+			read_pages(window, pagemap);
 			return;
 		}
 		for (int i = 0; i < count; i++)
-			set_bits(there, (size_t)(found[i].start - base) / space->page,
-				 (size_t)(found[i].end - base) / space->page);
+			set_bits(window->there, (size_t)(found[i].start - base) / page,
+				 (size_t)(found[i].end - base) / page);
 	}
 }
 
@@ -209,14 +256,6 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0;
 }
 
-/* What is to be cleaned on one CPU. */
-struct window {
-	const struct pcpu_space *space;
-	unsigned int cpu;
-	size_t begin;		/* offset of the first page */
-	const uint64_t *there;	/* pages that are there; NULL: any may be */
-};
-
 /* Zero a range of offsets, page by page, so that pages which hold nothing else get none. */
 static void zero(const struct window *window, size_t begin, size_t end)
 {
@@ -229,7 +268,7 @@ static void zero(const struct window *window, size_t begin, size_t end)
 		next = (begin | (page - 1)) + 1;
 		if (next > end)
 			next = end;
-		if (window->there && !(window->there[index / 64] >> (index % 64) & 1))
+		if (window->asked && !(window->there[index / 64] >> (index % 64) & 1))
 			continue;
 		bytes = (unsigned char *)pcpu_unit_address(window->space, window->cpu, begin);
 		if (!is_zero(bytes, next - begin))
@@ -237,15 +276,15 @@ static void zero(const struct window *window, size_t begin, size_t end)
 	}
 }
 
-/* Zero a range, or give its pages back, which makes them zero too.  (Not those of the first chunk,
- * whose pages a program may have provided; nor locked ones, mlock(2), which the system keeps.) */
-static void clear(const struct window *window, size_t begin, size_t end)
+/* Zero a long range by giving its pages back.  (Not those of the first chunk, which a program may
+ * have provided; nor locked ones, mlock(2), which the system keeps.) */
+static void drop(const struct window *window, size_t begin, size_t end)
 {
 	const struct pcpu_space *space = window->space;
 	size_t first = (begin + space->page - 1) & ~(space->page - 1);
 	size_t last = end & ~(space->page - 1);
 
-	if (end - begin >= LONG_RANGE && begin >= space->first_size &&
+	if (begin >= space->first_size &&
 	    !madvise(pcpu_unit_address(space, window->cpu, first), last - first, MADV_DONTNEED)) {
 		zero(window, begin, first);
 		begin = last;
@@ -253,75 +292,95 @@ static void clear(const struct window *window, size_t begin, size_t end)
 	zero(window, begin, end);
 }
 
+/* Areas from caches will soon be used again; of others, long ones are given back. */
 static void clean_cpu(const struct window *window, const struct pcpu_batch *batch)
 {
 	size_t begin, end;
 
 	for (size_t i = 0; i < batch->count;) {
 		i = pcpu_next_run(window->space, batch, i, &begin, &end);
-		clear(window, begin * PCPU_GRAIN, end * PCPU_GRAIN);
+		begin *= PCPU_GRAIN;
+		end *= PCPU_GRAIN;
+		if (!batch->size && end - begin >= LONG_RANGE)
+			drop(window, begin, end);
+		else
+			zero(window, begin, end);
 	}
 }
 
 /* ---- A batch -------------------------------------------------------------------------------- */
 
-/* From the first to behind the last page: bytes.  Returns how many pages the areas would fill. */
-static size_t measure(const struct pcpu_space *space, const struct pcpu_batch *batch,
-		      size_t *first, size_t *last)
+/* Set the window to the pages from the first to the last area; returns how many these would fill. */
+static size_t measure(struct window *window, const struct pcpu_batch *batch)
 {
-	size_t low = SIZE_MAX, high = 0, sum = 0;
+	size_t mask = window->space->page - 1, low = SIZE_MAX, high = 0, sum = 0;
 
 	for (size_t i = 0; i < batch->count; i++) {
-		size_t begin = batch->position[i];
-		size_t size = batch->size ? batch->size : pcpu_area_size(space, begin);
+		size_t begin = batch->position[i], size = batch->size;
 
+		if (!size)
+			size = pcpu_area_size(window->space, begin);
 		low = begin < low ? begin : low;
 		high = begin + size > high ? begin + size : high;
 		sum += size;
 	}
-	*first = low * PCPU_GRAIN & ~(space->page - 1);
-	*last = (high * PCPU_GRAIN + space->page - 1) & ~(space->page - 1);
-	return sum * PCPU_GRAIN / space->page;
+	window->begin = low * PCPU_GRAIN & ~mask;
+	window->size = ((high * PCPU_GRAIN + mask) & ~mask) - window->begin;
+	return sum * PCPU_GRAIN / window->space->page;
 }
 
-/* Whether there are no more CPUs than can be looked at one by one, all of them touched. */
-static bool is_small_machine(const struct pcpu_space *space)
+/* Clean the areas of a window on the CPUs that are touched; on all, where nobody knows. */
+static void clean_touched(struct window *window, int pagemap, const struct pcpu_batch *batch)
 {
-	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
-		if (cpu >= FEW_CPUS || (pcpu_is_possible(space, cpu) && !is_touched(space, cpu)))
-			return false;
+	struct pcpu_space *space = window->space;
+
+	window->asked = window->size / space->page <= WINDOW && has_many_touched(space);
+	for (window->cpu = next_cpu(space, 0, true); window->cpu < space->nr_cpus;
+	     window->cpu = next_cpu(space, window->cpu + 1, true)) {
+		if (window->asked)
+			find_pages(window, pagemap);
+		clean_cpu(window, batch);
 	}
-	return true;
+}
+
+static void clean_all(struct window *window, const struct pcpu_batch *batch)
+{
+	for (window->cpu = 0; window->cpu < window->space->nr_cpus; window->cpu++) {
+		if (pcpu_is_possible(window->space, window->cpu))
+			clean_cpu(window, batch);
+	}
+}
+
+/* With questions to the kernel, which must not be where a thread is cancelled. */
+static void clean_where_written(struct window *window, const struct pcpu_batch *batch)
+{
+	int saved = errno, state, pagemap;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap >= 0) {
+		find_touched(window, pagemap);
+		clean_touched(window, pagemap, batch);
+		close(pagemap);
+	} else {
+		clean_all(window, batch);
+	}
+	pthread_setcancelstate(state, NULL);
+	errno = saved;
 }
 
 bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 {
-	size_t first, last, filled, pages;
-	uint64_t there[WINDOW / 64];
-	bool known = is_small_machine(space), ask = false;
-	int saved = errno, pagemap = -1;
+	struct window window = { .space = space };
+	size_t filled, pages;
 
 	if (!batch->count)
 		return true;
-	filled = measure(space, batch, &first, &last);
-	pages = (last - first) / space->page;
-	if (!known)
-		pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (pagemap >= 0) {
-		known = true;
-		ask = find_touched(space, pagemap) > FEW_CPUS && pages <= WINDOW;
-	}
-	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
-		struct window window = { space, cpu, first, ask ? there : NULL };
-
-		if (known ? !is_touched(space, cpu) : !pcpu_is_possible(space, cpu))
-			continue;
-		if (ask)
-			find_pages(space, pagemap, cpu, first, pages, there);
-		clean_cpu(&window, batch);
-	}
-	if (pagemap >= 0)
-		close(pagemap);
-	errno = saved;
+	filled = measure(&window, batch);
+	if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus)
+		clean_all(&window, batch);
+	else
+		clean_where_written(&window, batch);
+	pages = window.size / space->page;
 	return pages <= COMPACT || pages <= 2 * filled;
 }

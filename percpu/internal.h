@@ -35,7 +35,7 @@
  *     reserve.c  the two ranges of address space                     image.c static variables
  *     alloc.c    the entries: sizes, the fast and the slow way       ops.c   slow paths, rseq
  *     cache.c    free areas of each CPU; arch/ their sequences       map.c   looking at it
- *     clean.c    zeroing what was freed, where it was written
+ *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
@@ -51,6 +51,9 @@
 #include <permod/percpu.h>
 
 #include <stdbool.h>
+
+/* Not to be found, or looked for, outside of the library. */
+#pragma GCC visibility push(hidden)
 
 #define PCPU_GRAIN 4U
 #define PCPU_CHUNK ((size_t)256 << 10) /* bytes of a chunk's slot */
@@ -228,29 +231,12 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
 		     size_t *begin, size_t *end);
 
-/* cache.c: free areas of each CPU, of each size from 1 to PCPU_SMALL grains. */
-enum pcpu_list { PCPU_CLEAN_LIST, PCPU_DIRTY_LIST };
-
-void pcpu_cache_init(const struct pcpu_space *space);
-bool pcpu_has_caches(void);
-/* Take a clean area; -1 if there is none.  Async-signal-safe, as the next. */
-int64_t pcpu_cache_pop(size_t size);
-/* Leave a freed area; false if the list is full. */
-bool pcpu_cache_push(size_t size, uint32_t position);
-/* Take all freed areas of the current CPU. */
-void pcpu_cache_take(size_t size, struct pcpu_batch *batch);
-/* Leave clean areas; false if there is no room. */
-bool pcpu_cache_put(size_t size, const uint32_t *positions, size_t count);
-/* How many the current CPU has and may have.  Soon outdated. */
-size_t pcpu_cache_count(size_t size, enum pcpu_list list);
-size_t pcpu_cache_limit(size_t size);
-void pcpu_cache_set_limit(size_t size, size_t limit);
-/* Between these two all caches look empty and full to everybody, and can be drained. */
-void pcpu_cache_stop(void);
-void pcpu_cache_start(void);
-void pcpu_cache_drain(struct pcpu_batch *batch, void (*give)(struct pcpu_batch *, enum pcpu_list));
-/* Add up how many areas and grains are in caches. */
-void pcpu_cache_sum(size_t *areas, size_t *grains);
+/* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
+extern bool pcpu_checked; /* the mode; constant after set-up */
+void pcpu_choose_check(void);
+size_t pcpu_checked_take(struct pcpu_space *space, size_t bytes, size_t align);
+void pcpu_checked_free(struct pcpu_space *space, size_t position);
+void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
 
 /* alloc.c: before and behind fork(), so that the child's copy is whole. */
 void pcpu_alloc_before_fork(void);
@@ -287,5 +273,7 @@ static inline bool pcpu_is_possible(const struct pcpu_space *space, unsigned int
 
 /* Write one line to standard error and abort: for bugs of the caller that can't be survived. */
 __attribute__((noreturn, format(printf, 1, 2))) void pcpu_die(const char *format, ...);
+
+#pragma GCC visibility pop
 
 #endif

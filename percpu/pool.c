@@ -260,9 +260,9 @@ size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reser
 	size_t grains = (size + PCPU_GRAIN - 1) / PCPU_GRAIN;
 	size_t align_grains = align > PCPU_GRAIN ? align / PCPU_GRAIN : 1;
 	uint32_t position;
-	size_t taken = reserved ? take_from(space, &space->reserved, grains, align_grains,
-					    &position, 1)
-				: pcpu_pool_take(space, grains, align_grains, &position, 1);
+	size_t taken =
+		reserved ? take_from(space, &space->reserved, grains, align_grains, &position, 1)
+			 : pcpu_pool_take(space, grains, align_grains, &position, 1);
 
 	if (!taken)
 		return SIZE_MAX;

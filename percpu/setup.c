@@ -11,7 +11,7 @@
  * initialised before this one: every entry point asks pcpu_setup() first.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "cache.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -347,6 +347,7 @@ static void set_up(void)
 	layout_symbol = *near;
 	mprotect(near, pcpu_core.control_size, PROT_READ);
 	pcpu_place_core();
+	pcpu_choose_check();
 	pcpu_cache_init(&pcpu_core);
 	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_in_child);
 	if (pcpu_setting("PERCPU_DEBUG", 0))

@@ -28,18 +28,19 @@ static inline int64_t pcpu_sequence_pop(const uintptr_t *caches, size_t header, 
 	int64_t result = -1;
 	size_t cache, count;
 
-	__asm__ volatile(PCPU_RSEQ_ENTER("%[cache]")
-			 "	movq $-1, %[result]\n"
-			 "	movl (%[cache], %[header]), %k[count]\n"
-			 "	subl $1, %k[count]\n"
-			 "	jc 2f\n"
-			 "	leaq (%[cache], %[array]), %[result]\n"
-			 "	movl (%[result], %[count], 4), %k[result]\n"
-			 "	movl %k[count], (%[cache], %[header])\n"
-			 PCPU_RSEQ_LEAVE("6f")
-			 : [cache] "=&r"(cache), [count] "=&r"(count), [result] "+&r"(result)
-			 : PCPU_CACHE_INPUTS(caches, header, array)
-			 : "cc", "memory");
+	__asm__ volatile(
+		PCPU_RSEQ_ENTER(
+			"%[cache]") "	movq $-1, %[result]\n"
+				    "	movl (%[cache], %[header]), %k[count]\n"
+				    "	subl $1, %k[count]\n"
+				    "	jc 2f\n"
+				    "	leaq (%[cache], %[array]), %[result]\n"
+				    "	movl (%[result], %[count], 4), %k[result]\n"
+				    "	movl %k[count], (%[cache], %[header])\n" PCPU_RSEQ_LEAVE(
+					    "6f")
+		: [cache] "=&r"(cache), [count] "=&r"(count), [result] "+&r"(result)
+		: PCPU_CACHE_INPUTS(caches, header, array)
+		: "cc", "memory");
 	return result;
 }
 
@@ -50,21 +51,21 @@ static inline bool pcpu_sequence_push(const uintptr_t *caches, size_t header, si
 	size_t cache, count, at;
 	unsigned int done = 0;
 
-	__asm__ volatile(PCPU_RSEQ_ENTER("%[cache]")
-			 "	xorl %[done], %[done]\n"
-			 "	movl (%[cache], %[header]), %k[count]\n"
-			 "	cmpl 4(%[cache], %[header]), %k[count]\n"
-			 "	jae 2f\n"
-			 "	leaq (%[cache], %[array]), %[at]\n"
-			 "	movl %[entry], (%[at], %[count], 4)\n"
-			 "	addl $1, %k[count]\n"
-			 "	movl $1, %[done]\n"
-			 "	movl %k[count], (%[cache], %[header])\n"
-			 PCPU_RSEQ_LEAVE("6f")
-			 : [cache] "=&r"(cache), [count] "=&r"(count), [at] "=&r"(at),
-			   [done] "+&r"(done)
-			 : PCPU_CACHE_INPUTS(caches, header, array), [entry] "r"(entry)
-			 : "cc", "memory");
+	__asm__ volatile(
+		PCPU_RSEQ_ENTER(
+			"%[cache]") "	xorl %[done], %[done]\n"
+				    "	movl (%[cache], %[header]), %k[count]\n"
+				    "	cmpl 4(%[cache], %[header]), %k[count]\n"
+				    "	jae 2f\n"
+				    "	leaq (%[cache], %[array]), %[at]\n"
+				    "	movl %[entry], (%[at], %[count], 4)\n"
+				    "	addl $1, %k[count]\n"
+				    "	movl $1, %[done]\n"
+				    "	movl %k[count], (%[cache], %[header])\n" PCPU_RSEQ_LEAVE(
+					    "6f")
+		: [cache] "=&r"(cache), [count] "=&r"(count), [at] "=&r"(at), [done] "+&r"(done)
+		: PCPU_CACHE_INPUTS(caches, header, array), [entry] "r"(entry)
+		: "cc", "memory");
 	return done;
 }
 
@@ -74,17 +75,17 @@ static inline size_t pcpu_sequence_take(const uintptr_t *caches, size_t header, 
 {
 	size_t cache, count = 0;
 
-	__asm__ volatile(PCPU_RSEQ_ENTER("%[cache]")
-			 "	movl (%[cache], %[header]), %k[count]\n"
-			 "	movl %k[count], %%ecx\n"
-			 "	leaq (%[cache], %[array]), %%rsi\n"
-			 "	movq %[entries], %%rdi\n"
-			 "	rep movsl\n"
-			 "	movl $0, (%[cache], %[header])\n"
-			 PCPU_RSEQ_LEAVE("6f")
-			 : [cache] "=&r"(cache), [count] "+&r"(count)
-			 : PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries)
-			 : "rcx", "rsi", "rdi", "cc", "memory");
+	__asm__ volatile(
+		PCPU_RSEQ_ENTER(
+			"%[cache]") "	movl (%[cache], %[header]), %k[count]\n"
+				    "	movl %k[count], %%ecx\n"
+				    "	leaq (%[cache], %[array]), %%rsi\n"
+				    "	movq %[entries], %%rdi\n"
+				    "	rep movsl\n"
+				    "	movl $0, (%[cache], %[header])\n" PCPU_RSEQ_LEAVE("6f")
+		: [cache] "=&r"(cache), [count] "+&r"(count)
+		: PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries)
+		: "rcx", "rsi", "rdi", "cc", "memory");
 	return count;
 }
 
@@ -95,24 +96,24 @@ static inline bool pcpu_sequence_put(const uintptr_t *caches, size_t header, siz
 	size_t cache, count;
 	unsigned int done = 0;
 
-	__asm__ volatile(PCPU_RSEQ_ENTER("%[cache]")
-			 "	xorl %[done], %[done]\n"
-			 "	movl (%[cache], %[header]), %%ecx\n"
-			 "	leaq (%%rcx, %[more]), %[count]\n"
-			 "	cmpl 8(%[cache], %[header]), %k[count]\n"
-			 "	ja 2f\n"
-			 "	leaq (%[cache], %[array]), %%rdi\n"
-			 "	leaq (%%rdi, %%rcx, 4), %%rdi\n"
-			 "	movq %[entries], %%rsi\n"
-			 "	movq %[more], %%rcx\n"
-			 "	rep movsl\n"
-			 "	movl $1, %[done]\n"
-			 "	movl %k[count], (%[cache], %[header])\n"
-			 PCPU_RSEQ_LEAVE("6f")
-			 : [cache] "=&r"(cache), [count] "=&r"(count), [done] "+&r"(done)
-			 : PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries),
-			   [more] "r"(more)
-			 : "rcx", "rsi", "rdi", "cc", "memory");
+	__asm__ volatile(
+		PCPU_RSEQ_ENTER(
+			"%[cache]") "	xorl %[done], %[done]\n"
+				    "	movl (%[cache], %[header]), %%ecx\n"
+				    "	leaq (%%rcx, %[more]), %[count]\n"
+				    "	cmpl 8(%[cache], %[header]), %k[count]\n"
+				    "	ja 2f\n"
+				    "	leaq (%[cache], %[array]), %%rdi\n"
+				    "	leaq (%%rdi, %%rcx, 4), %%rdi\n"
+				    "	movq %[entries], %%rsi\n"
+				    "	movq %[more], %%rcx\n"
+				    "	rep movsl\n"
+				    "	movl $1, %[done]\n"
+				    "	movl %k[count], (%[cache], %[header])\n" PCPU_RSEQ_LEAVE(
+					    "6f")
+		: [cache] "=&r"(cache), [count] "=&r"(count), [done] "+&r"(done)
+		: PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries), [more] "r"(more)
+		: "rcx", "rsi", "rdi", "cc", "memory");
 	return done;
 }
 
