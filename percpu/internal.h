@@ -163,7 +163,7 @@ bool pcpu_read_file(const char *path, char *text, size_t size);
 /* numa.c: the memory node of each CPU number, and how many nodes have CPUs; 0 if it can't be told. */
 #define PCPU_MAX_NODES 1024U
 #define PCPU_NO_NODE UINT16_MAX
-unsigned int pcpu_find_nodes(uint16_t *node_of);
+const uint16_t *pcpu_find_nodes(unsigned int *count);
 unsigned int pcpu_parse_nodes(const char *list, uint16_t *node_of);
 unsigned int pcpu_read_nodes(const char *folder, uint16_t *node_of);
 /* Let units have their pages from their nodes. */

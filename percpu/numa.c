@@ -92,19 +92,22 @@ unsigned int pcpu_read_nodes(const char *folder, uint16_t *node_of)
 	return count;
 }
 
-unsigned int pcpu_find_nodes(uint16_t *node_of)
+const uint16_t *pcpu_find_nodes(unsigned int *count)
 {
+	/* Too large for the stack of any thread that may be the first here; set-up is done once. */
+	static uint16_t node_of[PCPU_MAX_CPUS];
 	const char *setting = secure_getenv("PERCPU_NODES");
-	unsigned int count;
 
-	if (!setting || !*setting)
-		return pcpu_read_nodes(NODES_FOLDER, node_of);
-	count = pcpu_parse_nodes(setting, node_of);
-	if (!count)
+	if (!setting || !*setting) {
+		*count = pcpu_read_nodes(NODES_FOLDER, node_of);
+		return node_of;
+	}
+	*count = pcpu_parse_nodes(setting, node_of);
+	if (!*count)
 		pcpu_die("the setting PERCPU_NODES=%s is not a list of each node's CPUs such as "
 			 "0-3,8-11;4-7,12-15",
 			 setting);
-	return count;
+	return node_of;
 }
 
 static bool has_memory_policy(void)
@@ -137,9 +140,9 @@ void pcpu_prefer_nodes(const struct pcpu_space *space, const uint16_t *node_of)
 
 void pcpu_place_units(const struct pcpu_space *space)
 {
-	uint16_t node_of[PCPU_MAX_CPUS];
 	const char *setting = secure_getenv("PERCPU_NODES");
-	unsigned int count = pcpu_find_nodes(node_of);
+	unsigned int count;
+	const uint16_t *node_of = pcpu_find_nodes(&count);
 	int saved = errno;
 
 	if ((setting && *setting) || (count > 1 && !has_memory_policy()))

@@ -3,11 +3,11 @@
  * Telling of the set-up, as the kernel does when it boots:
  *
  *     percpu: Embedded 16417 pages/cpu s40 r67108864 d131072 u536870912
- *     percpu: [0] 0-3,8-11 [1] 4-7,12-15; ops rseq, cookies 0x..., units 0x..., arena 0x...
+ *     percpu: ops rseq, cookies 0x..., units 0x..., arena 0x...; CPUs [0] 0-3,8-11 [1] 4-7,12-15
  *
  * The first line has the helper that made the first chunk, how many pages that is on each CPU, and
  * the sizes of the static, reserved and dynamic region and of a unit's address space (bytes).  The
- * second has the possible CPUs of each memory node.
+ * second has the possible CPUs of each memory node, which may be many, at its end.
  */
 #include "internal.h"
 
@@ -52,30 +52,40 @@ static void add_node(struct text *text, unsigned int node, const uint16_t *node_
 			continue;
 		while (end + 1 < pcpu_core.nr_cpus && is_of(end + 1, node, node_of))
 			end++;
-		if (!ranges++)
-			add(text, "[%u] ", node);
-		add(text, end > cpu ? "%s%u-%u" : "%s%u", ranges > 1 ? "," : "", cpu, end);
+		if (ranges++)
+			add(text, ",%u", cpu);
+		else
+			add(text, " [%u] %u", node, cpu);
+		if (end > cpu)
+			add(text, "-%u", end);
 	}
-	if (ranges)
-		add(text, " ");
+}
+
+static unsigned int highest_node(const uint16_t *node_of)
+{
+	unsigned int highest = 0;
+
+	for (unsigned int cpu = 0; cpu < pcpu_core.nr_cpus; cpu++) {
+		if (node_of[cpu] != PCPU_NO_NODE && node_of[cpu] > highest)
+			highest = node_of[cpu];
+	}
+	return highest;
 }
 
 void pcpu_print_setup(void)
 {
 	struct text text = { .length = 0 };
-	uint16_t node_of[PCPU_MAX_CPUS];
+	unsigned int count;
+	const uint16_t *node_of = pcpu_find_nodes(&count);
 
 	add(&text, "percpu: %s %zu pages/cpu s%zu r%zu d%zu u%zu\n", pcpu_core.helper,
 	    pcpu_core.first_size / pcpu_core.page, pcpu_core.static_size, pcpu_core.reserved_size,
 	    pcpu_core.dynamic_size, pcpu_core.unit_size);
-	add(&text, "percpu: ");
-	pcpu_find_nodes(node_of);
-	for (unsigned int node = 0; node < PCPU_MAX_NODES; node++)
-		add_node(&text, node, node_of);
-	text.length--;
-	add(&text, "; ops %s, cookies %#zx, units %#zx, arena %#zx",
+	add(&text, "percpu: ops %s, cookies %#zx, units %#zx, arena %#zx; CPUs",
 	    pcpu_restartable ? "rseq" : "atomic", (size_t)pcpu_core.cookies,
 	    (size_t)pcpu_core.units, (size_t)pcpu_core.arena);
+	for (unsigned int node = 0; node <= highest_node(node_of); node++)
+		add_node(&text, node, node_of);
 	text.bytes[text.length] = '\n';
 	if (write(STDERR_FILENO, text.bytes, text.length + 1) < 0)
 		return;
