@@ -28,7 +28,7 @@
 		}                                                                                  \
 	} while (0)
 
-static inline void say(const char *text)
+__attribute__((unused)) static void say(const char *text)
 {
 	char line[200];
 	size_t length = strlen(text);
