@@ -176,6 +176,11 @@ void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t 
 bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
 			  size_t from, size_t *begin, size_t *end);
 
+static inline bool pcpu_is_taken(const struct pcpu_space *space, size_t position)
+{
+	return space->allocated[position / 64] >> (position % 64) & 1;
+}
+
 /* chunk.c: states; these need no lock. */
 size_t pcpu_area_size(const struct pcpu_space *space, size_t position);
 void pcpu_area_begin(struct pcpu_space *space, size_t position, size_t size);

@@ -4,8 +4,8 @@
  * to the system.
  *
  * What is free is zero on every CPU.  Pages that hold nothing but free memory are given back, with
- * hysteresis: when a good part of a chunk was freed since the last time, and when a chunk becomes
- * empty.  One empty chunk is kept, with a few pages, so that one area at the edge does not make and
+ * hysteresis: when half as much was freed in a chunk as is in use, since the last time, and when a
+ * chunk becomes empty.  One empty chunk is kept, with a few pages, so that one area at the edge does not make and
  * drop a chunk each time.
  */
 #include "internal.h"
@@ -16,9 +16,6 @@
 #define KEEP_EMPTY 1U
 /* Bytes of an empty chunk that are kept, on all touched CPUs together. */
 #define KEEP_BYTES ((size_t)256 << 10)
-/* Pages are looked for when so much was freed, or half of what is in use if that's more: grains. */
-#define WORTH_A_LOOK ((size_t)1024 / PCPU_GRAIN)
-
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
 static unsigned int count_touched(const struct pcpu_space *space)
@@ -146,7 +143,7 @@ static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	size_t used = chunk->end - chunk->begin - chunk->free;
 
 	if (used) {
-		if (chunk->freed >= WORTH_A_LOOK && chunk->freed >= used / 2)
+		if (chunk->freed >= used / 2)
 			drop_free_pages(space, chunk);
 		return;
 	}
@@ -272,7 +269,7 @@ size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reser
 
 const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 {
-	size_t position = offset / PCPU_GRAIN, begin, end;
+	size_t position = offset / PCPU_GRAIN;
 	struct pcpu_chunk *chunk;
 	unsigned int state;
 
@@ -284,7 +281,7 @@ const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 	state = pcpu_state(space, position);
 	if (state & PCPU_FREED)
 		return "was freed already";
-	if (pcpu_chunk_next_free(space, chunk, position, &begin, &end) && begin == position)
+	if (!pcpu_is_taken(space, position))
 		return "is not allocated: it was freed already, or never allocated";
 	if (offset % PCPU_GRAIN || state == 0 || state > PCPU_LARGE)
 		return "is not the start of an allocation, but lies within one";
