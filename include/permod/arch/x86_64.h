@@ -24,8 +24,23 @@
 #ifndef PERMOD_ARCH_X86_64_H
 #define PERMOD_ARCH_X86_64_H
 
-/* The signature that the C library registered: the word before every abort address. */
-#define PCPU_RSEQ_SIGNATURE "0x53053053"
+/* What the library must know: there are sequences, for all sizes, and what an area is registered
+ * with, which is also the word before every abort address. */
+#define PCPU_HAVE_SEQUENCES 1
+#define PCPU_SEQUENCE_BYTES 8
+#define PCPU_RSEQ_SIGNATURE 0x53053053
+
+/* Where a thread's area is, and the number in it that selects the unit.  The library's own sequences
+ * look elsewhere. */
+#ifndef PCPU_RSEQ_AREA
+#define PCPU_RSEQ_AREA pcpu_layout.rseq
+#endif
+#ifndef PCPU_RSEQ_INDEX
+#define PCPU_RSEQ_INDEX 4
+#endif
+
+#define PCPU_TEXT_OF(number) #number
+#define PCPU_TEXT(number) PCPU_TEXT_OF(number)
 
 /*
  * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 no
@@ -39,10 +54,11 @@
 	".popsection\n"                                                                            \
 	"0:	leaq 3b(%%rip), " t "\n"                                                           \
 	"	movq " t ", %%fs:8(%[rseq])\n"                                                     \
-	"1:	movslq %%fs:4(%[rseq]), " t "\n"                                                   \
-	"	testq " t ", " t "\n"                                                              \
-	"	js 5f\n"                                                                                 \
-	"	movq (%[offset], " t ", 8), " t "\n"
+	"1:	movslq %%fs:" PCPU_TEXT(PCPU_RSEQ_INDEX) "(%[rseq]), " t "\n"                      \
+							 "	testq " t ", " t "\n"             \
+							 "	js 5f\n"                                \
+							 "	movq (%[offset], " t ", 8), " t   \
+							 "\n"
 
 /*
  * What leads up to the abort address decodes as one undefined instruction (ud1).  The section is
@@ -53,17 +69,12 @@
 	"2:	movq $0, %%fs:8(%[rseq])\n"                                                            \
 	".pushsection .text.pcpu_unlikely, \"ax?\", @progbits\n"                                   \
 	"	.byte 0x0f, 0xb9, 0x3d\n"                                                                \
-	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                   \
-	"4:	jmp 0b\n"                                                                              \
-	"5:	movq $0, %%fs:8(%[rseq])\n"                                                            \
-	"	jmp " without "\n"                                                                 \
-	".popsection\n"                                                                            \
-	"6:\n"
-
-/* Where a thread's area is; the library's own sequences look elsewhere. */
-#ifndef PCPU_RSEQ_AREA
-#define PCPU_RSEQ_AREA pcpu_layout.rseq
-#endif
+	"	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                                        \
+						       "4:	jmp 0b\n"                               \
+						       "5:	movq $0, %%fs:8(%[rseq])\n"             \
+						       "	jmp " without "\n"                  \
+						       ".popsection\n"                             \
+						       "6:\n"
 
 /* Operands that every sequence has.  The variable stands for all its copies: naming it as written
  * keeps other accesses to them in order, without making the compiler forget all of memory. */
@@ -145,6 +156,7 @@ PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
 PCPU_RSEQ_VOID_SIZES(add, "add", PCPU_ADD)
 PCPU_RSEQ_VOID_SIZES(and, "and", PCPU_AND)
 PCPU_RSEQ_VOID_SIZES(or, "or", PCPU_OR)
+PCPU_RSEQ_VOID_SIZES(xor, "xor", PCPU_XOR)
 
 PCPU_RSEQ_READ("movb", uint8_t, 1, "b")
 PCPU_RSEQ_READ("movw", uint16_t, 2, "w")
@@ -165,6 +177,43 @@ PCPU_RSEQ_CMPXCHG("cmpxchgb", uint8_t, 1, "b")
 PCPU_RSEQ_CMPXCHG("cmpxchgw", uint16_t, 2, "w")
 PCPU_RSEQ_CMPXCHG("cmpxchgl", uint32_t, 4, "k")
 PCPU_RSEQ_CMPXCHG("cmpxchgq", uint64_t, 8, "q")
+
+/* Two words at once: every x86-64 CPU has it but some of the first, of before 2006. */
+#define PCPU_HAVE_CMPXCHG_DOUBLE 1
+
+struct pcpu_words {
+	uint64_t word[2];
+};
+
+static inline __attribute__((always_inline)) int
+__pcpu_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2)
+{
+	uint64_t a = o1, d = o2;
+	intptr_t t;
+	int equal;
+
+	__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n"
+						 "	cmpxchg16b (%[t])\n" PCPU_RSEQ_LEAVE("6f")
+			 : [t] "=&r"(t), "+a"(a), "+d"(d), "=@ccz"(equal),
+			   "+m"(*(struct pcpu_words *)(cookie))
+			 : PCPU_RSEQ_INPUTS(cookie), "b"(n1), "c"(n2));
+	if (__builtin_expect(t < 0, 0))
+		return pcpu_slow_cmpxchg_double(cookie, o1, o2, n1, n2);
+	return equal;
+}
+
+/* The same for processes that use atomic instructions: on one copy. */
+static inline int __pcpu_atomic_cmpxchg_double(void *copy, uint64_t o1, uint64_t o2, uint64_t n1,
+					       uint64_t n2)
+{
+	int equal;
+
+	__asm__ volatile("lock; cmpxchg16b %[words]"
+			 : "+a"(o1), "+d"(o2),
+			   "=@ccz"(equal), [words] "+m"(*(struct pcpu_words *)copy)
+			 : "b"(n1), "c"(n2));
+	return equal;
+}
 
 /* The faces that <permod/percpu.h> uses: the size is a constant, one case remains. */
 #define PCPU_DISPATCH_VOID(name)                                                                   \
@@ -207,6 +256,7 @@ PCPU_DISPATCH_VOID(write)
 PCPU_DISPATCH_VOID(add)
 PCPU_DISPATCH_VOID(and)
 PCPU_DISPATCH_VOID(or)
+PCPU_DISPATCH_VOID(xor)
 PCPU_DISPATCH_VALUE(read)
 PCPU_DISPATCH_VALUE(xadd)
 PCPU_DISPATCH_VALUE(xchg)
@@ -218,11 +268,21 @@ PCPU_DISPATCH_VALUE(cmpxchg)
 #define __pcpu_xchg(cookie, size, v) __pcpu_any_xchg(cookie, size, v, 0)
 #define __pcpu_cmpxchg(cookie, size, expected, v) __pcpu_any_cmpxchg(cookie, size, v, expected)
 
+static inline char *__pcpu_thread_pointer(void)
+{
+	char *pointer;
+
+	__asm__("movq %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+}
+
 static inline __attribute__((always_inline)) unsigned int __pcpu_cpu(void)
 {
 	int cpu;
 
-	__asm__ volatile("movl %%fs:4(%1), %0" : "=r"(cpu) : "r"(pcpu_layout.rseq));
+	__asm__ volatile("movl %%fs:" PCPU_TEXT(PCPU_RSEQ_INDEX) "(%1), %0"
+			 : "=r"(cpu)
+			 : "r"(PCPU_RSEQ_AREA));
 	if (__builtin_expect(cpu < 0, 0))
 		return pcpu_slow_cpu();
 	return (unsigned int)cpu;
