@@ -174,6 +174,10 @@ void pcpu_image_unregister(struct pcpu_image *image);
 #if defined(PERMOD_MODULE) && !defined(__PIC__) && defined(__x86_64__)
 extern struct pcpu_image __pcpu_image __attribute__((visibility("hidden")));
 #define PCPU_IMAGE 1
+#define PCPU_IMAGE_BEGIN __pcpu_image.begin
+#define PCPU_IMAGE_SIZE (uintptr_t) __pcpu_image.size
+/* Variables of other modules are named by their cookies. */
+#define PCPU_NAMES_VARIABLE(pointer) 0
 #elif defined(PERMOD_MODULE) || defined(PCPU_NO_IMAGE)
 #define PCPU_IMAGE 0
 #else
@@ -186,6 +190,11 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 #define __per_cpu_start __start_pcpu_data
 #define __per_cpu_end __stop_pcpu_data
 #define __per_cpu_load __start_pcpu_data
+
+#define PCPU_IMAGE_BEGIN __start_pcpu_data
+#define PCPU_IMAGE_SIZE ((uintptr_t)__stop_pcpu_data - (uintptr_t)__start_pcpu_data)
+#define PCPU_NAMES_VARIABLE(pointer)                                                               \
+	(__builtin_object_size((const void *)(uintptr_t)(pointer), 0) != (size_t)-1)
 
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
@@ -221,16 +230,30 @@ uintptr_t pcpu_image_cookie(const volatile void *address);
  */
 const struct pcpu_layout *pcpu_near_layout(void);
 
-/* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
+/*
+ * The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie.
+ *
+ * An object whose size the compiler knows is a variable that this image names.  (Nobody tells the
+ * compiler the size of what a cookie stands for: __alloc_percpu() must have no alloc_size attribute.)
+ * Other pointers are compared with the section's limits, without a branch.  Before the image is
+ * registered the displacement is 0.  The empty instructions hide where an address came from: the
+ * result is no part of that object.
+ */
 static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
 {
 	uintptr_t address;
 
-	/* Hide where the address came from: the result is no part of that object. */
+#if PCPU_IMAGE
+	uintptr_t displacement = (uintptr_t)__pcpu_image.displacement;
+
+	__asm__("" : "+r"(displacement));
+	if (PCPU_NAMES_VARIABLE(pointer))
+		return (uintptr_t)pointer + displacement;
+#endif
 	__asm__("" : "=r"(address) : "0"(pointer));
 #if PCPU_IMAGE
-	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
-		address += (uintptr_t)__pcpu_image.displacement;
+	if (address - (uintptr_t)PCPU_IMAGE_BEGIN < PCPU_IMAGE_SIZE)
+		address += displacement;
 #endif
 	return address;
 }

@@ -55,9 +55,9 @@
 	"0:	leaq 3b(%%rip), " t "\n"                                                           \
 	"	movq " t ", %%fs:8(%[rseq])\n"                                                     \
 	"1:	movslq %%fs:" PCPU_TEXT(PCPU_RSEQ_INDEX) "(%[rseq]), " t "\n"                      \
-							 "	testq " t ", " t "\n"             \
+							 "	testq " t ", " t "\n"              \
 							 "	js 5f\n"                                \
-							 "	movq (%[offset], " t ", 8), " t   \
+							 "	movq (%[offset], " t ", 8), " t    \
 							 "\n"
 
 /*
@@ -72,7 +72,7 @@
 	"	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                                        \
 						       "4:	jmp 0b\n"                               \
 						       "5:	movq $0, %%fs:8(%[rseq])\n"             \
-						       "	jmp " without "\n"                  \
+						       "	jmp " without "\n"                 \
 						       ".popsection\n"                             \
 						       "6:\n"
 
@@ -81,12 +81,17 @@
 #define PCPU_RSEQ_INPUTS(cookie)                                                                   \
 	[rseq] "r"(PCPU_RSEQ_AREA), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
 
-/* Operations without a result leave for the slow path by a jump.  Compilers that can't have both
- * a jump and an output operand are told that all of memory changes. */
+/*
+ * Where a thread has no sequences, operations leave for the slow path by a jump.  Compilers that can't
+ * have both a jump and an output operand are told that all of memory changes; and let the library do
+ * what has a result.
+ */
 #if defined(__clang__) || __GNUC__ >= 11
+#define PCPU_GOTO_OUTPUTS 1
 #define PCPU_GOTO_WRITES(type, cookie) "+m"(*(type *)(cookie))
 #define PCPU_GOTO_CLOBBERS "rax", "cc"
 #else
+#define PCPU_GOTO_OUTPUTS 0
 #define PCPU_GOTO_WRITES(type, cookie)
 #define PCPU_GOTO_CLOBBERS "rax", "cc", "memory"
 #endif
@@ -108,75 +113,77 @@ slow:                                                                           
 		pcpu_slow_operation(PCPU_CODE(code, bytes), cookie, value, 0);                     \
 	}
 
-/* Operations with a result: a scratch register that stays negative tells of the slow path, as an
- * address is never negative. */
-#define PCPU_RSEQ_VALUE(name, body, code, type, bytes, result, inputs)                             \
+/* `result` is made of what the sequence has left in `r`. */
+#if PCPU_GOTO_OUTPUTS
+#define PCPU_RSEQ_VALUE(name, body, result, code, type, bytes, imm)                                \
 	static inline __attribute__((always_inline))                                               \
 	type __pcpu_##name##_##bytes(uintptr_t cookie, type value, type expected)                  \
 	{                                                                                          \
-		intptr_t t;                                                                        \
-		type old = expected;                                                               \
+		type r;                                                                            \
                                                                                                    \
-		__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n" body       \
-					 PCPU_RSEQ_LEAVE("6f")                                     \
-				 : [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))        \
-				 : PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                 \
-				 : "cc");                                                          \
-		if (__builtin_expect(t < 0, 0))                                                    \
-			return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,           \
-							 (code) == PCPU_CMPXCHG ? expected         \
-										: value,           \
-							 value);                                   \
-		return old;                                                                        \
+		__asm__ volatile goto(                                                             \
+			PCPU_RSEQ_ENTER("%%rax") body PCPU_RSEQ_LEAVE("%l[slow]")                  \
+			: [r] "=&q"(r), PCPU_GOTO_WRITES(type, cookie)                             \
+			: PCPU_RSEQ_INPUTS(cookie), [value] imm(value), [expected] imm(expected)   \
+			: PCPU_GOTO_CLOBBERS                                                       \
+			: slow);                                                                   \
+		return (type)(result);                                                             \
+slow:                                                                                              \
+		return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,                   \
+						 (code) == PCPU_CMPXCHG ? expected : value,        \
+						 value);                                           \
 	}
+#else
+#define PCPU_RSEQ_VALUE(name, body, result, code, type, bytes, imm)                                \
+	static inline type __pcpu_##name##_##bytes(uintptr_t cookie, type value, type expected)    \
+	{                                                                                          \
+		return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,                   \
+						 (code) == PCPU_CMPXCHG ? expected : value,        \
+						 value);                                           \
+	}
+#endif
 
-/* One operation for each size: suffix of the instruction, operand modifier. */
-#define PCPU_RSEQ_VOID_SIZES(name, insn, code)                                                     \
-	PCPU_RSEQ_VOID(name, insn "b", code, uint8_t, 1, "b", "iq")                                \
-	PCPU_RSEQ_VOID(name, insn "w", code, uint16_t, 2, "w", "ir")                               \
-	PCPU_RSEQ_VOID(name, insn "l", code, uint32_t, 4, "k", "ir")                               \
-	PCPU_RSEQ_VOID(name, insn "q", code, uint64_t, 8, "q", "er")
+/*
+ * One operation for each size.  `s` and `m` are the suffix of an instruction and the modifier of an
+ * operand, `load` fills the whole register.  The commit is a plain store as a rule: xadd and cmpxchg
+ * take longer than the instructions they stand for.
+ */
+#define PCPU_RSEQ_SIZES(kind, ...)                                                                 \
+	kind(uint8_t, 1, "b", "b", "movzbl (%%rax, %[cookie]), %k[r]\n", "iq", __VA_ARGS__)        \
+		kind(uint16_t, 2, "w", "w", "movzwl (%%rax, %[cookie]), %k[r]\n", "ir",            \
+		     __VA_ARGS__) kind(uint32_t, 4, "l", "k", "movl (%%rax, %[cookie]), %k[r]\n",  \
+				       "ir", __VA_ARGS__)                                          \
+			kind(uint64_t, 8, "q", "q", "movq (%%rax, %[cookie]), %q[r]\n", "er",      \
+			     __VA_ARGS__)
 
-#define PCPU_RSEQ_READ(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(read, "	" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q",  \
-			"r")
-#define PCPU_RSEQ_XADD(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xadd, "	" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q",  \
-			"r")
-#define PCPU_RSEQ_XCHG(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xchg,                                                                      \
-			"	" insn " (%[t]), %" mod "[old]\n"                                  \
-			"	" insn " %" mod "[value], (%[t])\n",                               \
-			PCPU_XCHG, type, bytes, "=&q", "q")
-#define PCPU_RSEQ_CMPXCHG(insn, type, bytes, mod)                                                  \
-	PCPU_RSEQ_VALUE(cmpxchg, "	" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,   \
-			bytes, "+&a", "q")
+#define PCPU_RSEQ_CHANGE(type, bytes, s, m, load, imm, name, insn, code)                           \
+	PCPU_RSEQ_VOID(name, insn s, code, type, bytes, m, imm)
+#define PCPU_RSEQ_READ(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(read, load, r, code, type, bytes, imm)
+#define PCPU_RSEQ_XADD(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(xadd,                                                                      \
+			load "	add" s " %" m "[value], %" m "[r]\n"                               \
+			     "	mov" s " %" m "[r], (%%rax, %[cookie])\n",                         \
+			r - value, code, type, bytes, imm)
+#define PCPU_RSEQ_XCHG(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(xchg, load "	mov" s " %" m "[value], (%%rax, %[cookie])\n", r, code,    \
+			type, bytes, imm)
+#define PCPU_RSEQ_CMPXCHG(type, bytes, s, m, load, imm, code)                                      \
+	PCPU_RSEQ_VALUE(cmpxchg,                                                                   \
+			load "	cmp" s " %" m "[expected], %" m "[r]\n"                            \
+			     "	jne 2f\n"                                                           \
+			     "	mov" s " %" m "[value], (%%rax, %[cookie])\n",                     \
+			r, code, type, bytes, imm)
 
-PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
-PCPU_RSEQ_VOID_SIZES(add, "add", PCPU_ADD)
-PCPU_RSEQ_VOID_SIZES(and, "and", PCPU_AND)
-PCPU_RSEQ_VOID_SIZES(or, "or", PCPU_OR)
-PCPU_RSEQ_VOID_SIZES(xor, "xor", PCPU_XOR)
-
-PCPU_RSEQ_READ("movb", uint8_t, 1, "b")
-PCPU_RSEQ_READ("movw", uint16_t, 2, "w")
-PCPU_RSEQ_READ("movl", uint32_t, 4, "k")
-PCPU_RSEQ_READ("movq", uint64_t, 8, "q")
-
-PCPU_RSEQ_XADD("xaddb", uint8_t, 1, "b")
-PCPU_RSEQ_XADD("xaddw", uint16_t, 2, "w")
-PCPU_RSEQ_XADD("xaddl", uint32_t, 4, "k")
-PCPU_RSEQ_XADD("xaddq", uint64_t, 8, "q")
-
-PCPU_RSEQ_XCHG("movb", uint8_t, 1, "b")
-PCPU_RSEQ_XCHG("movw", uint16_t, 2, "w")
-PCPU_RSEQ_XCHG("movl", uint32_t, 4, "k")
-PCPU_RSEQ_XCHG("movq", uint64_t, 8, "q")
-
-PCPU_RSEQ_CMPXCHG("cmpxchgb", uint8_t, 1, "b")
-PCPU_RSEQ_CMPXCHG("cmpxchgw", uint16_t, 2, "w")
-PCPU_RSEQ_CMPXCHG("cmpxchgl", uint32_t, 4, "k")
-PCPU_RSEQ_CMPXCHG("cmpxchgq", uint64_t, 8, "q")
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, write, "mov", PCPU_WRITE)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, add, "add", PCPU_ADD)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, and, "and", PCPU_AND)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, or, "or", PCPU_OR)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, xor, "xor", PCPU_XOR)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_READ, PCPU_READ)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_XADD, PCPU_XADD)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_XCHG, PCPU_XCHG)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CMPXCHG, PCPU_CMPXCHG)
 
 /* Two words at once: every x86-64 CPU has it but some of the first, of before 2006. */
 #define PCPU_HAVE_CMPXCHG_DOUBLE 1
