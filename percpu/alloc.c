@@ -330,7 +330,7 @@ static bool get_usable(void)
 	if (!pcpu_caches)
 		return false;
 	if (!pcpu_thread_is_known())
-		pcpu_register_thread();
+		pcpu_prepare_thread();
 	return true;
 }
 
@@ -453,7 +453,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 	pcpu_setup();
 	/* A thread's first time: from now on it can do it the fast way. */
 	if (pcpu_caches && !pcpu_thread_is_known())
-		pcpu_register_thread();
+		pcpu_prepare_thread();
 	mine = enter();
 	pcpu_lock();
 	while (waiting.count >= PCPU_BATCH) {

@@ -38,6 +38,7 @@
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains
+ *     ops_*.c    the ways of doing operations: see ops.c
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
  * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
@@ -238,9 +239,22 @@ void pcpu_place_core(void);
 char *pcpu_choose_operations(void);
 extern bool pcpu_restartable; /* the choice; constant after set-up */
 extern char *pcpu_area;	      /* offset from the thread pointer to the area that the kernel knows */
-/* For a thread of a process with restartable sequences: have them. */
-void pcpu_register_thread(void);
+/* For a thread of a process with restartable sequences that may have none yet. */
+void pcpu_prepare_thread(void);
+/* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
+bool pcpu_wants_cid(void);
+
+/* One way of doing operations out of line: ops_atomic.c, ops_cpu.c, ops_cid.c. */
+struct pcpu_way {
+	uint64_t (*operate)(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+	/* Two words of 8 bytes; NULL on architectures that can't. */
+	int (*cmpxchg_double)(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+	unsigned int (*unit_number)(void);
+};
+
+extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,
