@@ -29,7 +29,7 @@
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 /* Freed areas of all sizes wait until they are so many, or fill so much together. */
 #define WAITING_AREAS ((size_t)64)
-#define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
+#define WAITING_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 
 /* For those who can't wait: at least so many areas, of each power of two from this size on. */
 #define RESERVE ((size_t)8)

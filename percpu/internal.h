@@ -96,7 +96,8 @@ struct pcpu_chunk {
 	size_t free;	/* how many are free */
 	size_t longest; /* no free area is longer than this; it may be shorter */
 	size_t first;	/* all before it are allocated */
-	size_t freed;	/* how many were freed since pages were given back to the system */
+	size_t freed;	/* how many were freed since its free pages were given back */
+	size_t loose;	/* no more pages are free since then, but not given back */
 	bool live;
 };
 
@@ -142,6 +143,7 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
+	size_t loose;		  /* of all chunks */
 };
 
 extern struct pcpu_space pcpu_core;
