@@ -39,10 +39,11 @@
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
+ *     ops_*.c    the ways of doing operations: see ops.c
  *
- * Locks, in this order: `busy` (alloc.c) is held for reading by whoever has areas in hand that are
- * in no list, so that fork() and pcpu_trim() see all of them; pcpu_lock() guards everything here but
- * what is constant after set-up; caches need none.  No malloc anywhere.
+ * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
+ * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
+ * everything here but what is constant after set-up; caches need none.  No malloc anywhere.
  */
 #ifndef PERCPU_INTERNAL_H
 #define PERCPU_INTERNAL_H
@@ -96,7 +97,8 @@ struct pcpu_chunk {
 	size_t free;	/* how many are free */
 	size_t longest; /* no free area is longer than this; it may be shorter */
 	size_t first;	/* all before it are allocated */
-	size_t freed;	/* how many were freed since pages were given back to the system */
+	size_t freed;	/* how many were freed since its free pages were given back */
+	size_t loose;	/* no more pages are free since then, but not given back */
 	bool live;
 };
 
@@ -144,6 +146,7 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
+	size_t loose;		  /* of all chunks */
 };
 
 extern struct pcpu_space pcpu_core;
@@ -194,6 +197,11 @@ void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t 
 bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
 			  size_t from, size_t *begin, size_t *end);
 
+static inline bool pcpu_is_taken(const struct pcpu_space *space, size_t position)
+{
+	return space->allocated[position / 64] >> (position % 64) & 1;
+}
+
 /* chunk.c: states; these need no lock. */
 size_t pcpu_area_size(const struct pcpu_space *space, size_t position);
 void pcpu_area_begin(struct pcpu_space *space, size_t position, size_t size);
@@ -241,7 +249,6 @@ void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch
 /* alloc.c: before and behind fork(), so that the child's copy is whole. */
 void pcpu_alloc_before_fork(void);
 void pcpu_alloc_behind_fork(void);
-void pcpu_alloc_in_child(void);
 /* How many areas and grains are free, but in no chunk: in caches, or waiting.  Under the lock. */
 void pcpu_idle_sum(size_t *areas, size_t *grains);
 
@@ -255,9 +262,22 @@ void pcpu_place_core(void);
 char *pcpu_choose_operations(void);
 extern bool pcpu_restartable; /* the choice; constant after set-up */
 extern char *pcpu_area;	      /* offset from the thread pointer to the area that the kernel knows */
-/* For a thread of a process with restartable sequences: have them. */
-void pcpu_register_thread(void);
+/* For a thread of a process with restartable sequences that may have none yet. */
+void pcpu_prepare_thread(void);
+/* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
+bool pcpu_wants_cid(void);
+
+/* One way of doing operations out of line: ops_atomic.c, ops_cpu.c, ops_cid.c. */
+struct pcpu_way {
+	uint64_t (*operate)(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+	/* Two words of 8 bytes; NULL on architectures that can't. */
+	int (*cmpxchg_double)(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+	unsigned int (*unit_number)(void);
+};
+
+extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,

@@ -3,7 +3,7 @@
  * Telling of the set-up, as the kernel does when it boots:
  *
  *     percpu: Embedded 16417 pages/cpu s40 r67108864 d131072 u536870912
- *     percpu: ops rseq, cookies 0x..., units 0x..., arena 0x...; CPUs [0] 0-3,8-11 [1] 4-7,12-15
+ *     percpu: ops rseq, index cpu, cookies 0x..., units 0x..., arena 0x...; CPUs [0] 0-3,8-11 [1] 4-7
  *
  * The first line has the helper that made the first chunk, how many pages that is on each CPU, and
  * the sizes of the static, reserved and dynamic region and of a unit's address space (bytes).  The
@@ -81,9 +81,9 @@ void pcpu_print_setup(void)
 	add(&text, "percpu: %s %zu pages/cpu s%zu r%zu d%zu u%zu\n", pcpu_core.helper,
 	    pcpu_core.first_size / pcpu_core.page, pcpu_core.static_size, pcpu_core.reserved_size,
 	    pcpu_core.dynamic_size, pcpu_core.unit_size);
-	add(&text, "percpu: ops %s, cookies %#zx, units %#zx, arena %#zx; CPUs",
-	    pcpu_restartable ? "rseq" : "atomic", (size_t)pcpu_core.cookies,
-	    (size_t)pcpu_core.units, (size_t)pcpu_core.arena);
+	add(&text, "percpu: ops %s, index %s, cookies %#zx, units %#zx, arena %#zx; CPUs",
+	    pcpu_restartable ? "rseq" : "atomic", pcpu_wants_cid() ? "mm_cid" : "cpu",
+	    (size_t)pcpu_core.cookies, (size_t)pcpu_core.units, (size_t)pcpu_core.arena);
 	for (unsigned int node = 0; node <= highest_node(node_of); node++)
 		add_node(&text, node, node_of);
 	text.bytes[text.length] = '\n';

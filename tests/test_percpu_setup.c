@@ -597,7 +597,7 @@ START_TEST(debug_setting_prints_the_layout)
 
 	snprintf(expected, sizeof(expected),
 		 "percpu: Embedded %zu pages/cpu s0 r8192 d131072 u134217728\n"
-		 "percpu: ops atomic, cookies 0x",
+		 "percpu: ops atomic, index cpu, cookies 0x",
 		 (8192 + 131072) / page_size());
 	snprintf(nodes, sizeof(nodes), "; CPUs [0] 0-3,8-%ld [1] 4-7\n", cpus > 12 ? cpus - 1 : 11);
 	ck_assert(ended_well(&outcome));

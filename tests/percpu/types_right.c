@@ -17,6 +17,7 @@ static DEFINE_PER_CPU(long, plain) = 1;
 static DEFINE_PER_CPU(unsigned char, byte);
 static DEFINE_PER_CPU(int[4], vector) = { 1, 2, 3, 4 };
 static DEFINE_PER_CPU(int[4][2], matrix);
+static __attribute__((aligned(8))) DEFINE_PER_CPU(int[2], pair);
 static DEFINE_PER_CPU(struct part, part);
 static DEFINE_PER_CPU(struct part[3], parts);
 static DEFINE_PER_CPU(struct part *, pointer);
@@ -83,6 +84,10 @@ static long use_pointers(unsigned int cpu)
 	this_cpu_or(s->longs[0], 4);
 	sum += this_cpu_add_return(*p, 1) + this_cpu_xchg(s->number, 3);
 	sum += this_cpu_cmpxchg(*p, 1, 2) + this_cpu_cmpxchg(plain, -1L, 2);
+	this_cpu_xor(s->longs[0], 1);
+	plain_pointer = &sum;
+	sum += this_cpu_try_cmpxchg(*p, plain_pointer, 5);
+	sum += this_cpu_cmpxchg_double(pair[0], pair[1], 0, 0, 1, 2);
 	this_cpu_write(cookie, p);
 	p = this_cpu_read(cookie);
 	free_percpu(v);
