@@ -3,7 +3,8 @@
 #
 # Static per-CPU variables: programs in every form, linked by GNU ld, gold, lld and mold, as
 # position-independent, fixed and static programs; programs without such variables; shared objects
-# that are linked or opened; set-up by the program itself; nearness to libc.
+# that are linked or opened; direct access in programs built strictly; set-up, pages and conversion
+# of the program's own; nearness to libc.
 
 . "$(dirname "$0")/percpu/run.sh"
 
