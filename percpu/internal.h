@@ -125,6 +125,7 @@ struct pcpu_space {
 	size_t page;
 	size_t step;	    /* what units are aligned to: a page, or a huge page */
 	const char *helper; /* which made the first chunk, as the kernel calls it */
+	bool provided;	    /* the first chunk's pages are the program's own */
 	unsigned int nr_cpus;
 	const uint64_t *possible; /* bitmap of nr_cpus bits */
 	/* bytes; the last in pages */

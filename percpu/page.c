@@ -42,6 +42,7 @@ ptrdiff_t pcpu_page_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptr
 	if (unit < 0)
 		return unit;
 	pcpu_core.helper = "Paged";
+	pcpu_core.provided = true;
 	error = pcpu_populate(&pcpu_core, populate, data);
 	if (error) {
 		pcpu_space_exit(&pcpu_core);
