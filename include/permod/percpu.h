@@ -45,8 +45,9 @@ extern "C" {
 /**
  * struct pcpu_layout - what inline code must know.  Read it through the macros.
  * @rseq:	byte offset from the thread pointer to each thread's struct rseq, or to a stand-in
- *		whose CPU number is negative where operations are atomic (pcpu_ops_name()), or by
-		sequences in the library, as the C library does not register threads
+ *		whose CPU number is negative, where the library does the operations: by atomic
+ *		instructions, or by sequences of its own, as the C library does not register
+ *		threads or concurrency ids are wanted
  * @offset:	for each CPU number below nr_cpu_ids, what to add to a cookie (bytes)
  * @possible:	bit n is set if CPU n is possible; 64 CPUs in a word
  * @cpu_ids:	the highest possible CPU number plus one
@@ -654,7 +655,7 @@ const char *pcpu_ops_name(void);
  * The setting PERCPU_INDEX=mm_cid chooses the concurrency id: the kernel numbers those threads of a
  * process that run at one time from 0 on.  Then no more copies are written than threads run at once,
  * however many CPUs there are, and everything here that speaks of a CPU number means that id, which is
- * below nr_cpu_ids too.  Operations are done out of line then.
+ * below nr_cpu_ids too.  Operations are done out of line then, in about ten times the time.
  */
 const char *pcpu_index_name(void);
 
