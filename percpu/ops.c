@@ -19,7 +19,7 @@
 #define _GNU_SOURCE
 /* For the sequences in this file: the area that the kernel knows. */
 #define PCPU_RSEQ_AREA pcpu_area
-static char *pcpu_area;
+extern char *pcpu_area;
 #include "internal.h"
 
 #include <errno.h>
@@ -53,6 +53,7 @@ static __thread struct area stand_in __attribute__((tls_model("initial-exec"))) 
 	.cpu_id = RSEQ_CPU_ID_UNINITIALIZED,
 };
 
+char *pcpu_area;
 bool pcpu_restartable;
 
 static char *thread_pointer(void)
