@@ -68,13 +68,13 @@ static struct percpu_counter_slot *add_restartably(struct percpu_counter *counte
 						   int64_t *total)
 {
 	uintptr_t cookie = (uintptr_t)counter->slots;
-	void *slot = __pcpu_counter_add(cookie, amount, total);
+	intptr_t address = __pcpu_counter_add(cookie, amount, total);
 
-	while (!slot) {
+	while (address < 0) {
 		pcpu_prepare_thread();
-		slot = __pcpu_counter_add(cookie, amount, total);
+		address = __pcpu_counter_add(cookie, amount, total);
 	}
-	return slot;
+	return (struct percpu_counter_slot *)address;
 }
 
 static bool reaches(int64_t held, int32_t batch)

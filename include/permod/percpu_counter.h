@@ -102,11 +102,10 @@ static inline __attribute__((always_inline)) void
 percpu_counter_add_batch(struct percpu_counter *counter, int64_t amount, int32_t batch)
 {
 	int64_t total, held;
-	struct percpu_counter_slot *slot =
-		(struct percpu_counter_slot *)__pcpu_counter_add((uintptr_t)counter->slots, amount,
-								 &total);
+	intptr_t address = __pcpu_counter_add((uintptr_t)counter->slots, amount, &total);
+	struct percpu_counter_slot *slot = (struct percpu_counter_slot *)address;
 
-	if (__builtin_expect(!slot, 0)) {
+	if (__builtin_expect(address < 0, 0)) {
 		pcpu_counter_add_slow(counter, amount, batch);
 		return;
 	}

@@ -22,14 +22,17 @@
 #include <permod/arch/x86_64_structures.h>
 #else
 
-/* Add to the first word of this CPU's slot.  Returns the slot and its new value, or NULL. */
-static inline void *__pcpu_counter_add(uintptr_t cookie, int64_t amount, int64_t *total)
+/* Add to the first word of this CPU's slot.  Returns the slot's address, and the word's new value, or
+ * something negative, as no address is. */
+static inline intptr_t __pcpu_counter_add(uintptr_t cookie, int64_t amount, int64_t *total)
 {
-	(void)cookie, (void)amount, (void)total;
-	return NULL;
+	(void)cookie, (void)amount;
+	*total = 0;
+	return -1;
 }
 
-/* Add to this CPU's word; *cookie is read inside, and if one of its two lowest bits is set it is false. */
+/* Add to this CPU's word; false if the library must do it, as it must if one of the two lowest bits of
+ * *cookie is set. */
 static inline bool __pcpu_ref_add(const uintptr_t *cookie, unsigned long amount)
 {
 	(void)cookie, (void)amount;

@@ -26,7 +26,7 @@
 	"	addq %[amount], %[sum]\n"                                                                \
 	"	movq %[sum], (%[t])\n"
 
-static inline __attribute__((always_inline)) void *
+static inline __attribute__((always_inline)) intptr_t
 __pcpu_counter_add(uintptr_t cookie, int64_t amount, int64_t *total)
 {
 	intptr_t t;
@@ -37,7 +37,7 @@ __pcpu_counter_add(uintptr_t cookie, int64_t amount, int64_t *total)
 			 : PCPU_RSEQ_INPUTS(cookie), [amount] "er"(amount)
 			 : "cc");
 	*total = sum;
-	return t < 0 ? NULL : (void *)t;
+	return t;
 }
 
 #define PCPU_REF_ADD                                                                               \
