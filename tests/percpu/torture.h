@@ -24,14 +24,19 @@
 
 #define WORKERS 4
 
-/* How often a worker does something: all of it with the setting PERMOD_LONG=1. */
+/* How often a worker does something: all of it with the setting PERMOD_LONG=1.
+ * tests/test_percpu_compile.sh builds the tests in many ways, and wants each to be quick. */
 static inline UNUSED long rounds(long full)
 {
 	if (under_valgrind())
 		return full / 400 + 1;
 	if (getenv("PERMOD_LONG"))
 		return full;
+#ifdef QUICK
+	return full / 50 + 1;
+#else
 	return full / (SANITIZED ? 20 : 5) + 1;
+#endif
 }
 
 /* ---- CPUs ----------------------------------------------------------------------------------- */
