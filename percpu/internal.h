@@ -25,6 +25,7 @@
  *     reserve.c  the two ranges of address space                     image.c static variables
  *     chunk.c    bitmaps: find, take and give back grains            ops.c   slow paths, rseq
  *     alloc.c    allocation, chunks' life                            map.c   looking at it
+ *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Lock: pcpu_lock() guards everything here but what is constant after set-up.  No malloc anywhere.
  */

@@ -130,6 +130,7 @@ struct percpu_list_node *pcpu_list_pop_slow(struct percpu_list *list)
 {
 	struct percpu_list_node *node = take_restartably(list, __pcpu_list_pop);
 
+	PCPU_TSAN_ACQUIRE(list);
 	return node ? node : pop_second(this_slot(list));
 }
 
@@ -137,6 +138,7 @@ struct percpu_list_node *percpu_list_pop_all(struct percpu_list *list)
 {
 	struct percpu_list_node *chain = take_restartably(list, __pcpu_list_pop_all);
 
+	PCPU_TSAN_ACQUIRE(list);
 	return join(take_second(this_slot(list)), chain);
 }
 
@@ -177,6 +179,7 @@ static struct percpu_list_node *take_heads(struct percpu_list *list, unsigned in
 			close_slot(per_cpu_ptr(list->slots, cpu));
 	}
 	pcpu_fence();
+	PCPU_TSAN_ACQUIRE(list);
 	for (cpu = begin; cpu < end; cpu++) {
 		if (cpu_possible(cpu) && per_cpu_ptr(list->slots, cpu)->closed)
 			chain = join(empty_and_open(per_cpu_ptr(list->slots, cpu)), chain);

@@ -242,6 +242,8 @@ void pcpu_ref_put_slow(struct percpu_ref *ref, unsigned long count)
 {
 	if (add_restartably(ref, 0 - count))
 		return;
-	if (__atomic_sub_fetch(&ref->count, ONE * count, __ATOMIC_ACQ_REL) < ONE)
-		ref->release(ref);
+	if (__atomic_sub_fetch(&ref->count, ONE * count, __ATOMIC_ACQ_REL) >= ONE)
+		return;
+	PCPU_TSAN_ACQUIRE(ref);
+	ref->release(ref);
 }

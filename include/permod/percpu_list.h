@@ -26,7 +26,7 @@
  * and may be used by any number of threads.  percpu_list_steal(), percpu_list_drain() and
  * percpu_list_pop_any() take a lock: not for signal handlers.  What a thread wrote to an object
  * before it pushed it is seen by the thread that gets it.  In a child after fork() the lists are
- * copies.  (ThreadSanitizer sees nothing of what sequences order.)
+ * copies.  ThreadSanitizer is told of that order; of that of chains only if the library is built with it.
  */
 #ifndef PERMOD_PERCPU_LIST_H
 #define PERMOD_PERCPU_LIST_H
@@ -83,6 +83,7 @@ struct percpu_list_node *pcpu_list_pop_slow(struct percpu_list *list);
 /** percpu_list_push() - put @node, which must be in no list, on this CPU's list. */
 static inline void percpu_list_push(struct percpu_list *list, struct percpu_list_node *node)
 {
+	PCPU_TSAN_RELEASE(list);
 	if (__builtin_expect(!__pcpu_list_push((uintptr_t)list->slots, node), 0))
 		pcpu_list_push_slow(list, node);
 }
@@ -93,7 +94,8 @@ static inline struct percpu_list_node *percpu_list_pop(struct percpu_list *list)
 	void *node = __pcpu_list_pop((uintptr_t)list->slots);
 
 	if (__builtin_expect(!node || node == PCPU_LIST_SLOW, 0))
-		return pcpu_list_pop_slow(list);
+		node = pcpu_list_pop_slow(list);
+	PCPU_TSAN_ACQUIRE(list);
 	return (struct percpu_list_node *)node;
 }
 

@@ -28,7 +28,7 @@
  * long as anybody can call percpu_ref_tryget() or percpu_ref_tryget_live() on it.
  * The functions that change the mode take a lock, may be called by any thread, also in a child after
  * fork(), but not by a signal handler.  Wrong use is reported on standard error, and the process
- * aborts.  (ThreadSanitizer sees nothing of what sequences order.)
+ * aborts.  ThreadSanitizer is told of what puts order, if the library is built with it.
  */
 #ifndef PERMOD_PERCPU_REF_H
 #define PERMOD_PERCPU_REF_H
@@ -144,6 +144,7 @@ static inline bool percpu_ref_tryget_live(struct percpu_ref *ref)
 /** percpu_ref_put_many() - give @count references back; if they were the last, release. */
 static inline void percpu_ref_put_many(struct percpu_ref *ref, unsigned long count)
 {
+	PCPU_TSAN_RELEASE(ref);
 	if (__builtin_expect(!__pcpu_ref_add(&ref->mode, 0 - count), 0))
 		pcpu_ref_put_slow(ref, count);
 }

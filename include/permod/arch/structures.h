@@ -15,6 +15,34 @@
 
 #include <stdbool.h>
 
+/*
+ * ThreadSanitizer does not see what sequences order, so it is told: what was before a release of an
+ * address is before what comes after an acquisition of it.
+ */
+#ifdef __SANITIZE_THREAD__
+#define PCPU_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define PCPU_TSAN 1
+#endif
+#endif
+
+#ifdef PCPU_TSAN
+#ifdef __cplusplus
+extern "C" {
+#endif
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#ifdef __cplusplus
+}
+#endif
+#define PCPU_TSAN_ACQUIRE(address) __tsan_acquire(address)
+#define PCPU_TSAN_RELEASE(address) __tsan_release(address)
+#else
+#define PCPU_TSAN_ACQUIRE(address) ((void)(address))
+#define PCPU_TSAN_RELEASE(address) ((void)(address))
+#endif
+
 /* What __pcpu_list_pop() and _pop_all() return for "the library must do it"; NULL is an empty list. */
 #define PCPU_LIST_SLOW ((void *)(intptr_t)-1)
 
