@@ -239,7 +239,7 @@ static inline UNUSED int run_in_all_modes(const char *name, void (*add_tests)(TC
 	}
 	snprintf(title, sizeof(title), "%s, mode %s", name, mode());
 	suite = suite_create(title);
-	tcase_set_timeout(tests, 300);
+	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, mode_is_the_one_asked_for);
 	add_tests(tests);
 	suite_add_tcase(suite, tests);
