@@ -1,237 +1,398 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Allocation: which chunk serves a request, when chunks come and go, and how memory is zero.
+ * Allocation: the entries.
  *
- * Memory fresh from the system is zero.  Recycled memory is cleared when it is handed out again,
- * on every possible CPU: it is read first and written only where it is not zero, so that a CPU
- * whose pages nobody has written gets none.  (Reading a page that was never written maps the
- * system's common page of zeros.)
+ * The fast way, for areas of up to PCPU_SMALL grains: one sequence on the current CPU's cache and
+ * one byte of state, each for allocating and for freeing.  The slow way, once for some hundreds of
+ * these: what was freed is cleaned and goes into the list that is allocated from, or back into the
+ * pool; if there is nothing, a number of areas is taken from the pool at once.
+ *
+ * How many a list may hold is learned: twice as many as before, as long as what was freed lies
+ * close together, and half as many if it is scattered, since each area of a list keeps a page from
+ * being given back.  A small part of all areas may be in a list anyhow.
+ *
+ * Larger areas, and all where there are no caches, are taken from the pool one by one, and wait in
+ * `waiting` when they are freed.
  */
-#include "internal.h"
+#define _GNU_SOURCE
+#include "cache.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 
-/* Empty chunks behind the first that are kept, so that one allocation at the edge does not make
- * and drop a chunk each time. */
-#define KEEP_EMPTY 1U
+/* The alignment of areas from caches: their size's own, up to this (bytes). */
+#define LINE ((size_t)64)
+/* How many areas a list may hold: at first, of all areas anyhow, and at most in grains. */
+#define LEAST_LIMIT ((size_t)16)
+#define ANYHOW(areas) ((areas) / 64)
+#define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
+/* Freed areas of all sizes wait until they are so many, or fill so much together. */
+#define WAITING_AREAS ((size_t)64)
+#define WAITING_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 
-static bool is_zero(const unsigned char *bytes, size_t size)
+/* For those who can't wait: at least so many areas, of each power of two from this size on. */
+#define RESERVE ((size_t)8)
+#define RESERVE_LEAST ((size_t)16 / PCPU_GRAIN)
+
+/* See internal.h: one of these is held by whoever has areas in hand, and all of them by whoever must
+ * be sure that nobody has. */
+#define BUSY 16
+static pthread_mutex_t busy[BUSY] = { [0 ... BUSY - 1] = PTHREAD_MUTEX_INITIALIZER };
+
+/* Under the lock. */
+static struct pcpu_batch waiting;
+static size_t waiting_grains;
+/* Atomic: what a list may hold if it is scattered. */
+static size_t scattered_limit = LEAST_LIMIT;
+
+/* One for each CPU, as a rule, so that nobody waits. */
+static pthread_mutex_t *enter(void)
 {
-	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+	pthread_mutex_t *mine = &busy[pcpu_current_cpu() % BUSY];
+
+	pthread_mutex_lock(mine);
+	return mine;
 }
 
-static void clear_copy(const struct pcpu_space *space, unsigned int cpu, size_t offset, size_t size)
+static void leave(pthread_mutex_t *mine)
 {
-	unsigned char *bytes = (unsigned char *)pcpu_unit_address(space, cpu, offset);
-
-	if (!is_zero(bytes, size))
-		memset(bytes, 0, size);
+	pthread_mutex_unlock(mine);
 }
 
-/* Clear `size` bytes at an offset on all CPUs. */
-static void clear_area(const struct pcpu_space *space, size_t offset, size_t size)
+static void shut_out(void)
 {
-	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++)
-		clear_copy(space, cpu, offset, size);
+	for (unsigned int i = 0; i < BUSY; i++)
+		pthread_mutex_lock(&busy[i]);
 }
 
-/* Give pages back to the system, on all CPUs.  Locked ones (mlock(2)) it does not take; what
- * counts then is that they are zero. */
-static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
+static void let_in(void)
 {
-	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
-		if (madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED))
-			clear_copy(space, cpu, begin, end - begin);
+	for (unsigned int i = 0; i < BUSY; i++)
+		pthread_mutex_unlock(&busy[i]);
+}
+
+/* ---- The pool, for batches ------------------------------------------------------------------ */
+
+/* Under the lock, when areas have been taken or given. */
+static void adapt(void)
+{
+	size_t limit = ANYHOW(pcpu_core.areas);
+
+	__atomic_store_n(&scattered_limit, limit > LEAST_LIMIT ? limit : LEAST_LIMIT,
+			 __ATOMIC_RELAXED);
+}
+
+static void give(const struct pcpu_batch *batch)
+{
+	pcpu_lock();
+	pcpu_pool_give(&pcpu_core, batch);
+	adapt();
+	pcpu_unlock();
+}
+
+/* Clean freed areas of one size.  Their states find what was freed twice at the same time. */
+static bool clean(struct pcpu_batch *batch)
+{
+	bool compact = pcpu_clean(&pcpu_core, batch);
+
+	for (size_t i = 0; i < batch->count; i++) {
+		size_t position = batch->position[i];
+
+		if (pcpu_state(&pcpu_core, position) != (batch->size | PCPU_FREED))
+			pcpu_die("free_percpu(%p): the area was freed twice, by threads at the "
+				 "same time",
+				 (void *)(pcpu_core.cookies + position * PCPU_GRAIN));
+		pcpu_set_state(&pcpu_core, position, PCPU_CLEAN);
+	}
+	return compact;
+}
+
+/* Clean all that waits and give it back. */
+static void clean_waiting(void)
+{
+	struct pcpu_batch batch;
+
+	pcpu_lock();
+	batch.size = 0;
+	batch.count = waiting.count;
+	memcpy(batch.position, waiting.position, waiting.count * sizeof(*batch.position));
+	waiting.count = 0;
+	waiting_grains = 0;
+	pcpu_unlock();
+	if (pcpu_checked)
+		pcpu_checked_clean(&pcpu_core, &batch);
+	else
+		pcpu_clean(&pcpu_core, &batch);
+	give(&batch);
+}
+
+/* For draining caches. */
+static void give_list(struct pcpu_batch *batch, enum pcpu_list list)
+{
+	if (list == PCPU_DIRTY_LIST)
+		clean(batch);
+	give(batch);
+}
+
+/* All that waits or is in a cache goes back to the pool. */
+static void drain(void)
+{
+	struct pcpu_batch batch;
+
+	shut_out();
+	pcpu_cache_stop();
+	pcpu_cache_drain(&batch, give_list);
+	pcpu_cache_start();
+	clean_waiting();
+	let_in();
+}
+
+void pcpu_trim(void)
+{
+	pcpu_setup();
+	drain();
+	pcpu_lock();
+	pcpu_pool_trim(&pcpu_core);
+	pcpu_unlock();
+}
+
+/* ---- Small areas ---------------------------------------------------------------------------- */
+
+static size_t round_up(size_t bytes)
+{
+	return (bytes + PCPU_GRAIN - 1) / PCPU_GRAIN;
+}
+
+/* The alignment that all small areas of a size have: bytes. */
+static size_t natural_align(size_t grains)
+{
+	size_t bytes = (grains & -grains) * PCPU_GRAIN;
+
+	return bytes < LINE ? bytes : LINE;
+}
+
+static size_t most(size_t size)
+{
+	return MOST_GRAINS / size < PCPU_BATCH ? MOST_GRAINS / size : PCPU_BATCH;
+}
+
+/* After a list was empty or full: may it hold more, or less? */
+static size_t learn_limit(size_t size, bool compact)
+{
+	size_t limit = pcpu_cache_limit(size);
+	size_t wanted = compact ? limit * 2 : limit / 2;
+	size_t least = __atomic_load_n(&scattered_limit, __ATOMIC_RELAXED);
+
+	if (wanted < least)
+		wanted = least;
+	if (wanted > most(size))
+		wanted = most(size);
+	pcpu_cache_set_limit(size, wanted);
+	return wanted;
+}
+
+/* Put clean areas where they are allocated from, or back into the pool if they are scattered. */
+static void store(struct pcpu_batch *batch, bool compact)
+{
+	size_t count = pcpu_cache_count(batch->size, PCPU_CLEAN_LIST);
+	size_t limit = learn_limit(batch->size, compact);
+	size_t room = limit > count ? limit - count : 0;
+
+	if (room > batch->count)
+		room = batch->count;
+	if (compact && pcpu_cache_put(batch->size, batch->position + batch->count - room, room))
+		batch->count -= room;
+	if (batch->count)
+		give(batch);
+}
+
+/* Take a number of areas from the pool: the lowest is last, and handed out first. */
+static void refill(struct pcpu_batch *batch, size_t size, size_t count)
+{
+	batch->size = size;
+	pcpu_lock();
+	batch->count = pcpu_pool_take(&pcpu_core, size, natural_align(size) / PCPU_GRAIN,
+				      batch->position, count);
+	adapt();
+	pcpu_unlock();
+	for (size_t i = 0; i < batch->count; i++)
+		pcpu_set_state(&pcpu_core, batch->position[i], PCPU_CLEAN);
+	for (size_t i = 0, j = batch->count; i + 1 < j; i++) {
+		uint32_t position = batch->position[i];
+
+		batch->position[i] = batch->position[--j];
+		batch->position[j] = position;
 	}
 }
 
-/*
- * Give back the pages that a freed area fills.  Behind the last area there is nothing but zeros,
- * so its last page goes as a whole, and from its first page on the chunk is as good as new.
- */
-static void drop_area(const struct pcpu_space *space, struct pcpu_chunk *chunk, size_t offset,
-		      size_t size)
+/* Sizes of which some areas are always at hand, for those who can't wait. */
+static void top_up_reserve(struct pcpu_batch *batch)
 {
-	size_t mask = space->page - 1;
-	size_t begin = (offset + mask) & ~mask, end = (offset + size) & ~mask;
-
-	if ((offset + size) / PCPU_GRAIN == chunk->dirty &&
-	    ((offset + size + mask) & ~mask) <= chunk->end * PCPU_GRAIN) {
-		end = (offset + size + mask) & ~mask;
-		if (begin < end)
-			chunk->dirty = begin / PCPU_GRAIN;
-	}
-	drop_pages(space, begin, end);
-}
-
-/* Take from one chunk; returns an offset in bytes with zeroed memory, or SIZE_MAX. */
-static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t grains,
-			size_t align)
-{
-	size_t dirty = chunk->dirty;
-	size_t position = pcpu_chunk_take(space, chunk, grains, align);
-
-	if (position == SIZE_MAX)
-		return SIZE_MAX;
-	if (position < dirty) {
-		size_t recycled = dirty - position < grains ? dirty - position : grains;
-
-		clear_area(space, position * PCPU_GRAIN, recycled * PCPU_GRAIN);
-	}
-	space->areas++;
-	return position * PCPU_GRAIN;
-}
-
-/* The first run of free slots that is `count` long; 0 if there is none. */
-static size_t find_slots(const struct pcpu_space *space, size_t count)
-{
-	size_t run = 0;
-
-	for (size_t slot = 1; slot <= space->slots; slot++) {
-		const struct pcpu_chunk *chunk = &space->chunk[slot];
-
-		if (chunk->live) {
-			run = 0;
-			/* A large chunk covers the slots behind its own. */
-			slot += (chunk->end - chunk->begin) * PCPU_GRAIN / PCPU_CHUNK - 1;
-		} else if (++run == count) {
-			return slot - count + 1;
-		}
-	}
-	return 0;
-}
-
-static struct pcpu_chunk *add_chunk(struct pcpu_space *space, size_t grains)
-{
-	size_t count = (grains * PCPU_GRAIN + PCPU_CHUNK - 1) / PCPU_CHUNK;
-	size_t slot = find_slots(space, count);
-	size_t base = (space->first_size + PCPU_CHUNK - 1) / PCPU_CHUNK;
-	size_t begin;
-
-	if (!slot)
-		return NULL;
-	begin = (base + slot - 1) * PCPU_CHUNK / PCPU_GRAIN;
-	pcpu_chunk_open(&space->chunk[slot], begin, begin + count * PCPU_CHUNK / PCPU_GRAIN);
-	if (space->open > slot)
-		space->open = slot;
-	if (space->top < slot + 1)
-		space->top = slot + 1;
-	space->empty++;
-	return &space->chunk[slot];
-}
-
-static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
-{
-	drop_pages(space, chunk->begin * PCPU_GRAIN, chunk->end * PCPU_GRAIN);
-	chunk->live = false;
-	space->empty--;
-	while (space->top > 1 && !space->chunk[space->top - 1].live)
-		space->top--;
-}
-
-static bool is_empty(const struct pcpu_chunk *chunk)
-{
-	return chunk->free == chunk->end - chunk->begin;
-}
-
-/* The chunks that are kept empty may lie where a larger one wants to be. */
-static void drop_empty_chunks(struct pcpu_space *space)
-{
-	for (size_t i = space->top - 1; i > 0 && space->empty; i--) {
-		if (space->chunk[i].live && is_empty(&space->chunk[i]))
-			drop_chunk(space, &space->chunk[i]);
+	for (size_t size = RESERVE_LEAST; size <= PCPU_SMALL; size *= 2) {
+		if (pcpu_cache_count(size, PCPU_CLEAN_LIST) >= RESERVE)
+			continue;
+		refill(batch, size, RESERVE);
+		store(batch, true);
 	}
 }
 
-static size_t take_dynamic(struct pcpu_space *space, size_t grains, size_t align)
+/* The cache is empty: a position, or -1. */
+__attribute__((noinline)) static int64_t take_slowly(size_t size)
 {
-	struct pcpu_chunk *chunk;
+	size_t limit = pcpu_cache_limit(size);
+	struct pcpu_batch batch;
+	bool compact = true;
+	int64_t position = -1;
+	pthread_mutex_t *mine = enter();
+
+	batch.count = 0;
+	if (limit && pcpu_cache_count(size, PCPU_DIRTY_LIST) >= limit / 2) {
+		pcpu_cache_take(size, &batch);
+		compact = clean(&batch);
+	}
+	if (!batch.count)
+		refill(&batch, size, limit ? limit : 1);
+	if (batch.count) {
+		position = batch.position[--batch.count];
+		store(&batch, compact);
+		top_up_reserve(&batch);
+	}
+	leave(mine);
+	return position;
+}
+
+/* The list of freed areas is full, or has no limit yet. */
+__attribute__((noinline)) static void leave_slowly(size_t size, uint32_t position)
+{
+	struct pcpu_batch batch;
+	pthread_mutex_t *mine = enter();
+
+	if (!pcpu_cache_limit(size))
+		learn_limit(size, true);
+	if (!pcpu_cache_push(size, position)) {
+		pcpu_cache_take(size, &batch);
+		batch.position[batch.count++] = position;
+		store(&batch, clean(&batch));
+	}
+	leave(mine);
+}
+
+/* Without waiting: of this size, or a larger one of those in reserve.  Returns a position, or -1,
+ * and in *size what it is. */
+static int64_t take_at_once(size_t *size, size_t align)
+{
+	int64_t position = pcpu_cache_pop(*size);
+
+	for (size_t larger = RESERVE_LEAST; position < 0 && larger <= PCPU_SMALL; larger *= 2) {
+		if (larger < *size || natural_align(larger) < align)
+			continue;
+		position = pcpu_cache_pop(larger);
+		if (position >= 0)
+			*size = larger;
+	}
+	return position;
+}
+
+/* ---- Any area ------------------------------------------------------------------------------- */
+
+static void __percpu *cookie_of(size_t position)
+{
+	return (void __percpu *)(pcpu_core.cookies + position * PCPU_GRAIN);
+}
+
+static size_t take_one(size_t size, size_t align, bool reserved, unsigned int flags)
+{
 	size_t offset;
 
-	while (space->open < space->top &&
-	       (!space->chunk[space->open].live || !space->chunk[space->open].free))
-		space->open++;
-	for (size_t i = space->open; i < space->top; i++) {
-		bool was_empty;
+	if (!(flags & PCPU_NOWAIT))
+		pcpu_lock();
+	else if (!pcpu_trylock())
+		return SIZE_MAX;
+	if (pcpu_checked && !reserved)
+		offset = pcpu_checked_take(&pcpu_core, size, align);
+	else
+		offset = pcpu_take(&pcpu_core, size, align, reserved);
+	pcpu_unlock();
+	return offset;
+}
 
-		chunk = &space->chunk[i];
-		if (!chunk->live)
-			continue;
-		was_empty = i > 0 && is_empty(chunk);
-		offset = take_from(space, chunk, grains, align);
-		if (offset != SIZE_MAX) {
-			space->empty -= was_empty;
-			return offset;
+/* Whether an area from a cache does: its size, and an alignment that all of that size have. */
+static inline bool is_small(size_t size, size_t align)
+{
+	return size - 1 < PCPU_SMALL && align - 1 < LINE && !(align & (align - 1)) &&
+	       !(size * PCPU_GRAIN & (align - 1));
+}
+
+/* For a thread's first time, and while the library is not set up. */
+static bool get_usable(void)
+{
+	if (!pcpu_caches)
+		return false;
+	if (!pcpu_thread_is_known())
+		pcpu_prepare_thread();
+	return true;
+}
+
+__attribute__((noinline, cold)) static void __percpu *
+allocate_slowly(size_t bytes, size_t align, bool reserved, unsigned int flags)
+{
+	size_t size = round_up(bytes), offset;
+	int64_t position = -1;
+
+	pcpu_setup();
+	if (bytes == 0 || bytes > (reserved ? pcpu_core.unit_size : pcpu_max_size()) ||
+	    align == 0 || (align & (align - 1)) || align > pcpu_core.page ||
+	    (flags & ~PCPU_NOWAIT)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (!reserved && is_small(size, align) && get_usable())
+		position = flags & PCPU_NOWAIT ? take_at_once(&size, align) : take_slowly(size);
+	if (position >= 0) {
+		pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
+		return cookie_of((size_t)position);
+	}
+	offset = take_one(bytes, align, reserved, flags);
+	if (offset == SIZE_MAX && !(flags & PCPU_NOWAIT) && !reserved) {
+		drain();
+		offset = take_one(bytes, align, reserved, flags);
+	}
+	if (offset == SIZE_MAX) {
+		errno = flags & PCPU_NOWAIT ? EAGAIN : ENOMEM;
+		return NULL;
+	}
+	return cookie_of(offset / PCPU_GRAIN);
+}
+
+static inline void __percpu *allocate(size_t bytes, size_t align, unsigned int flags)
+{
+	size_t size = round_up(bytes);
+	int64_t position;
+
+	if (__builtin_expect(is_small(size, align) && pcpu_cache_is_usable(), 1)) {
+		position = pcpu_cache_pop(size);
+		if (__builtin_expect(position >= 0, 1)) {
+			pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
+			return cookie_of((size_t)position);
 		}
 	}
-	chunk = add_chunk(space, grains);
-	if (!chunk && space->empty) {
-		drop_empty_chunks(space);
-		chunk = add_chunk(space, grains);
-	}
-	if (!chunk)
-		return SIZE_MAX;
-	space->empty--;
-	return take_from(space, chunk, grains, align);
+	return allocate_slowly(bytes, align, false, flags);
 }
 
-size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reserved)
+void __percpu *__alloc_percpu_gfp(size_t size, size_t align, unsigned int flags)
 {
-	size_t grains = (size + PCPU_GRAIN - 1) / PCPU_GRAIN;
-	size_t align_grains = align > PCPU_GRAIN ? align / PCPU_GRAIN : 1;
-
-	if (reserved)
-		return take_from(space, &space->reserved, grains, align_grains);
-	return take_dynamic(space, grains, align_grains);
+	return allocate(size, align, flags);
 }
 
-/* The chunk that a grain belongs to; NULL for static variables and what is no chunk's. */
-static struct pcpu_chunk *find_chunk(struct pcpu_space *space, size_t position)
+void __percpu *__alloc_percpu(size_t size, size_t align)
 {
-	size_t base = (space->first_size + PCPU_CHUNK - 1) / PCPU_CHUNK;
-	size_t slot = 0;
-
-	if (position >= space->reserved.begin && position < space->reserved.end)
-		return &space->reserved;
-	if (position >= base * PCPU_CHUNK / PCPU_GRAIN)
-		slot = position * PCPU_GRAIN / PCPU_CHUNK - base + 1;
-	if (slot > space->slots)
-		return NULL;
-	/* A large chunk covers the slots behind its own. */
-	while (slot > 0 && !space->chunk[slot].live)
-		slot--;
-	if (space->chunk[slot].live && position >= space->chunk[slot].begin &&
-	    position < space->chunk[slot].end)
-		return &space->chunk[slot];
-	return NULL;
+	return allocate(size, align, 0);
 }
 
-const char *pcpu_give(struct pcpu_space *space, size_t offset)
+void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
 {
-	size_t position = offset / PCPU_GRAIN, size, index;
-	struct pcpu_chunk *chunk;
-
-	if (offset >= space->unit_size)
-		return "is not a per-CPU pointer";
-	chunk = find_chunk(space, position);
-	if (!chunk)
-		return offset < space->static_size ? "is a static variable" : "was never allocated";
-	if (offset % PCPU_GRAIN || !pcpu_chunk_begins_area(space, position))
-		return "is not allocated: freed twice, or not the start of an allocation";
-
-	size = pcpu_chunk_give(space, chunk, position);
-	drop_area(space, chunk, offset, size * PCPU_GRAIN);
-	space->areas--;
-	if (chunk == &space->reserved)
-		return NULL;
-	index = (size_t)(chunk - space->chunk);
-	if (index < space->open)
-		space->open = index;
-	if (index > 0 && is_empty(chunk) && ++space->empty > KEEP_EMPTY)
-		drop_chunk(space, chunk);
-	return NULL;
+	return allocate_slowly(size, align, true, 0);
 }
 
 size_t pcpu_max_size(void)
@@ -243,46 +404,116 @@ size_t pcpu_max_size(void)
 	return chunks > pcpu_core.dynamic_size ? chunks : pcpu_core.dynamic_size;
 }
 
-static void __percpu *allocate(size_t size, size_t align, bool reserved)
-{
-	size_t offset;
+/* ---- Freeing -------------------------------------------------------------------------------- */
 
-	pcpu_setup();
-	if (size == 0 || size > (reserved ? pcpu_core.unit_size : pcpu_max_size()) || align == 0 ||
-	    (align & (align - 1)) || align > pcpu_core.page) {
-		errno = EINVAL;
-		return NULL;
-	}
-	pcpu_lock();
-	offset = pcpu_take(&pcpu_core, size, align, reserved);
-	pcpu_unlock();
-	if (offset == SIZE_MAX) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return (void __percpu *)(pcpu_core.cookies + offset);
+/* Say what is wrong with a pointer, and where it points. */
+__attribute__((noreturn)) static void refuse(void __percpu *ptr, const char *wrong)
+{
+	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
+	const struct pcpu_chunk *chunk = NULL;
+	int cpu = -1;
+
+	if (offset < pcpu_core.unit_size)
+		chunk = pcpu_find_chunk(&pcpu_core, offset / PCPU_GRAIN);
+	if (pcpu_classify((void *)ptr, &cpu, NULL) != PCPU_NONE && cpu >= 0)
+		pcpu_die("free_percpu(%p): the pointer %s: it is an address in the unit of CPU %d",
+			 (void *)ptr, wrong, cpu);
+	if (!chunk)
+		pcpu_die("free_percpu(%p): the pointer %s", (void *)ptr, wrong);
+	if (chunk == &pcpu_core.reserved)
+		pcpu_die("free_percpu(%p): the pointer %s; offset %#zx, in the reserved region",
+			 (void *)ptr, wrong, offset);
+	pcpu_die("free_percpu(%p): the pointer %s; offset %#zx, in the dynamic region, chunk %zu",
+		 (void *)ptr, wrong, offset, (size_t)(chunk - pcpu_core.chunk));
 }
 
-void __percpu *__alloc_percpu(size_t size, size_t align)
+/* Let an area wait for being cleaned; true if that's enough of them.  Under the lock. */
+static bool let_wait(size_t position)
 {
-	return allocate(size, align, false);
+	size_t size = pcpu_area_size(&pcpu_core, position);
+
+	if (pcpu_checked)
+		pcpu_checked_free(&pcpu_core, position);
+	pcpu_set_state(&pcpu_core, position, pcpu_state(&pcpu_core, position) | PCPU_FREED);
+	waiting.position[waiting.count++] = (uint32_t)position;
+	waiting_grains += size;
+	return waiting.count >= WAITING_AREAS || waiting_grains >= WAITING_GRAINS;
 }
 
-void __percpu *__alloc_reserved_percpu(size_t size, size_t align)
+__attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 {
-	return allocate(size, align, true);
-}
-
-void free_percpu(void __percpu *ptr)
-{
+	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
+	size_t position = offset / PCPU_GRAIN;
+	bool enough = false;
+	pthread_mutex_t *mine;
 	const char *wrong;
 
 	if (!ptr)
 		return;
 	pcpu_setup();
+	/* A thread's first time: from now on it can do it the fast way. */
+	if (pcpu_caches && !pcpu_thread_is_known())
+		pcpu_prepare_thread();
+	mine = enter();
 	pcpu_lock();
-	wrong = pcpu_give(&pcpu_core, (uintptr_t)ptr - pcpu_core.cookies);
+	while (waiting.count >= PCPU_BATCH) {
+		pcpu_unlock();
+		clean_waiting();
+		pcpu_lock();
+	}
+	if (position >= pcpu_core.reserved.begin && position < pcpu_core.reserved.end) {
+		wrong = pcpu_give(&pcpu_core, offset);
+	} else {
+		wrong = pcpu_why_not_free(&pcpu_core, offset);
+		enough = !wrong && let_wait(position);
+	}
 	pcpu_unlock();
 	if (wrong)
-		pcpu_die("free_percpu(%p): the pointer %s", (void *)ptr, wrong);
+		refuse(ptr, wrong);
+	if (enough)
+		clean_waiting();
+	leave(mine);
+}
+
+void free_percpu(void __percpu *ptr)
+{
+	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
+	size_t position = offset / PCPU_GRAIN;
+	unsigned int size = 0;
+
+	if (__builtin_expect(offset < pcpu_core.unit_size && offset % PCPU_GRAIN == 0 &&
+				     position >= pcpu_core.reserved.end && pcpu_cache_is_usable(),
+			     1))
+		size = pcpu_state(&pcpu_core, position);
+	if (__builtin_expect(size - 1 >= PCPU_SMALL, 0)) {
+		free_slowly(ptr);
+		return;
+	}
+	pcpu_set_state(&pcpu_core, position, size | PCPU_FREED);
+	if (__builtin_expect(!pcpu_cache_push(size, (uint32_t)position), 0))
+		leave_slowly(size, (uint32_t)position);
+}
+
+/* ---- fork() and looking --------------------------------------------------------------------- */
+
+/* With all these locks held and the caches stopped, nobody is between two states. */
+void pcpu_alloc_before_fork(void)
+{
+	shut_out();
+	pcpu_lock();
+	pcpu_cache_stop();
+}
+
+void pcpu_alloc_behind_fork(void)
+{
+	pcpu_cache_start();
+	pcpu_unlock();
+	let_in();
+}
+
+void pcpu_idle_sum(size_t *areas, size_t *grains)
+{
+	*areas = waiting.count;
+	*grains = waiting_grains;
+	pcpu_cache_sum(areas, grains);
 }

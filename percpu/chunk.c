@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Chunks: which grains of a range are free.
+ * Chunks: which grains of a range are free, and what begins at a grain.
  *
- * Two bits for each grain.  `allocated` says that it is; `bound` is set where an allocated area
- * begins and behind its last grain, so that an area's size need not be stored and a pointer into
- * its middle is known for what it is.  Neighbouring free areas are one because they have no bits
- * between them that anybody looks at: stale `bound` bits in free memory are cleared when an area
- * is laid over them.
+ * A bit for each grain says whether it is taken.  Neighbouring free areas are one because nothing
+ * lies between their bits.  A byte for each grain, its state, says what begins there, so that a
+ * pointer into the middle of an area is known for what it is, and an area's size is found without a
+ * search.  Bytes, not bits: the owner of an area changes its state without a lock or an atomic
+ * instruction, while others change the states of their areas next to it.
  *
  * `first`, `longest` and `free` spare most searches that would find nothing.
  */
@@ -15,16 +15,6 @@
 #define WORD_BITS ((size_t)64)
 /* How far to look around a freed area for its neighbours, in grains. */
 #define NEIGHBOURHOOD ((size_t)64 * WORD_BITS)
-
-static bool test_bit(const uint64_t *map, size_t bit)
-{
-	return (map[bit / WORD_BITS] >> (bit % WORD_BITS)) & 1;
-}
-
-static void set_bit(uint64_t *map, size_t bit)
-{
-	map[bit / WORD_BITS] |= (uint64_t)1 << (bit % WORD_BITS);
-}
 
 /* Set or clear the bits from `begin` to before `end`. */
 static void fill_bits(uint64_t *map, size_t begin, size_t end, bool value)
@@ -88,16 +78,14 @@ void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end)
 		.free = end - begin,
 		.longest = end - begin,
 		.first = begin,
-		.dirty = begin,
 		.live = true,
 	};
 }
 
-static size_t find_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk, size_t size,
-			size_t align)
+/* The first place from `position` on for `size` grains; SIZE_MAX if there is none. */
+static size_t find_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
+			size_t position, size_t size, size_t align)
 {
-	size_t position = chunk->first;
-
 	for (;;) {
 		size_t used;
 
@@ -112,63 +100,130 @@ static size_t find_free(const struct pcpu_space *space, const struct pcpu_chunk 
 	}
 }
 
-size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t size,
-		       size_t align)
+/* As many areas as fit in the first gap for one; returns how many, their place in *position. */
+static size_t take_run(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t *position,
+		       size_t size, size_t align, size_t count)
 {
-	size_t position, end;
+	size_t begin = find_free(space, chunk, *position, size, align), end, limit;
+
+	if (begin == SIZE_MAX)
+		return 0;
+	limit = count * size < chunk->end - begin ? begin + count * size : chunk->end;
+	end = find_bit(space->allocated, begin + size, limit, true);
+	count = (end - begin) / size;
+	end = begin + count * size;
+	fill_bits(space->allocated, begin, end, true);
+	chunk->free -= end - begin;
+	if (begin == chunk->first)
+		chunk->first = end;
+	*position = begin;
+	return count;
+}
+
+/* `size` must be a multiple of `align` if more than one is wanted. */
+size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t size,
+		       size_t align, uint32_t *positions, size_t count)
+{
+	size_t position = chunk->first, taken = 0;
 
 	if (size > chunk->longest)
-		return SIZE_MAX;
-	position = find_free(space, chunk, size, align);
-	if (position == SIZE_MAX) {
-		/* Any free area of this many grains would have held it, wherever it began. */
-		if (chunk->longest > size + align - 2)
-			chunk->longest = size + align - 2;
-		return SIZE_MAX;
+		return 0;
+	while (taken < count) {
+		size_t run = take_run(space, chunk, &position, size, align, count - taken);
+
+		if (!run) {
+			/* Any free area of this many grains would have held one, wherever it began. */
+			if (chunk->longest > size + align - 2)
+				chunk->longest = size + align - 2;
+			break;
+		}
+		for (; run; run--, position += size)
+			positions[taken++] = (uint32_t)position;
 	}
-	end = position + size;
-	fill_bits(space->allocated, position, end, true);
-	fill_bits(space->bound, position, end, false);
-	set_bit(space->bound, position);
-	if (end < chunk->end)
-		set_bit(space->bound, end);
-	chunk->free -= size;
 	if (chunk->longest > chunk->free)
 		chunk->longest = chunk->free;
-	if (position == chunk->first)
-		chunk->first = end;
-	if (chunk->dirty < end)
-		chunk->dirty = end;
-	return position;
+	return taken;
 }
 
-bool pcpu_chunk_begins_area(const struct pcpu_space *space, size_t position)
+/* How long is a free range with its neighbours?  Look a bounded way; farther away, assume the most. */
+static size_t merged(const struct pcpu_space *space, const struct pcpu_chunk *chunk, size_t begin,
+		     size_t end)
 {
-	return test_bit(space->allocated, position) && test_bit(space->bound, position);
-}
+	size_t low = chunk->begin, high = chunk->end;
 
-/* Free the area at `position`, which must begin one; returns its size. */
-size_t pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t position)
-{
-	size_t end = find_bit(space->bound, position + 1, chunk->end, true);
-	size_t size = end - position;
-	size_t low = chunk->begin, high = chunk->end, run_begin, run_end;
-
-	fill_bits(space->allocated, position, end, false);
-	chunk->free += size;
-	if (position < chunk->first)
-		chunk->first = position;
-
-	/* How long is the free area now?  Look a bounded way; farther away, assume the most. */
-	if (position - low > NEIGHBOURHOOD)
-		low = position - NEIGHBOURHOOD;
+	if (begin - low > NEIGHBOURHOOD)
+		low = begin - NEIGHBOURHOOD;
 	if (high - end > NEIGHBOURHOOD)
 		high = end + NEIGHBOURHOOD;
-	run_begin = find_set_before(space->allocated, low, position);
-	run_end = find_bit(space->allocated, end, high, true);
-	if ((run_begin == low && low != chunk->begin) || (run_end == high && high != chunk->end))
-		chunk->longest = chunk->free;
-	else if (chunk->longest < run_end - run_begin)
-		chunk->longest = run_end - run_begin;
+	begin = find_set_before(space->allocated, low, begin);
+	end = find_bit(space->allocated, end, high, true);
+	if ((begin == low && low != chunk->begin) || (end == high && high != chunk->end))
+		return chunk->free;
+	return end - begin;
+}
+
+void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t begin, size_t end)
+{
+	size_t length;
+
+	fill_bits(space->allocated, begin, end, false);
+	chunk->free += end - begin;
+	chunk->freed += end - begin;
+	if (begin < chunk->first)
+		chunk->first = begin;
+	length = merged(space, chunk, begin, end);
+	if (chunk->longest < length)
+		chunk->longest = length;
+}
+
+bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
+			  size_t from, size_t *begin, size_t *end)
+{
+	*begin = find_bit(space->allocated, from, chunk->end, false);
+	if (*begin == chunk->end)
+		return false;
+	*end = find_bit(space->allocated, *begin, chunk->end, true);
+	return true;
+}
+
+/* ---- States --------------------------------------------------------------------------------- */
+
+/* The size of a long area: its low four bits first, each state with a mark that no beginning has. */
+#define SIZE_MARK 0x50U
+#define SIZE_STATES (2 * sizeof(uint32_t))
+
+size_t pcpu_area_size(const struct pcpu_space *space, size_t position)
+{
+	unsigned int state = pcpu_state(space, position) & ~PCPU_FREED;
+	size_t size = 0;
+
+	if (state != PCPU_LARGE)
+		return state;
+	for (size_t i = SIZE_STATES; i > 0; i--)
+		size = size << 4 | (pcpu_state(space, position + i) & 15);
 	return size;
+}
+
+/* Mark an area as one in use. */
+void pcpu_area_begin(struct pcpu_space *space, size_t position, size_t size)
+{
+	if (size <= PCPU_SMALL) {
+		pcpu_set_state(space, position, (unsigned int)size);
+		return;
+	}
+	for (size_t i = 1; i <= SIZE_STATES; i++, size >>= 4)
+		pcpu_set_state(space, position + i, SIZE_MARK | (size & 15));
+	pcpu_set_state(space, position, PCPU_LARGE);
+}
+
+/* Mark as free what was an area, in use or not. */
+void pcpu_area_end(struct pcpu_space *space, size_t position)
+{
+	unsigned int state = pcpu_state(space, position);
+
+	if (state == PCPU_LARGE || state == (PCPU_LARGE | PCPU_FREED)) {
+		for (size_t i = 1; i <= SIZE_STATES; i++)
+			pcpu_set_state(space, position + i, 0);
+	}
+	pcpu_set_state(space, position, 0);
 }

@@ -17,7 +17,6 @@
 
 #include <permod/percpu_counter.h>
 
-#include <errno.h>
 #include <unistd.h>
 
 #define LEAST_BATCH 32
@@ -71,7 +70,7 @@ static struct percpu_counter_slot *add_restartably(struct percpu_counter *counte
 	intptr_t address = __pcpu_counter_add(cookie, amount, total);
 
 	while (address < 0) {
-		pcpu_prepare_thread();
+		pcpu_prepare_thread_quietly();
 		address = __pcpu_counter_add(cookie, amount, total);
 	}
 	return (struct percpu_counter_slot *)address;

@@ -13,8 +13,6 @@
 
 #include <permod/percpu_list.h>
 
-#include <errno.h>
-
 /* What the sequences rely on. */
 _Static_assert(offsetof(struct percpu_list_slot, head) == 0 &&
 		       offsetof(struct percpu_list_slot, closed) == sizeof(void *) &&
@@ -102,7 +100,7 @@ void pcpu_list_push_slow(struct percpu_list *list, struct percpu_list_node *node
 	if (pcpu_fences) {
 		if (__pcpu_list_push(slots, node))
 			return;
-		pcpu_prepare_thread();
+		pcpu_prepare_thread_quietly();
 		if (__pcpu_list_push(slots, node))
 			return;
 	}
@@ -120,7 +118,7 @@ static struct percpu_list_node *take_restartably(struct percpu_list *list,
 		return NULL;
 	node = take(slots);
 	if (node == PCPU_LIST_SLOW) {
-		pcpu_prepare_thread();
+		pcpu_prepare_thread_quietly();
 		node = take(slots);
 	}
 	return node == PCPU_LIST_SLOW ? NULL : node;

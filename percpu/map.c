@@ -11,8 +11,11 @@ static size_t used_bytes(const struct pcpu_chunk *chunk)
 
 void pcpu_get_map(struct pcpu_map *map)
 {
+	size_t idle, idle_grains;
+
 	pcpu_setup();
 	pcpu_lock();
+	pcpu_idle_sum(&idle, &idle_grains);
 	*map = (struct pcpu_map){
 		.cookies = pcpu_core.cookies,
 		.units = pcpu_core.units,
@@ -24,7 +27,7 @@ void pcpu_get_map(struct pcpu_map *map)
 		.reserved_used = used_bytes(&pcpu_core.reserved),
 		.dynamic_size = pcpu_core.dynamic_size,
 		.chunk_size = PCPU_CHUNK,
-		.areas = (unsigned int)pcpu_core.areas,
+		.areas = (unsigned int)(pcpu_core.areas - idle),
 	};
 	for (size_t i = 0; i < pcpu_core.top; i++) {
 		if (!pcpu_core.chunk[i].live)
@@ -32,6 +35,7 @@ void pcpu_get_map(struct pcpu_map *map)
 		map->dynamic_used += used_bytes(&pcpu_core.chunk[i]);
 		map->chunks++;
 	}
+	map->dynamic_used -= idle_grains * PCPU_GRAIN;
 	pcpu_unlock();
 }
 

@@ -20,8 +20,6 @@
 
 #include <permod/percpu_ref.h>
 
-#include <errno.h>
-
 #define FLAGS (PERCPU_REF_INIT_ATOMIC | PERCPU_REF_INIT_DEAD | PERCPU_REF_ALLOW_REINIT)
 #define DEAD 1UL
 #define ONE 2UL
@@ -203,7 +201,7 @@ static bool add_restartably(struct percpu_ref *ref, unsigned long amount)
 		if (__pcpu_ref_add(&ref->mode, amount))
 			return true;
 		if (!has_mode(ref, PCPU_REF_ATOMIC))
-			pcpu_prepare_thread();
+			pcpu_prepare_thread_quietly();
 	}
 	return false;
 }

@@ -11,7 +11,7 @@
  * initialised before this one: every entry point asks pcpu_setup() first.
  */
 #define _GNU_SOURCE
-#include "internal.h"
+#include "cache.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,6 +38,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 void pcpu_lock(void)
 {
 	pthread_mutex_lock(&lock);
+}
+
+bool pcpu_trylock(void)
+{
+	return pthread_mutex_trylock(&lock) == 0;
 }
 
 void pcpu_unlock(void)
@@ -102,7 +107,8 @@ struct sizes {
 	bool reserved_auto, dynamic_auto, unit_auto;
 };
 
-/* Where the parts end, in the space; -EINVAL if they don't fit in the unit. */
+/* Where the parts end, in the space; -EINVAL if they don't fit in the unit, -ENOMEM if
+ * that is larger than positions can tell. */
 static int lay_out(struct pcpu_space *space, const struct sizes *sizes)
 {
 	size_t begin = round_up(sizes->fixed, RESERVED_ALIGN), sum;
@@ -113,6 +119,8 @@ static int lay_out(struct pcpu_space *space, const struct sizes *sizes)
 	if (__builtin_add_overflow(begin, space->reserved_size, &sum) ||
 	    __builtin_add_overflow(sum, space->dynamic_size, &sum) || sum > sizes->unit)
 		return -EINVAL;
+	if (sizes->unit > PCPU_MAX_UNIT)
+		return -ENOMEM;
 	space->first_size = round_up(sum, space->page);
 	/* Automatic takes the slack of the last page; a number is a number, and none is none. */
 	if (sizes->dynamic_auto)
@@ -153,23 +161,28 @@ static bool is_greedy(const struct pcpu_space *space)
 	return space->unit_size > limit.rlim_cur / 2 / (space->nr_cpus + 2);
 }
 
-/* The bitmaps and the chunks' descriptions, in one mapping; touched where they are used. */
+/* Bits, states and the chunks' descriptions, in one mapping; touched where they are used. */
 static int make_tables(struct pcpu_space *space)
 {
-	size_t map_bytes = space->unit_size / PCPU_GRAIN / 8 + sizeof(uint64_t);
+	size_t grains = space->unit_size / PCPU_GRAIN;
+	size_t bits = round_up(grains / 8 + sizeof(uint64_t), space->page);
+	size_t states = round_up(grains, space->page);
+	size_t touched = (space->nr_cpus + 63) / 64 * sizeof(uint64_t);
 	size_t first = round_up(space->static_size, RESERVED_ALIGN) / PCPU_GRAIN;
 	size_t behind = first + space->reserved_size / PCPU_GRAIN;
 	char *tables;
 
-	map_bytes = round_up(map_bytes, space->page);
-	space->tables_size = 2 * map_bytes + (space->slots + 1) * sizeof(struct pcpu_chunk);
+	space->tables_size =
+		bits + states + touched + (space->slots + 1) * sizeof(struct pcpu_chunk);
 	tables = mmap(NULL, space->tables_size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (tables == MAP_FAILED)
 		return -ENOMEM;
+	madvise(tables, space->tables_size, MADV_NOHUGEPAGE);
 	space->allocated = (uint64_t *)tables;
-	space->bound = (uint64_t *)(tables + map_bytes);
-	space->chunk = (struct pcpu_chunk *)(tables + 2 * map_bytes);
+	space->state = (uint8_t *)tables + bits;
+	space->touched = (uint64_t *)(tables + bits + states);
+	space->chunk = (struct pcpu_chunk *)(tables + bits + states + touched);
 	pcpu_chunk_open(&space->reserved, first, behind);
 	pcpu_chunk_open(&space->chunk[0], behind, behind + space->dynamic_size / PCPU_GRAIN);
 	space->open = 0;
@@ -257,7 +270,10 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	space->page = (size_t)sysconf(_SC_PAGESIZE);
 	space->nr_cpus = pcpu_find_cpus(possible);
 	space->control_size = control_size(space);
-	if (!sizes.unit_auto && (sizes.unit == 0 || sizes.unit % space->page))
+	space->step = pcpu_huge_page();
+	if (!space->step)
+		space->step = space->page;
+	if (!sizes.unit_auto && (sizes.unit == 0 || sizes.unit % space->step))
 		return -EINVAL;
 	/* Large regions enlarge an automatic unit: half of it is for chunks to come. */
 	while (sizes.unit_auto && sizes.unit <= PTRDIFF_MAX / 4 &&
@@ -274,6 +290,8 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	error = fill_control(space, possible);
 	if (error)
 		pcpu_space_exit(space);
+	else
+		pcpu_place_units(space);
 	return error;
 }
 
@@ -295,6 +313,7 @@ ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, pt
 	if (pcpu_core.units)
 		return -EBUSY;
 	error = pcpu_space_init(&pcpu_core, static_size, reserved_size, dyn_size, unit_size);
+	pcpu_core.helper = "Embedded";
 	return error ? error : (ptrdiff_t)pcpu_core.unit_size;
 }
 
@@ -312,22 +331,6 @@ __attribute__((weak)) int setup_per_cpu_areas(void)
 	return size < 0 ? (int)size : 0;
 }
 
-static void print_setup(void)
-{
-	char line[256];
-	int length =
-		snprintf(line, sizeof(line),
-			 "percpu: %u CPUs, unit %zu KiB: static %zu, reserved %zu, dynamic %zu "
-			 "bytes; cookies at %#zx, units at %#zx; %s\n",
-			 layout_symbol.num_possible, pcpu_core.unit_size >> 10,
-			 pcpu_core.static_size, pcpu_core.reserved_size, pcpu_core.dynamic_size,
-			 (size_t)pcpu_core.cookies, (size_t)pcpu_core.units,
-			 pcpu_restartable ? "rseq" : "atomic");
-
-	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
-		return;
-}
-
 static void set_up(void)
 {
 	struct pcpu_layout *near;
@@ -337,18 +340,18 @@ static void set_up(void)
 		error = -EINVAL;
 	if (error)
 		pcpu_die("can't set up per-CPU areas: %s (settings PERCPU_UNIT, PERCPU_RESERVED, "
-			 "PERCPU_DYNAMIC)",
+			 "PERCPU_DYNAMIC, PERCPU_HUGE)",
 			 strerror(-error));
 	near = (struct pcpu_layout *)pcpu_core.control;
 	near->rseq = pcpu_choose_operations();
 	layout_symbol = *near;
 	mprotect(near, pcpu_core.control_size, PROT_READ);
 	pcpu_place_core();
-	/* The child of a fork has a copy of everything; only the lock must not be held by a thread
-	 * that it doesn't have. */
-	pthread_atfork(pcpu_lock, pcpu_unlock, pcpu_unlock);
+	pcpu_choose_check();
+	pcpu_cache_init(&pcpu_core);
+	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
 	if (pcpu_setting("PERCPU_DEBUG", 0))
-		print_setup();
+		pcpu_print_setup();
 }
 
 void pcpu_setup(void)

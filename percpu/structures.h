@@ -20,15 +20,19 @@ extern char *pcpu_area;
 
 #include <permod/arch/structures.h>
 
+#include <errno.h>
+
 #ifndef PCPU_STRUCTURE_SEQUENCES
 #define PCPU_STRUCTURE_SEQUENCES 0
 #endif
 
-/* Give this thread restartable sequences if it has none, as any operation does: the first bytes of a
- * unit can always be read.  Async-signal-safe. */
-static inline void pcpu_prepare_thread(void)
+/* As any operation does, and errno survives it. */
+static inline void pcpu_prepare_thread_quietly(void)
 {
-	pcpu_slow_operation(PCPU_CODE(PCPU_READ, 8), pcpu_core.cookies, 0, 0);
+	int saved = errno;
+
+	pcpu_prepare_thread();
+	errno = saved;
 }
 
 /* fence.c: once before the others; then whether there are fences in this process, constant. */

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The pool of chunks: which chunk serves a request, when chunks come and go, and when pages go back
+ * to the system.
+ *
+ * What is free is zero on every CPU.  Pages that hold nothing but free memory are given back, with
+ * hysteresis: some may stay for the next who needs them.  When they become too many, a chunk's are
+ * given back once half as much was freed in it as is in use.  One empty chunk is kept, so that one
+ * area at the edge does not make and drop a chunk each time.
+ */
+#include "internal.h"
+
+#include <sys/mman.h>
+
+/* Empty chunks behind the first that are kept. */
+#define KEEP_EMPTY 1U
+/* Free pages that may stay, on all touched CPUs together: bytes. */
+#define KEEP_BYTES ((size_t)512 << 10)
+
+/* ---- Pages ---------------------------------------------------------------------------------- */
+
+static unsigned int count_touched(const struct pcpu_space *space)
+{
+	unsigned int count = 0;
+
+	for (unsigned int word = 0; word * 64 < space->nr_cpus; word++)
+		count += (unsigned int)__builtin_popcountll(
+			__atomic_load_n(&space->touched[word], __ATOMIC_RELAXED));
+	return count;
+}
+
+/* Give pages back to the system on all touched CPUs: others have none, as far as the areas here
+ * are concerned.  Locked pages (mlock(2)) stay, and those that the program provided; they are zero,
+ * which is what counts. */
+static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
+{
+	begin = (begin * PCPU_GRAIN + space->page - 1) & ~(space->page - 1);
+	end = end * PCPU_GRAIN & ~(space->page - 1);
+	if (space->provided && begin < space->first_size)
+		return;
+	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
+		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
+
+		if (word >> (cpu % 64) & 1)
+			madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
+	}
+}
+
+static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t pages)
+{
+	size_t most = (chunk->end - chunk->begin) * PCPU_GRAIN / space->page + 1;
+
+	pages = pages < most ? pages : most;
+	space->loose += pages - chunk->loose;
+	chunk->loose = pages;
+}
+
+/* Pages that are touched by so many grains, together. */
+static size_t pages_of(const struct pcpu_space *space, size_t grains)
+{
+	return grains * PCPU_GRAIN / space->page + 1;
+}
+
+/* Give back the pages of a chunk in which nothing is taken. */
+static void drop_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
+{
+	size_t begin, end;
+
+	for (size_t from = chunk->begin; pcpu_chunk_next_free(space, chunk, from, &begin, &end);
+	     from = end)
+		drop_pages(space, begin, end);
+	chunk->freed = 0;
+	set_loose(space, chunk, 0);
+}
+
+/* ---- Chunks --------------------------------------------------------------------------------- */
+
+/* The first run of free slots that is `count` long; 0 if there is none. */
+static size_t find_slots(const struct pcpu_space *space, size_t count)
+{
+	size_t run = 0;
+
+	for (size_t slot = 1; slot <= space->slots; slot++) {
+		const struct pcpu_chunk *chunk = &space->chunk[slot];
+
+		if (chunk->live) {
+			run = 0;
+			/* A large chunk covers the slots behind its own. */
+			slot += (chunk->end - chunk->begin) * PCPU_GRAIN / PCPU_CHUNK - 1;
+		} else if (++run == count) {
+			return slot - count + 1;
+		}
+	}
+	return 0;
+}
+
+static struct pcpu_chunk *add_chunk(struct pcpu_space *space, size_t grains)
+{
+	size_t count = (grains * PCPU_GRAIN + PCPU_CHUNK - 1) / PCPU_CHUNK;
+	size_t slot = find_slots(space, count);
+	size_t base = (space->first_size + PCPU_CHUNK - 1) / PCPU_CHUNK;
+	size_t begin;
+
+	if (!slot)
+		return NULL;
+	begin = (base + slot - 1) * PCPU_CHUNK / PCPU_GRAIN;
+	pcpu_chunk_open(&space->chunk[slot], begin, begin + count * PCPU_CHUNK / PCPU_GRAIN);
+	if (space->open > slot)
+		space->open = slot;
+	if (space->top < slot + 1)
+		space->top = slot + 1;
+	space->empty++;
+	return &space->chunk[slot];
+}
+
+/* With its pages go those of its bits and states, which are zero now. */
+static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
+{
+	size_t grains = chunk->end - chunk->begin;
+
+	drop_pages(space, chunk->begin, chunk->end);
+	madvise(space->state + chunk->begin, grains, MADV_DONTNEED);
+	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
+	chunk->live = false;
+	set_loose(space, chunk, 0);
+	space->empty--;
+	while (space->top > 1 && !space->chunk[space->top - 1].live)
+		space->top--;
+}
+
+static bool is_empty(const struct pcpu_chunk *chunk)
+{
+	return chunk->free == chunk->end - chunk->begin;
+}
+
+/* Whether a chunk is one of those that come and go. */
+static bool is_added(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
+{
+	return chunk != &space->reserved && chunk != space->chunk;
+}
+
+/* The chunks that are kept empty may lie where a larger one wants to be. */
+static void drop_empty_chunks(struct pcpu_space *space)
+{
+	for (size_t i = space->top - 1; i > 0 && space->empty; i--) {
+		if (space->chunk[i].live && is_empty(&space->chunk[i]))
+			drop_chunk(space, &space->chunk[i]);
+	}
+}
+
+/* After something was given back to a chunk. */
+static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
+{
+	size_t used = chunk->end - chunk->begin - chunk->free;
+
+	if (!used && is_added(space, chunk) && ++space->empty > KEEP_EMPTY)
+		drop_chunk(space, chunk);
+	else if (chunk->freed >= used / 2 &&
+		 space->loose * space->page * count_touched(space) > KEEP_BYTES)
+		drop_free_pages(space, chunk);
+}
+
+struct pcpu_chunk *pcpu_find_chunk(struct pcpu_space *space, size_t position)
+{
+	size_t base = (space->first_size + PCPU_CHUNK - 1) / PCPU_CHUNK;
+	size_t slot = 0;
+
+	if (position >= space->reserved.begin && position < space->reserved.end)
+		return &space->reserved;
+	if (position >= base * PCPU_CHUNK / PCPU_GRAIN)
+		slot = position * PCPU_GRAIN / PCPU_CHUNK - base + 1;
+	if (slot > space->slots)
+		return NULL;
+	/* A large chunk covers the slots behind its own. */
+	while (slot > 0 && !space->chunk[slot].live)
+		slot--;
+	if (space->chunk[slot].live && position >= space->chunk[slot].begin &&
+	    position < space->chunk[slot].end)
+		return &space->chunk[slot];
+	return NULL;
+}
+
+void pcpu_pool_trim(struct pcpu_space *space)
+{
+	drop_empty_chunks(space);
+	for (size_t i = 0; i < space->top; i++) {
+		if (space->chunk[i].live)
+			drop_free_pages(space, &space->chunk[i]);
+	}
+	drop_free_pages(space, &space->reserved);
+}
+
+/* ---- Taking and giving ---------------------------------------------------------------------- */
+
+static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t size,
+			size_t align, uint32_t *positions, size_t count)
+{
+	bool was_empty = is_added(space, chunk) && is_empty(chunk);
+	size_t taken = pcpu_chunk_take(space, chunk, size, align, positions, count);
+	size_t pages = taken ? pages_of(space, taken * size) : 0;
+
+	set_loose(space, chunk, chunk->loose > pages ? chunk->loose - pages : 0);
+	if (taken && was_empty)
+		space->empty--;
+	space->areas += taken;
+	return taken;
+}
+
+/* Up to `count` dynamic areas of `size` grains; returns how many. */
+size_t pcpu_pool_take(struct pcpu_space *space, size_t size, size_t align, uint32_t *positions,
+		      size_t count)
+{
+	struct pcpu_chunk *chunk;
+	size_t taken = 0;
+
+	while (space->open < space->top &&
+	       (!space->chunk[space->open].live || !space->chunk[space->open].free))
+		space->open++;
+	for (size_t i = space->open; i < space->top && taken < count; i++) {
+		if (space->chunk[i].live)
+			taken += take_from(space, &space->chunk[i], size, align, positions + taken,
+					   count - taken);
+	}
+	if (taken)
+		return taken;
+	chunk = add_chunk(space, size);
+	if (!chunk && space->empty) {
+		drop_empty_chunks(space);
+		chunk = add_chunk(space, size);
+	}
+	return chunk ? take_from(space, chunk, size, align, positions, count) : 0;
+}
+
+/* Give a range back, which may go from one chunk into the next. */
+static void give_range(struct pcpu_space *space, size_t begin, size_t end)
+{
+	while (begin < end) {
+		struct pcpu_chunk *chunk = pcpu_find_chunk(space, begin);
+		size_t behind = end < chunk->end ? end : chunk->end;
+
+		pcpu_chunk_give(space, chunk, begin, behind);
+		set_loose(space, chunk, chunk->loose + pages_of(space, behind - begin));
+		if (chunk != &space->reserved && (size_t)(chunk - space->chunk) < space->open)
+			space->open = (size_t)(chunk - space->chunk);
+		settle(space, chunk);
+		begin = behind;
+	}
+}
+
+/* Give clean areas back. */
+void pcpu_pool_give(struct pcpu_space *space, const struct pcpu_batch *batch)
+{
+	for (size_t i = 0, begin, end; i < batch->count;) {
+		size_t behind = pcpu_next_run(space, batch, i, &begin, &end);
+
+		space->areas -= behind - i;
+		for (; i < behind; i++)
+			pcpu_area_end(space, batch->position[i]);
+		give_range(space, begin, end);
+	}
+}
+
+/* ---- One area ------------------------------------------------------------------------------- */
+
+size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reserved)
+{
+	size_t grains = (size + PCPU_GRAIN - 1) / PCPU_GRAIN;
+	size_t align_grains = align > PCPU_GRAIN ? align / PCPU_GRAIN : 1;
+	uint32_t position;
+	size_t taken =
+		reserved ? take_from(space, &space->reserved, grains, align_grains, &position, 1)
+			 : pcpu_pool_take(space, grains, align_grains, &position, 1);
+
+	if (!taken)
+		return SIZE_MAX;
+	pcpu_area_begin(space, position, grains);
+	return (size_t)position * PCPU_GRAIN;
+}
+
+const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
+{
+	size_t position = offset / PCPU_GRAIN;
+	struct pcpu_chunk *chunk;
+	unsigned int state;
+
+	if (offset >= space->unit_size)
+		return "is not a per-CPU pointer";
+	chunk = pcpu_find_chunk(space, position);
+	if (!chunk)
+		return offset < space->static_size ? "is a static variable" : "was never allocated";
+	state = pcpu_state(space, position);
+	if (state & PCPU_FREED)
+		return "was freed already";
+	if (!pcpu_is_taken(space, position))
+		return "is not allocated: it was freed already, or never allocated";
+	if (offset % PCPU_GRAIN || state == 0 || state > PCPU_LARGE)
+		return "is not the start of an allocation, but lies within one";
+	return NULL;
+}
+
+const char *pcpu_give(struct pcpu_space *space, size_t offset)
+{
+	const char *wrong = pcpu_why_not_free(space, offset);
+	struct pcpu_batch batch;
+
+	if (wrong)
+		return wrong;
+	batch.size = 0;
+	batch.count = 1;
+	batch.position[0] = (uint32_t)(offset / PCPU_GRAIN);
+	pcpu_clean(space, &batch);
+	pcpu_pool_give(space, &batch);
+	return NULL;
+}
