@@ -8,6 +8,7 @@
  *     own      registered by libpercpu, as libc was told not to
  *     atomic   by atomic instructions
  *     many     as the first, but with 64 possible CPUs at least
+ *     cid      as the first, units selected by concurrency ids, where the kernel has them
  */
 #ifndef TESTS_PERCPU_TORTURE_H
 #define TESTS_PERCPU_TORTURE_H
@@ -19,6 +20,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -208,6 +210,12 @@ START_TEST(mode_is_the_one_asked_for)
 }
 END_TEST
 
+/* Linux 6.3 and later: the area that the kernel knows is large enough (AT_RSEQ_FEATURE_SIZE). */
+static inline bool has_concurrency_ids(void)
+{
+	return is_restartable() && getauxval(27) >= 28;
+}
+
 /* Start this program again; the choice is made once in a process. */
 static int run_mode(const char *name, const char *variable, const char *value)
 {
@@ -236,6 +244,8 @@ static inline UNUSED int run_in_all_modes(const char *name, void (*add_tests)(TC
 		failed |= run_mode("atomic", "PERCPU_OPS", "atomic");
 		failed |= run_mode("own", "GLIBC_TUNABLES", "glibc.pthread.rseq=0");
 		failed |= run_mode("many", "PERCPU_CPUS", "64");
+		if (has_concurrency_ids())
+			failed |= run_mode("cid", "PERCPU_INDEX", "mm_cid");
 	}
 	snprintf(title, sizeof(title), "%s, mode %s", name, mode());
 	suite = suite_create(title);
