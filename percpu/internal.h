@@ -40,6 +40,7 @@
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
  *     ops_*.c    the ways of doing operations: see ops.c
+ *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
  * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
