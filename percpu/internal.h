@@ -187,7 +187,7 @@ void pcpu_space_exit(struct pcpu_space *space);
 size_t pcpu_setting(const char *name, size_t otherwise);
 
 /* page.c: let the caller's function provide the first chunk's pages; its first error, or 0. */
-int pcpu_populate(const struct pcpu_space *space, pcpu_populate_fn populate, void *data);
+int pcpu_populate(struct pcpu_space *space, pcpu_populate_fn populate, void *data);
 
 /* chunk.c: positions and sizes in grains; under the lock. */
 void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end);
