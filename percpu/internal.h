@@ -25,6 +25,7 @@
  *     reserve.c  the two ranges of address space                     image.c static variables
  *     chunk.c    bitmaps: find, take and give back grains            ops.c   slow paths, rseq
  *     alloc.c    allocation, chunks' life                            map.c   looking at it
+ *     ops_*.c    the ways of doing operations: see ops.c
  *
  * Lock: pcpu_lock() guards everything here but what is constant after set-up.  No malloc anywhere.
  */
@@ -135,6 +136,18 @@ void pcpu_place_core(void);
 /* ops.c: choose between restartable sequences and atomic instructions. */
 char *pcpu_choose_operations(void);
 extern bool pcpu_restartable; /* the choice; constant after set-up */
+/* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
+bool pcpu_wants_cid(void);
+
+/* One way of doing operations out of line: ops_atomic.c, ops_cpu.c, ops_cid.c. */
+struct pcpu_way {
+	uint64_t (*operate)(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+	/* Two words of 8 bytes; NULL on architectures that can't. */
+	int (*cmpxchg_double)(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+	unsigned int (*unit_number)(void);
+};
+
+extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,
