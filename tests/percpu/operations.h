@@ -87,7 +87,10 @@ DEFINE_OPERATIONS(uint64_t, 8)
 		{ "add", PCPU_ADD, n, add_##n }, { "and", PCPU_AND, n, and_##n },                  \
 		{ "or", PCPU_OR, n, or_##n }, { "xor", PCPU_XOR, n, xor_##n },                     \
 		{ "add_return", PCPU_XADD, n, add_return_##n },                                    \
-		{ "xchg", PCPU_XCHG, n, xchg_##n }, { "cmpxchg", PCPU_CMPXCHG, n, cmpxchg_##n }
+		{ "xchg", PCPU_XCHG, n, xchg_##n },                                                \
+	{                                                                                          \
+		"cmpxchg", PCPU_CMPXCHG, n, cmpxchg_##n                                            \
+	}
 
 static const struct operation operations[] = { OPERATIONS(1), OPERATIONS(2), OPERATIONS(4),
 					       OPERATIONS(8) };

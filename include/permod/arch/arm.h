@@ -29,16 +29,16 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 #define PCPU_ASM_NAME                                                                              \
 	"	movw %[t], #:lower16:(3b - (9f + " PCPU_ASM_AHEAD "))\n"                           \
 	"	movt %[t], #:upper16:(3b - (9f + " PCPU_ASM_AHEAD "))\n"                           \
-	"9:	add %[t], %[t], pc\n"                                                              \
+	"9:	add %[t], %[t], pc\n"                                                                  \
 	"	str %[t], [%[area], #" PCPU_ASM_RSEQ_CS "]\n"
 #define PCPU_ASM_ENTER                                                                             \
 	"	ldr %[t], [%[area], #" PCPU_ASM_INDEX "]\n"                                        \
-	"	cmp %[t], #0\n"                                                                    \
-	"	bmi 2f\n"                                                                          \
-	"	ldr %[t], [%[offset], %[t], lsl #2]\n"                                             \
+	"	cmp %[t], #0\n"                                                                          \
+	"	bmi 2f\n"                                                                                \
+	"	ldr %[t], [%[offset], %[t], lsl #2]\n"                                                   \
 	"	add %[t], %[t], %[cookie]\n"
 #define PCPU_ASM_LEAVE                                                                             \
-	"	mov %[tmp], #0\n"                                                                  \
+	"	mov %[tmp], #0\n"                                                                        \
 	"	str %[tmp], [%[area], #" PCPU_ASM_RSEQ_CS "]\n"
 
 #define PCPU_LOAD_1 "ldrb"
@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 #define PCPU_ASM_OR "orr"
 #define PCPU_ASM_XOR "eor"
 #define PCPU_ASM_UNLESS_EQUAL                                                                      \
-	"	cmp %[old], %[tmp]\n"                                                              \
+	"	cmp %[old], %[tmp]\n"                                                                    \
 	"	bne 2f\n"
 #define PCPU_ASM_CLOBBERS "cc"
 #define PCPU_ADDRESS "r"

@@ -24,17 +24,17 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 #define PCPU_ASM_JUMP "	jmp 0f\n"
 #ifdef __PIC__
 #define PCPU_ASM_NAME                                                                              \
-	"	call 9f\n"                                                                         \
-	"9:	addl $3b - 9b, (%%esp)\n"                                                          \
+	"	call 9f\n"                                                                               \
+	"9:	addl $3b - 9b, (%%esp)\n"                                                              \
 	"	popl %%gs:" PCPU_ASM_RSEQ_CS "(%[area])\n"
 #else
 #define PCPU_ASM_NAME "	movl $3b, %%gs:" PCPU_ASM_RSEQ_CS "(%[area])\n"
 #endif
 #define PCPU_ASM_ENTER                                                                             \
 	"	movl %%gs:" PCPU_ASM_INDEX "(%[area]), %[t]\n"                                     \
-	"	testl %[t], %[t]\n"                                                                \
-	"	js 2f\n"                                                                           \
-	"	movl (%[offset], %[t], 4), %[t]\n"                                                 \
+	"	testl %[t], %[t]\n"                                                                      \
+	"	js 2f\n"                                                                                 \
+	"	movl (%[offset], %[t], 4), %[t]\n"                                                       \
 	"	addl %[cookie], %[t]\n"
 #define PCPU_ASM_LEAVE "	movl $0, %%gs:" PCPU_ASM_RSEQ_CS "(%[area])\n"
 

@@ -41,22 +41,22 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 /* The assembler must not fill delay slots: what stands last before a label has to stay there.  The
  * descriptor's address is counted from here, as there need not be a global pointer. */
 #define PCPU_ASM_JUMP                                                                              \
-	"	.set push\n"                                                                       \
-	"	.set noreorder\n"                                                                  \
-	"	.set noat\n"                                                                       \
-	"	b 0f\n"                                                                            \
+	"	.set push\n"                                                                             \
+	"	.set noreorder\n"                                                                        \
+	"	.set noat\n"                                                                             \
+	"	b 0f\n"                                                                                  \
 	"	nop\n"
 #define PCPU_ASM_NAME                                                                              \
-	"	bal 9f\n"                                                                          \
-	"	nop\n"                                                                             \
-	"8:	.long 3b - 8b\n"                                                                   \
-	"9:	lw %[t], 0($31)\n"                                                                 \
+	"	bal 9f\n"                                                                                \
+	"	nop\n"                                                                                   \
+	"8:	.long 3b - 8b\n"                                                                       \
+	"9:	lw %[t], 0($31)\n"                                                                     \
 	"	" PCPU_WORD_ADD " %[t], %[t], $31\n"                                               \
 	"	" PCPU_WORD_STORE " %[t], " PCPU_ASM_RSEQ_CS "(%[area])\n"
 #define PCPU_ASM_ENTER                                                                             \
 	"	lw %[t], " PCPU_ASM_INDEX "(%[area])\n"                                            \
-	"	bltz %[t], 2f\n"                                                                   \
-	"	nop\n"                                                                             \
+	"	bltz %[t], 2f\n"                                                                         \
+	"	nop\n"                                                                                   \
 	"	" PCPU_WORD_SHIFT "\n"                                                             \
 	"	" PCPU_WORD_ADD " %[t], %[t], %[offset]\n"                                         \
 	"	" PCPU_WORD_LOAD " %[t], 0(%[t])\n"                                                \
@@ -81,7 +81,7 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 #define PCPU_ASM_OR "or"
 #define PCPU_ASM_XOR "xor"
 #define PCPU_ASM_UNLESS_EQUAL                                                                      \
-	"	bne %[old], %[tmp], 2f\n"                                                          \
+	"	bne %[old], %[tmp], 2f\n"                                                                \
 	"	nop\n"
 #define PCPU_ASM_CLOBBERS "$31"
 #define PCPU_ADDRESS "r"

@@ -19,14 +19,14 @@ static inline __attribute__((always_inline)) char *__pcpu_thread_pointer(void)
 
 #define PCPU_ASM_JUMP "	j 0f\n"
 #define PCPU_ASM_NAME                                                                              \
-	"	lla %[t], 3b\n"                                                                    \
+	"	lla %[t], 3b\n"                                                                          \
 	"	sd %[t], " PCPU_ASM_RSEQ_CS "(%[area])\n"
 #define PCPU_ASM_ENTER                                                                             \
 	"	lw %[t], " PCPU_ASM_INDEX "(%[area])\n"                                            \
-	"	bltz %[t], 2f\n"                                                                   \
-	"	slli %[t], %[t], 3\n"                                                              \
-	"	add %[t], %[t], %[offset]\n"                                                       \
-	"	ld %[t], 0(%[t])\n"                                                                \
+	"	bltz %[t], 2f\n"                                                                         \
+	"	slli %[t], %[t], 3\n"                                                                    \
+	"	add %[t], %[t], %[offset]\n"                                                             \
+	"	ld %[t], 0(%[t])\n"                                                                      \
 	"	add %[t], %[t], %[cookie]\n"
 #define PCPU_ASM_LEAVE "	sd zero, " PCPU_ASM_RSEQ_CS "(%[area])\n"
 

@@ -74,14 +74,13 @@
 /* Label 3 is the descriptor, struct rseq_cs; in a section of its own, as x86_64.h says. */
 #define PCPU_SEQUENCE(body)                                                                        \
 	".pushsection __pcpu_rseq_cs, \"aw?\"\n"                                                   \
-	"	.balign 32\n"                                                                      \
-	"3:	.long 0, 0\n" PCPU_ASM_WORD("1f") PCPU_ASM_WORD("2f - 1f") PCPU_ASM_WORD("0f")     \
-	".popsection\n" PCPU_ASM_JUMP                                                              \
-	"	.balign 4\n"                                                                       \
-	"	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                                        \
-	"0:\n" PCPU_ASM_NAME                                                                       \
-	"1:\n" PCPU_ASM_ENTER body                                                                 \
-	"2:\n" PCPU_ASM_LEAVE
+	"	.balign 32\n"                                                                            \
+	"3:	.long 0, 0\n" PCPU_ASM_WORD("1f") PCPU_ASM_WORD("2f - 1f") PCPU_ASM_WORD(          \
+		"0f") ".popsection\n" PCPU_ASM_JUMP "	.balign 4\n"                                 \
+		      "	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                          \
+								     "0:\n" PCPU_ASM_NAME          \
+								     "1:\n" PCPU_ASM_ENTER body    \
+								     "2:\n" PCPU_ASM_LEAVE
 
 /* ---- What stands between entering and leaving ----------------------------------------------- */
 
@@ -155,8 +154,9 @@ typedef uint64_t __attribute__((may_alias)) __pcpu_uint64;
 	PCPU_SEQUENCE_OPERATION(name, code, __pcpu_uint16, 2, body(2))                             \
 	PCPU_SEQUENCE_OPERATION(name, code, __pcpu_uint32, 4, body(4))                             \
 	PCPU_SEQUENCE_8(name, code, body)                                                          \
-	static inline __attribute__((always_inline)) uint64_t __pcpu_any_##name(                   \
-		uintptr_t cookie, size_t size, uint64_t value, uint64_t expected)                  \
+	static inline __attribute__((always_inline))                                               \
+	uint64_t __pcpu_any_##name(uintptr_t cookie, size_t size, uint64_t value,                  \
+				   uint64_t expected)                                              \
 	{                                                                                          \
 		switch (size) {                                                                    \
 		case 1:                                                                            \
