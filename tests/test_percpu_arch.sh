@@ -9,7 +9,7 @@
 #
 # i386 runs on an x86-64 kernel as it is, with the kernel's own rseq. A compiler or an emulator that is
 # not installed leaves its architecture out. PERMOD_LONG=1 steps through code of all kinds, not only -O2,
-# and lets more threads' work run.
+# and by clang, and lets threads do more.
 
 . "$(dirname "$0")/percpu/run.sh"
 
@@ -17,16 +17,30 @@ flags="-std=gnu11 -Wall -Wextra -Wshadow -Wundef -Werror -I$top_srcdir/include"
 rounds=${PERMOD_LONG:+20000}
 rounds=${rounds:-2000}
 
-# sequences FLAGS STEP: compile in this way and run; step through it if the last is not empty.
+# sequences FLAGS STEP [COMPILER]: compile in this way and run; step through it if STEP is not empty.
 sequences() {
-	title="$architecture $1"
-	if ! quietly $triplet-gcc $flags $1 -static -no-pie "$here/sequences.c" -o "$work/sequences"; then
+	title="$architecture${3:+ clang} $1"
+	if ! quietly ${3:-$triplet-gcc} $flags $1 -c "$here/sequences.c" -o "$work/sequences.o" ||
+		! quietly $triplet-gcc -static -no-pie "$work/sequences.o" -o "$work/sequences"; then
 		not_ok "$title: compiling"
 		return
 	fi
 	check "$title: values" timeout 60 $emulator "$work/sequences"
 	[ -z "$2" ] || check "$title: aborted at each instruction" timeout 100 python3 \
 		"$here/step.py" "$emulator" "$work/sequences" $signature stepped
+}
+
+# The header as clang sees it, in C and C++; in the long form, what it makes of it.
+by_clang() {
+	clang="$CLANG --target=$triplet -isystem /usr/$triplet/include"
+	printf '#include <permod/percpu.h>\nDEFINE_PER_CPU(long, v);\nlong f(void);\nlong f(void) { this_cpu_inc(v); return this_cpu_xchg(v, 3); }\n' > "$work/only.c"
+	for language in "c -std=gnu11" "c++ -std=c++11"; do
+		check "$architecture: header, $CLANG $language" $clang -x $language $warnings \
+			-I"$top_srcdir/include" -O2 -c "$work/only.c" -o "$work/only.o"
+	done
+	[ -n "$PERMOD_LONG" ] || return
+	sequences "-O0 -fPIC" yes "$clang"
+	sequences "-O2" yes "$clang"
 }
 
 # The library needs no other but libc, and does its work.
@@ -87,6 +101,11 @@ run_architecture() {
 	sequences "-O2" yes
 	library
 	[ "$architecture" != i386 ] || native
+	if [ -n "$CLANG" ] && command -v $CLANG > "$work/log"; then
+		by_clang
+	else
+		skip "$architecture: clang" "not installed"
+	fi
 	rm -rf "$work"
 }
 

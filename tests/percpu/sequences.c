@@ -7,7 +7,7 @@
  * By itself it checks what every operation does, and that the descriptor is no longer named behind
  * it.  Under step.py it checks that an operation is done exactly once, on the right CPU, when it is
  * aborted and the thread moved, at each instruction of each sequence: before the operation is called
- * `test_step` says before which instruction; `test_outcome` tells what became of it.
+ * `test_step` says what is to happen, `test_outcome` tells what did.
  */
 #define PCPU_NO_IMAGE
 #define PCPU_RSEQ_AREA fake_area
@@ -25,12 +25,13 @@ struct {
 
 volatile uint32_t test_step, test_outcome, test_other_cpu;
 
-enum { NOT_STEPPED, ABORTED, MOVED_BEHIND };
+enum { NOT_STEPPED, MOVED_BEFORE, ABORTED, MOVED_BEHIND };
 #define NEVER 0xffffffffU
 
 /* The rest of the library: CPUs, of which the variable is used on FIRST and OTHER. */
 enum { CPUS = 8, FIRST = 3, OTHER = 6 };
-static struct place copy[CPUS], wanted[CPUS];
+struct place test_copy[CPUS], test_snapshot[CPUS]; /* the second: when the sequence had been left */
+static struct place wanted[CPUS];
 static uintptr_t offsets[CPUS];
 #define COOKIE ((uintptr_t)1 << 20)
 
@@ -79,9 +80,12 @@ static bool stepped;
 static void prepare(uint32_t step)
 {
 	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		for (unsigned int i = 0; i < sizeof(copy[cpu].byte); i++)
-			copy[cpu].byte[i] = (unsigned char)(0xf1 - 37 * cpu - 11 * i);
-	memcpy(wanted, copy, sizeof(copy));
+		for (unsigned int i = 0; i < sizeof(test_copy[cpu].byte); i++)
+			/* On the first CPU all numbers look negative, on the other none does. */
+			test_copy[cpu].byte[i] =
+				(unsigned char)(((0x71 - 37 * cpu - 11 * i) & 0x7f) |
+						(cpu == FIRST ? 0x80 : 0));
+	memcpy(wanted, test_copy, sizeof(wanted));
 	memset(&slow, 0, sizeof(slow));
 	test_area.cpu_id = FIRST;
 	test_area.cpu_id_start = OTHER; /* not to be used */
@@ -90,15 +94,30 @@ static void prepare(uint32_t step)
 	test_outcome = NOT_STEPPED;
 }
 
-/* What must be so behind every operation. */
-static void check_end(const struct operation *op)
+/* The CPU that the operation was done on. */
+static unsigned int cpu_of_operation(void)
 {
-	check_that(!memcmp(copy, wanted, sizeof(copy)), op, "memory is not what it should be");
-	check_that(test_area.rseq_cs == 0, op, "the descriptor is still named");
+	return test_outcome == MOVED_BEFORE || test_outcome == ABORTED ? OTHER : FIRST;
 }
 
-/* Once as it is; under step.py, once aborted before each instruction from the given one on, and last
- * moved behind the sequence.  Returns in how many places it was aborted. */
+static bool goes_on(void)
+{
+	return test_outcome == MOVED_BEFORE || test_outcome == ABORTED;
+}
+
+/* What must be so behind every operation. */
+static void check_end(const struct operation *op, bool done_again)
+{
+	check_that(!memcmp(test_copy, wanted, sizeof(wanted)), op,
+		   "memory is not what it should be");
+	check_that(test_area.rseq_cs == 0, op, "the descriptor is still named");
+	if (test_outcome == MOVED_BEHIND && !done_again)
+		check_that(!memcmp(test_snapshot, wanted, sizeof(wanted)), op,
+			   "the work is not done where the sequence ends");
+}
+
+/* Once as it is; under step.py, from the given step on: moved before the sequence, aborted before each
+ * instruction, moved behind it.  Returns in how many places it was aborted. */
 static unsigned int try_operation(const struct operation *op, uint64_t value, uint64_t expected,
 				  uint32_t step)
 {
@@ -110,14 +129,14 @@ static unsigned int try_operation(const struct operation *op, uint64_t value, ui
 
 		prepare(step++);
 		result = op->run(COOKIE + op->size, value, expected);
-		cpu = test_outcome == ABORTED ? OTHER : FIRST;
+		cpu = cpu_of_operation();
 		right = expect(op, &wanted[cpu].byte[op->size], value, expected);
-		check_end(op);
+		check_end(op, false);
 		check_that(result == right, op, "the result is wrong");
 		check_that(slow.calls == 0, op, "the library was called");
-	} while (test_outcome == ABORTED);
+	} while (goes_on());
 	check_that((test_outcome == MOVED_BEHIND) == watched, op, "the debugger is not at work");
-	return step - 1;
+	return step - 2;
 }
 
 /* What must reach the library: all, if the thread has no sequences; 8 bytes, if one store can't. */
@@ -133,7 +152,7 @@ static void try_turned_away(const struct operation *op, int32_t cpu_id)
 	test_area.cpu_id = (uint32_t)cpu_id;
 	result = op->run(COOKIE + op->size, value, expected);
 	right = low_bytes(SLOW_RESULT + (op->code == PCPU_XADD ? value : 0), op->size);
-	check_end(op);
+	check_end(op, false);
 	check_that(slow.calls == 1 && !slow.named, op, "the library was not called properly");
 	check_that(slow.code == PCPU_CODE(op->code, op->size) ||
 			   slow.code == PCPU_CODE(code, op->size),
@@ -166,7 +185,8 @@ static void try_size(const struct operation *op)
 		prepare(NEVER);
 		/* Equal on one CPU, on the other, on none: but for bytes that don't count. */
 		for (int i = 0; i < 3; i++) {
-			uint64_t is = load(&copy[i == 0 ? FIRST : OTHER].byte[op->size], op->size);
+			uint64_t is =
+				load(&test_copy[i == 0 ? FIRST : OTHER].byte[op->size], op->size);
 
 			if (i == 2)
 				is ^= (uint64_t)1 << (8 * op->size - 1);
@@ -194,33 +214,34 @@ static void try_double(int i)
 
 	do {
 		unsigned int cpu;
-		bool done, right;
+		bool done, right, again;
 
 		prepare(step++);
-		memcpy(&is, &copy[i == 1 ? OTHER : FIRST].byte[16], 16);
+		memcpy(&is, &test_copy[i == 1 ? OTHER : FIRST].byte[16], 16);
 		is.first ^= i == 2;
 		is.second ^= (uint64_t)(i == 3) << 63;
 		done = this_cpu_cmpxchg_double(pair->first, pair->second, is.first, is.second,
 					       new.first, new.second);
-		cpu = test_outcome == ABORTED ? OTHER : FIRST;
+		cpu = cpu_of_operation();
 		/* A store that hangs on a reservation fails under a debugger, and is done again. */
-		if (i == 0 && test_outcome == MOVED_BEHIND && !done)
+		again = i == 0 && test_outcome == MOVED_BEHIND && !done;
+		if (again)
 			cpu = OTHER;
 		memcpy(&now, &wanted[cpu].byte[16], 16);
 		right = now.first == is.first && now.second == is.second;
 		if (right)
 			memcpy(&wanted[cpu].byte[16], &new, 16);
-		check_end(&op);
+		check_end(&op, again);
 		check_that(done == right, &op, "the result is wrong");
 		check_that(slow.calls == 0, &op, "the library was called");
-	} while (test_outcome == ABORTED);
+	} while (goes_on());
 	check_that((test_outcome == MOVED_BEHIND) == stepped, &op, "the debugger is not at work");
-	check_that(step > 4 || !stepped, &op, "too few places to abort at");
+	check_that(step > 5 || !stepped, &op, "too few places to abort at");
 	prepare(NEVER);
 	test_area.cpu_id = (uint32_t)-1;
 	check_that(this_cpu_cmpxchg_double(pair->first, pair->second, is.first, 4, 3, 5), &op,
 		   "the library's result was lost");
-	check_end(&op);
+	check_end(&op, false);
 	check_that(slow.calls == 1 && slow.cookie == (uintptr_t)pair && slow.a == (is.first ^ 4) &&
 			   slow.b == (3 ^ 5),
 		   &op, "the library was not called properly");
@@ -235,7 +256,7 @@ static void try_cpu(void)
 	check_that(smp_processor_id() == FIRST && !slow.calls, &op, "the number is wrong");
 	test_area.cpu_id = (uint32_t)-1;
 	check_that(smp_processor_id() == 5 && slow.calls == 1, &op, "the library was not asked");
-	check_end(&op);
+	check_end(&op, false);
 }
 
 int main(int argc, char **argv)
@@ -243,7 +264,7 @@ int main(int argc, char **argv)
 	stepped = argc > 1 && !strcmp(argv[1], "stepped");
 	fake_area = (char *)((uintptr_t)&test_area - (uintptr_t)__pcpu_thread_pointer());
 	for (unsigned int cpu = 0; cpu < CPUS; cpu++)
-		offsets[cpu] = (uintptr_t)&copy[cpu] - COOKIE;
+		offsets[cpu] = (uintptr_t)&test_copy[cpu] - COOKIE;
 	for (unsigned int i = 0; i < COUNT(operations); i++)
 		try_size(&operations[i]);
 #ifdef PCPU_HAVE_CMPXCHG_DOUBLE

@@ -4,9 +4,11 @@
 
 Runs sequences.c, a fixed static program, under a QEMU user-mode emulator and does what the kernel
 does to a thread inside a restartable sequence that it moves to another CPU: it clears rseq_cs, sets
-cpu_id, and sends the thread to the abort address. Where, the program says: before the
-instruction number `test_step` of the sequence that it enters next. What became of it is in
-`test_outcome`: 1 aborted, 2 the sequence was left before, and the thread moved then.
+cpu_id, and sends the thread to the abort address. When, the program says in `test_step`, of the
+sequence that it enters next: 0 moves it before the first instruction without an abort, as if it had
+not begun; N aborts before the Nth instruction. What happened is in `test_outcome`: 1 moved before, 2
+aborted, 3 the sequence was left before, and moved then. In the last case `test_snapshot` has what
+was in `test_copy` at that moment.
 
 On the way it checks what the kernel would kill the thread for: that rseq_cs names the descriptor, that
 this is of version 0 with the abort address outside, and the signature before the abort address.
@@ -22,6 +24,7 @@ import time
 # Number of the program counter among the registers of QEMU's debugger interface, by ELF machine.
 PROGRAM_COUNTER = {3: 8, 8: 37, 21: 64, 22: 1, 40: 15, 62: 16, 183: 32, 243: 32}
 NEVER = 0xffffffff
+SNAPSHOT = 8 * 32  # bytes of test_copy
 
 
 class Elf:
@@ -165,12 +168,15 @@ class Kernel:
         self.debugger.write("I", self.area + 4, other)
         self.debugger.write("I", self.symbols["test_outcome"], outcome)
 
-    def abort(self, descriptor, abort):
-        assert self.debugger.read("Q", self.area + 8) == descriptor, "rseq_cs names something else"
+    def snapshot(self):
+        memory = self.debugger.ask("m%x,%x" % (self.symbols["test_copy"], SNAPSHOT))
+        self.debugger.order("M%x,%x:%s" % (self.symbols["test_snapshot"], SNAPSHOT, memory))
+
+    def abort(self, abort):
         found = self.debugger.read("I", abort - 4)
         assert found == self.signature, "signature %#x before the abort address" % found
         self.debugger.write("Q", self.area + 8, 0)
-        self.move(1)
+        self.move(2)
         self.debugger.set_pc(abort)
         self.aborts += 1
 
@@ -183,12 +189,18 @@ class Kernel:
             debugger.step()
             return
         self.seen.add(start)
-        for _ in range(step):
+        assert debugger.read("Q", self.area + 8) == descriptor, "rseq_cs names something else"
+        if step == 0:
+            self.move(1)
+            debugger.step()
+            return
+        for _ in range(step - 1):
             debugger.step()
             if not start <= debugger.pc() < start + length:
-                self.move(2)
+                self.snapshot()
+                self.move(3)
                 return
-        self.abort(descriptor, abort)
+        self.abort(abort)
 
     def run(self):
         """Until the program ends; returns its exit status."""
