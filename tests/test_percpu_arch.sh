@@ -45,11 +45,11 @@ by_clang() {
 
 # The library needs no other but libc, and does its work.
 library() {
-	check "$architecture: library, compiling" env -C "$work" $triplet-gcc $flags -O2 -fPIC -c \
+	check "$architecture: library, compiling" env -C "$work/library" $triplet-gcc $flags -O2 -fPIC -c \
 		"$top_srcdir"/percpu/*.c
 	check "$architecture: library, linking with libc alone" $triplet-gcc -shared \
-		"$work"/*.o -Wl,-z,defs -o "$work/libpercpu.so"
-	if quietly $triplet-gcc $flags -O2 -static -pthread "$here/values.c" "$work"/*.o \
+		"$work"/library/*.o -Wl,-z,defs -o "$work/libpercpu.so"
+	if quietly $triplet-gcc $flags -O2 -static -pthread "$here/values.c" "$work"/library/*.o \
 		-o "$work/values"; then
 		check "$architecture: atomic operations, emulated" env PERCPU_CPUS=4 timeout 60 \
 			$emulator "$work/values" atomic $rounds
@@ -85,7 +85,7 @@ run_architecture() {
 	emulator=$3
 	signature=$4
 	work=$work/$1
-	mkdir "$work"
+	mkdir "$work" "$work/library"
 	for tool in $triplet-gcc $emulator python3; do
 		command -v $tool > "$work/log" && continue
 		skip "$architecture" "$tool is not installed"

@@ -43,8 +43,9 @@ extern "C" {
 /**
  * struct pcpu_layout - what inline code must know.  Read it through the macros.
  * @rseq:	byte offset from the thread pointer to each thread's struct rseq, or to a stand-in
- *		whose CPU number is negative where operations are atomic (pcpu_ops_name()), or by
-		sequences in the library, as the C library does not register threads
+ *		whose CPU number is negative, where the library does the operations: by atomic
+ *		instructions, or by sequences of its own, as the C library does not register
+ *		threads or concurrency ids are wanted
  * @offset:	for each CPU number below nr_cpu_ids, what to add to a cookie (bytes)
  * @possible:	bit n is set if CPU n is possible; 64 CPUs in a word
  * @cpu_ids:	the highest possible CPU number plus one
