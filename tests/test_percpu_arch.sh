@@ -48,7 +48,7 @@ library() {
 	check "$architecture: library, compiling" env -C "$work/library" $triplet-gcc $flags -O2 -fPIC -c \
 		"$top_srcdir"/percpu/*.c
 	check "$architecture: library, linking with libc alone" $triplet-gcc -shared \
-		"$work"/library/*.o -Wl,-z,defs -o "$work/libpercpu.so"
+		"$work"/library/*.o -Wl,-z,defs,-z,text -o "$work/libpercpu.so"
 	if quietly $triplet-gcc $flags -O2 -static -pthread "$here/values.c" "$work"/library/*.o \
 		-o "$work/values"; then
 		check "$architecture: atomic operations, emulated" env PERCPU_CPUS=4 timeout 60 \
