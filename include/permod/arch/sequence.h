@@ -71,16 +71,25 @@
 #define PCPU_ASM_RSEQ_CS "12"
 #endif
 
-/* Label 3 is the descriptor, struct rseq_cs; in a section of its own, as x86_64.h says. */
+/* Label 3 is the descriptor, struct rseq_cs; in a section of its own, as x86_64.h says.  A line of assembly
+ * is a line here. */
+/* clang-format off */
 #define PCPU_SEQUENCE(body)                                                                        \
 	".pushsection __pcpu_rseq_cs, \"aw?\"\n"                                                   \
-	"	.balign 32\n"                                                                            \
-	"3:	.long 0, 0\n" PCPU_ASM_WORD("1f") PCPU_ASM_WORD("2f - 1f") PCPU_ASM_WORD(          \
-		"0f") ".popsection\n" PCPU_ASM_JUMP "	.balign 4\n"                                 \
-		      "	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                          \
-								     "0:\n" PCPU_ASM_NAME          \
-								     "1:\n" PCPU_ASM_ENTER body    \
-								     "2:\n" PCPU_ASM_LEAVE
+	"	.balign 32\n"                                                                      \
+	"3:	.long 0, 0\n"                                                                      \
+		PCPU_ASM_WORD("1f")                                                                \
+		PCPU_ASM_WORD("2f - 1f")                                                           \
+		PCPU_ASM_WORD("0f")                                                                \
+	".popsection\n"                                                                            \
+		PCPU_ASM_JUMP                                                                      \
+	"	.balign 4\n"                                                                       \
+	"	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                                        \
+	"0:\n"	PCPU_ASM_NAME                                                                      \
+	"1:\n"	PCPU_ASM_ENTER                                                                     \
+		body                                                                               \
+	"2:\n"	PCPU_ASM_LEAVE
+/* clang-format on */
 
 /* ---- What stands between entering and leaving ----------------------------------------------- */
 
