@@ -7,14 +7,18 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include <errno.h>
 #include <sched.h>
 
 static unsigned int unit_number(void)
 {
 	unsigned int cpu = 0;
+	int saved = errno;
 
-	if (getcpu(&cpu, NULL))
+	if (getcpu(&cpu, NULL)) {
 		cpu = 0;
+		errno = saved;
+	}
 	/* An emulator may tell the number of a CPU that it does not list. */
 	return cpu < pcpu_core.nr_cpus ? cpu : cpu % pcpu_core.nr_cpus;
 }
