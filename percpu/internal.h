@@ -281,6 +281,14 @@ struct pcpu_way {
 
 extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
 
+/* Whether the compiler has atomic operations of 1 and 2 bytes, and of 8, that need no library of its
+ * own; ops_emulated.c has what it lacks. */
+#define PCPU_ATOMIC_NARROW (__GCC_ATOMIC_CHAR_LOCK_FREE == 2 && __GCC_ATOMIC_SHORT_LOCK_FREE == 2)
+#define PCPU_ATOMIC_8 (__GCC_ATOMIC_LLONG_LOCK_FREE == 2)
+uint64_t pcpu_atomic_narrow(unsigned int operation, void *copy, unsigned int bytes, uint64_t a,
+			    uint64_t b);
+uint64_t pcpu_atomic_8(unsigned int operation, void *copy, uint64_t a, uint64_t b);
+
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,
 				      size_t offset)
