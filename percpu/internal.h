@@ -241,6 +241,10 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
 		     size_t *begin, size_t *end);
 
+/* fence.c: whether this process can have fences; a fence restarts all sequences that are under way. */
+bool pcpu_fence_register(void);
+void pcpu_fence(void);
+
 /* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
 extern bool pcpu_checked; /* the mode; constant after set-up */
 void pcpu_choose_check(void);
