@@ -39,9 +39,9 @@
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains
  *
- * Locks, in this order: `busy` (alloc.c) is held for reading by whoever has areas in hand that are
- * in no list, so that fork() and pcpu_trim() see all of them; pcpu_lock() guards everything here but
- * what is constant after set-up; caches need none.  No malloc anywhere.
+ * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
+ * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
+ * everything here but what is constant after set-up; caches need none.  No malloc anywhere.
  */
 #ifndef PERCPU_INTERNAL_H
 #define PERCPU_INTERNAL_H
@@ -223,7 +223,6 @@ void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch
 /* alloc.c: before and behind fork(), so that the child's copy is whole. */
 void pcpu_alloc_before_fork(void);
 void pcpu_alloc_behind_fork(void);
-void pcpu_alloc_in_child(void);
 /* How many areas and grains are free, but in no chunk: in caches, or waiting.  Under the lock. */
 void pcpu_idle_sum(size_t *areas, size_t *grains);
 

@@ -359,7 +359,7 @@ static void set_up(void)
 	pcpu_place_core();
 	pcpu_choose_check();
 	pcpu_cache_init(&pcpu_core);
-	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_in_child);
+	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
 	if (pcpu_setting("PERCPU_DEBUG", 0))
 		print_setup();
 }
