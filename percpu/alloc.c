@@ -28,8 +28,8 @@
 #define ANYHOW(areas) ((areas) / 64)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 /* Freed areas of all sizes wait until they are so many, or fill so much together. */
-#define WAITING_AREAS ((size_t)128)
-#define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
+#define WAITING_AREAS ((size_t)64)
+#define WAITING_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 
 /* For those who can't wait: at least so many areas, of each power of two from this size on. */
 #define RESERVE ((size_t)8)
@@ -330,7 +330,7 @@ static bool get_usable(void)
 	if (!pcpu_caches)
 		return false;
 	if (!pcpu_thread_is_known())
-		pcpu_register_thread();
+		pcpu_prepare_thread();
 	return true;
 }
 
@@ -453,7 +453,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 	pcpu_setup();
 	/* A thread's first time: from now on it can do it the fast way. */
 	if (pcpu_caches && !pcpu_thread_is_known())
-		pcpu_register_thread();
+		pcpu_prepare_thread();
 	mine = enter();
 	pcpu_lock();
 	while (waiting.count >= PCPU_BATCH) {

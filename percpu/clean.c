@@ -207,6 +207,15 @@ static void read_pages(struct window *window, int pagemap)
 	}
 }
 
+static bool has_pages(const struct window *window)
+{
+	for (size_t i = 0; i < WINDOW / 64; i++) {
+		if (window->there[i])
+			return true;
+	}
+	return false;
+}
+
 /* Ask which pages of a window are there. */
 static void find_pages(struct window *window, int pagemap)
 {
@@ -339,7 +348,8 @@ static void clean_touched(struct window *window, int pagemap, const struct pcpu_
 	     window->cpu = next_cpu(space, window->cpu + 1, true)) {
 		if (window->asked)
 			find_pages(window, pagemap);
-		clean_cpu(window, batch);
+		if (!window->asked || has_pages(window))
+			clean_cpu(window, batch);
 	}
 }
 

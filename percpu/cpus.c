@@ -108,6 +108,7 @@ unsigned int pcpu_find_cpus(uint64_t *possible)
 		pcpu_die("the setting PERCPU_CPUS=%zu is more than %u", wanted, PCPU_MAX_CPUS);
 	if (wanted > count)
 		count = (unsigned int)wanted;
-	add_cpus((unsigned int)wanted, possible);
+	/* Concurrency ids begin at 0 and have no gaps, whatever CPU numbers do. */
+	add_cpus(pcpu_wants_cid() ? count : (unsigned int)wanted, possible);
 	return count;
 }

@@ -38,6 +38,7 @@
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains
+ *     ops_*.c    the ways of doing operations: see ops.c
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
  * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
@@ -95,7 +96,8 @@ struct pcpu_chunk {
 	size_t free;	/* how many are free */
 	size_t longest; /* no free area is longer than this; it may be shorter */
 	size_t first;	/* all before it are allocated */
-	size_t freed;	/* how many were freed since pages were given back to the system */
+	size_t freed;	/* how many were freed since its free pages were given back */
+	size_t loose;	/* no more pages are free since then, but not given back */
 	bool live;
 };
 
@@ -141,6 +143,7 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
+	size_t loose;		  /* of all chunks */
 };
 
 extern struct pcpu_space pcpu_core;
@@ -175,6 +178,11 @@ void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t 
 /* The next free range from `from` on; false if there is none. */
 bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
 			  size_t from, size_t *begin, size_t *end);
+
+static inline bool pcpu_is_taken(const struct pcpu_space *space, size_t position)
+{
+	return space->allocated[position / 64] >> (position % 64) & 1;
+}
 
 /* chunk.c: states; these need no lock. */
 size_t pcpu_area_size(const struct pcpu_space *space, size_t position);
@@ -233,9 +241,22 @@ void pcpu_place_core(void);
 char *pcpu_choose_operations(void);
 extern bool pcpu_restartable; /* the choice; constant after set-up */
 extern char *pcpu_area;	      /* offset from the thread pointer to the area that the kernel knows */
-/* For a thread of a process with restartable sequences: have them. */
-void pcpu_register_thread(void);
+/* For a thread of a process with restartable sequences that may have none yet. */
+void pcpu_prepare_thread(void);
+/* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
+bool pcpu_wants_cid(void);
+
+/* One way of doing operations out of line: ops_atomic.c, ops_cpu.c, ops_cid.c. */
+struct pcpu_way {
+	uint64_t (*operate)(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+	/* Two words of 8 bytes; NULL on architectures that can't. */
+	int (*cmpxchg_double)(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+	unsigned int (*unit_number)(void);
+};
+
+extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,

@@ -331,11 +331,11 @@ static void print_setup(void)
 	int length =
 		snprintf(line, sizeof(line),
 			 "percpu: %u CPUs, unit %zu KiB: static %zu, reserved %zu, dynamic %zu "
-			 "bytes; cookies at %#zx, units at %#zx; %s\n",
+			 "bytes; cookies at %#zx, units at %#zx; %s, by %s\n",
 			 layout_symbol.num_possible, pcpu_core.unit_size >> 10,
 			 pcpu_core.static_size, pcpu_core.reserved_size, pcpu_core.dynamic_size,
 			 (size_t)pcpu_core.cookies, (size_t)pcpu_core.units,
-			 pcpu_restartable ? "rseq" : "atomic");
+			 pcpu_restartable ? "rseq" : "atomic", pcpu_wants_cid() ? "mm_cid" : "cpu");
 
 	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
 		return;

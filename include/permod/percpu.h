@@ -174,6 +174,10 @@ void pcpu_image_unregister(struct pcpu_image *image);
 #if defined(PERMOD_MODULE) && !defined(__PIC__) && defined(__x86_64__)
 extern struct pcpu_image __pcpu_image __attribute__((visibility("hidden")));
 #define PCPU_IMAGE 1
+#define PCPU_IMAGE_BEGIN __pcpu_image.begin
+#define PCPU_IMAGE_SIZE (uintptr_t) __pcpu_image.size
+/* Variables of other modules are named by their cookies. */
+#define PCPU_NAMES_VARIABLE(pointer) 0
 #elif defined(PERMOD_MODULE) || defined(PCPU_NO_IMAGE)
 #define PCPU_IMAGE 0
 #else
@@ -186,6 +190,11 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 #define __per_cpu_start __start_pcpu_data
 #define __per_cpu_end __stop_pcpu_data
 #define __per_cpu_load __start_pcpu_data
+
+#define PCPU_IMAGE_BEGIN __start_pcpu_data
+#define PCPU_IMAGE_SIZE ((uintptr_t)__stop_pcpu_data - (uintptr_t)__start_pcpu_data)
+#define PCPU_NAMES_VARIABLE(pointer)                                                               \
+	(__builtin_object_size((const void *)(uintptr_t)(pointer), 0) != (size_t)-1)
 
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
@@ -221,16 +230,30 @@ uintptr_t pcpu_image_cookie(const volatile void *address);
  */
 const struct pcpu_layout *pcpu_near_layout(void);
 
-/* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
+/*
+ * The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie.
+ *
+ * An object whose size the compiler knows is a variable that this image names.  (Nobody tells the
+ * compiler the size of what a cookie stands for: __alloc_percpu() must have no alloc_size attribute.)
+ * Other pointers are compared with the section's limits, without a branch.  Before the image is
+ * registered the displacement is 0.  The empty instructions hide where an address came from: the
+ * result is no part of that object.
+ */
 static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
 {
 	uintptr_t address;
 
-	/* Hide where the address came from: the result is no part of that object. */
+#if PCPU_IMAGE
+	uintptr_t displacement = (uintptr_t)__pcpu_image.displacement;
+
+	__asm__("" : "+r"(displacement));
+	if (PCPU_NAMES_VARIABLE(pointer))
+		return (uintptr_t)pointer + displacement;
+#endif
 	__asm__("" : "=r"(address) : "0"(pointer));
 #if PCPU_IMAGE
-	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
-		address += (uintptr_t)__pcpu_image.displacement;
+	if (address - (uintptr_t)PCPU_IMAGE_BEGIN < PCPU_IMAGE_SIZE)
+		address += displacement;
 #endif
 	return address;
 }
@@ -259,14 +282,21 @@ enum pcpu_operation {
 	PCPU_XADD,
 	PCPU_XCHG,
 	PCPU_CMPXCHG,
+	PCPU_XOR,
 };
 
 #define PCPU_CODE(operation, size) ((unsigned int)(operation)*16 + (unsigned int)(size))
 
 uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
 
+int pcpu_slow_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+
 /** pcpu_slow_cpu() - the CPU number, for threads that have no restartable sequences. */
 unsigned int pcpu_slow_cpu(void);
+
+/* A pair of words that this_cpu_cmpxchg_double() can't take: prints why, and aborts. */
+__attribute__((noreturn, cold)) void pcpu_bad_pair(uintptr_t first, uintptr_t distance,
+						   size_t size);
 
 #if defined(__x86_64__) && defined(__LP64__) && !defined(PCPU_GENERIC)
 #include <permod/arch/x86_64.h>
@@ -321,15 +351,58 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 	}
 }
 
-#ifdef __cplusplus
-#define PCPU_ASSERT_SIZE(size)                                                                     \
-	static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                    \
-		      "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+/*
+ * Two words as one: words of up to half the largest sequence are one word of twice the size, and only
+ * larger ones need an instruction of their own.
+ */
+static inline __attribute__((always_inline)) uint64_t __pcpu_join(uint64_t first, uint64_t second,
+								  size_t size)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return (size < 8 ? first << 8 * size : 0) | second;
 #else
-#define PCPU_ASSERT_SIZE(size)                                                                     \
-	_Static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                   \
-		       "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+	return (size < 8 ? second << 8 * size : 0) | first;
 #endif
+}
+
+static inline __attribute__((always_inline)) int
+__pcpu_cmpxchg_pair(uintptr_t cookie, uintptr_t distance, size_t size, uint64_t o1, uint64_t o2,
+		    uint64_t n1, uint64_t n2)
+{
+	uint64_t old;
+
+	if (__builtin_expect(distance != size || cookie % (2 * size), 0))
+		pcpu_bad_pair(cookie, distance, size);
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+	if (size == 8)
+		return __pcpu_cmpxchg_double(cookie, o1, o2, n1, n2);
+#endif
+	old = __pcpu_join(o1, o2, size);
+	return __pcpu_cmpxchg(cookie, 2 * size, old, __pcpu_join(n1, n2, size)) == old;
+}
+
+#ifdef __cplusplus
+#define PCPU_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define PCPU_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+#define PCPU_ASSERT_SIZE(size)                                                                     \
+	PCPU_ASSERT((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                      \
+		    "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+#define PCPU_LARGEST_PAIR 16
+#else
+#define PCPU_LARGEST_PAIR PCPU_SEQUENCE_BYTES
+#endif
+#define PCPU_ASSERT_PAIR(first, second)                                                            \
+	PCPU_ASSERT_SIZE(first);                                                                   \
+	PCPU_ASSERT((first) == (second),                                                           \
+		    "this_cpu_cmpxchg_double() needs two variables of the same size");             \
+	PCPU_ASSERT(2 * (first) <= PCPU_LARGEST_PAIR,                                              \
+		    "this architecture's this_cpu_cmpxchg_double() takes smaller words only: see " \
+		    "PCPU_LARGEST_PAIR")
 
 /* A name for each use of a macro: operations nest without one hiding the other's variables. */
 #define PCPU_JOIN(prefix, number) prefix##number
@@ -392,6 +465,30 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 		old;                                                                               \
 	})
 
+#define __pcpu_try_cmpxchg_with(pcp, old, value, expected, at, found)                              \
+	__extension__({                                                                            \
+		PCPU_TYPE(pcp) *at = (old);                                                        \
+		PCPU_TYPE(pcp) expected = *at;                                                     \
+		PCPU_TYPE(pcp) found = this_cpu_cmpxchg(pcp, expected, value);                     \
+		*at = found;                                                                       \
+		__pcpu_pack(&found, sizeof(pcp)) == __pcpu_pack(&expected, sizeof(pcp));           \
+	})
+
+#define __pcpu_cmpxchg_double_with(pcp1, pcp2, o1, o2, n1, n2, at, old1, old2, new1, new2)         \
+	__extension__({                                                                            \
+		PCPU_ASSERT_PAIR(sizeof(pcp1), sizeof(pcp2));                                      \
+		const volatile void *at = &(pcp1);                                                 \
+		PCPU_TYPE(pcp1) old1 = (PCPU_TYPE(pcp1))(o1);                                      \
+		PCPU_TYPE(pcp2) old2 = (PCPU_TYPE(pcp2))(o2);                                      \
+		PCPU_TYPE(pcp1) new1 = (PCPU_TYPE(pcp1))(n1);                                      \
+		PCPU_TYPE(pcp2) new2 = (PCPU_TYPE(pcp2))(n2);                                      \
+		__pcpu_cmpxchg_pair(__pcpu_cookie(at), (uintptr_t) & (pcp2) - (uintptr_t)at,       \
+				    sizeof(pcp1), __pcpu_pack(&old1, sizeof(pcp1)),                \
+				    __pcpu_pack(&old2, sizeof(pcp1)),                              \
+				    __pcpu_pack(&new1, sizeof(pcp1)),                              \
+				    __pcpu_pack(&new2, sizeof(pcp1))) != 0;                        \
+	})
+
 #define PCPU_NEGATIVE(pcp, value) (-(uint64_t)(PCPU_TYPE(pcp))(value))
 
 /**
@@ -400,9 +497,9 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
  * @pcp is an lvalue: a static variable, `*ptr` or `ptr->member` of a per-CPU pointer; 1, 2, 4 or 8
  * bytes, integer or pointer.  Each happens exactly once, on the CPU on which it commits, whatever
  * migrations and signals come between.  None orders other memory accesses.  The operand is
- * converted to the variable's type first.
+ * converted to the variable's type first, and sums wrap around.
  *
- * this_cpu_add_return() gives the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
+ * The _return forms give the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
  */
 #define this_cpu_read(pcp) __pcpu_read_with(pcp, PCPU_UNIQUE(__pcpu_v))
 #define this_cpu_write(pcp, value) __pcpu_void_op(write, pcp, value)
@@ -412,6 +509,7 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
 #define this_cpu_and(pcp, value) __pcpu_void_op(and, pcp, value)
 #define this_cpu_or(pcp, value) __pcpu_void_op(or, pcp, value)
+#define this_cpu_xor(pcp, value) __pcpu_void_op(xor, pcp, value)
 #define this_cpu_add_return(pcp, value) __pcpu_add_return_with(pcp, value, PCPU_UNIQUE(__pcpu_a))
 #define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, PCPU_NEGATIVE(pcp, value))
 #define this_cpu_inc_return(pcp) this_cpu_add_return(pcp, 1)
@@ -419,6 +517,30 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define this_cpu_xchg(pcp, value) __pcpu_value_op(xchg, pcp, value)
 #define this_cpu_cmpxchg(pcp, expected, value)                                                     \
 	__pcpu_cmpxchg_with(pcp, expected, value, PCPU_UNIQUE(__pcpu_old), PCPU_UNIQUE(__pcpu_v))
+
+/**
+ * this_cpu_try_cmpxchg(pcp, old, value) - write @value if the variable is *@old: for loops.
+ *
+ * True if it was written.  If not, *@old is what the variable was.
+ */
+#define this_cpu_try_cmpxchg(pcp, old, value)                                                      \
+	__pcpu_try_cmpxchg_with(pcp, old, value, PCPU_UNIQUE(__pcpu_e), PCPU_UNIQUE(__pcpu_at),    \
+				PCPU_UNIQUE(__pcpu_f))
+
+/**
+ * this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2) - write both if both are as expected.
+ *
+ * @pcp2 lies directly behind @pcp1, is of the same size, and the pair is aligned to the size of both;
+ * otherwise the process aborts with a message.  True if the pair was written.  Pairs of words of 8
+ * bytes need an instruction that not every architecture has: PCPU_HAVE_CMPXCHG_DOUBLE is defined
+ * where it does, and PCPU_LARGEST_PAIR is the size of the largest pair (bytes); larger ones do not
+ * compile.  (On x86-64 the instruction is cmpxchg16b, which only CPUs of before 2006 lack; there a
+ * pair of 8-byte words ends in SIGILL.)
+ */
+#define this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                        \
+	__pcpu_cmpxchg_double_with(pcp1, pcp2, o1, o2, n1, n2, PCPU_UNIQUE(__pcpu_at),             \
+				   PCPU_UNIQUE(__pcpu_a), PCPU_UNIQUE(__pcpu_b),                   \
+				   PCPU_UNIQUE(__pcpu_c), PCPU_UNIQUE(__pcpu_d))
 
 /*
  * The forms for callers that the kernel lets skip its protection.  A user-space thread can always
@@ -432,14 +554,34 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define __this_cpu_dec(pcp) this_cpu_dec(pcp)
 #define __this_cpu_and(pcp, value) this_cpu_and(pcp, value)
 #define __this_cpu_or(pcp, value) this_cpu_or(pcp, value)
+#define __this_cpu_xor(pcp, value) this_cpu_xor(pcp, value)
 #define __this_cpu_add_return(pcp, value) this_cpu_add_return(pcp, value)
+#define __this_cpu_sub_return(pcp, value) this_cpu_sub_return(pcp, value)
+#define __this_cpu_inc_return(pcp) this_cpu_inc_return(pcp)
+#define __this_cpu_dec_return(pcp) this_cpu_dec_return(pcp)
 #define __this_cpu_xchg(pcp, value) this_cpu_xchg(pcp, value)
 #define __this_cpu_cmpxchg(pcp, expected, value) this_cpu_cmpxchg(pcp, expected, value)
+#define __this_cpu_try_cmpxchg(pcp, old, value) this_cpu_try_cmpxchg(pcp, old, value)
+#define __this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                      \
+	this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)
 #define raw_cpu_read(pcp) this_cpu_read(pcp)
 #define raw_cpu_write(pcp, value) this_cpu_write(pcp, value)
 #define raw_cpu_add(pcp, value) this_cpu_add(pcp, value)
+#define raw_cpu_sub(pcp, value) this_cpu_sub(pcp, value)
 #define raw_cpu_inc(pcp) this_cpu_inc(pcp)
 #define raw_cpu_dec(pcp) this_cpu_dec(pcp)
+#define raw_cpu_and(pcp, value) this_cpu_and(pcp, value)
+#define raw_cpu_or(pcp, value) this_cpu_or(pcp, value)
+#define raw_cpu_xor(pcp, value) this_cpu_xor(pcp, value)
+#define raw_cpu_add_return(pcp, value) this_cpu_add_return(pcp, value)
+#define raw_cpu_sub_return(pcp, value) this_cpu_sub_return(pcp, value)
+#define raw_cpu_inc_return(pcp) this_cpu_inc_return(pcp)
+#define raw_cpu_dec_return(pcp) this_cpu_dec_return(pcp)
+#define raw_cpu_xchg(pcp, value) this_cpu_xchg(pcp, value)
+#define raw_cpu_cmpxchg(pcp, expected, value) this_cpu_cmpxchg(pcp, expected, value)
+#define raw_cpu_try_cmpxchg(pcp, old, value) this_cpu_try_cmpxchg(pcp, old, value)
+#define raw_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                         \
+	this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)
 
 /** smp_processor_id() - the CPU this thread is on; it may be on another one the next moment. */
 #define smp_processor_id() __pcpu_cpu()
@@ -457,6 +599,26 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
  * The setting PERCPU_OPS=atomic in the environment chooses the second.
  */
 const char *pcpu_ops_name(void);
+
+/**
+ * pcpu_index_name() - "cpu" or "mm_cid": the number that selects a thread's copy, chosen once.
+ *
+ * The setting PERCPU_INDEX=mm_cid chooses the concurrency id: the kernel numbers those threads of a
+ * process that run at one time from 0 on.  Then no more copies are written than threads run at once,
+ * however many CPUs there are, and everything here that speaks of a CPU number means that id, which is
+ * below nr_cpu_ids too.  Operations are done out of line then.
+ */
+const char *pcpu_index_name(void);
+
+/**
+ * pcpu_register_thread() - prepare a thread that the C library did not make, by clone(2) with
+ * CLONE_SETTLS, for operations; to be called in it before the first one.
+ *
+ * Returns 0, or a negative errno if its restartable sequences are somebody else's.  Other threads need
+ * not call it.  A thread that shares the thread pointer of another that runs (no CLONE_SETTLS) shares
+ * its rseq area: it must not use operations, unless the process does them atomically.
+ */
+int pcpu_register_thread(void);
 
 /* ---- Dynamic variables ---------------------------------------------------------------------- */
 
