@@ -285,15 +285,15 @@ static void zero(const struct window *window, size_t begin, size_t end)
 	}
 }
 
-/* Zero a long range by giving its pages back.  (Not those of the first chunk, which a program may
- * have provided; nor locked ones, mlock(2), which the system keeps.) */
+/* Zero a long range by giving its pages back.  (Not those of the first chunk, if the program has
+ * provided them; nor locked ones, mlock(2), which the system keeps.) */
 static void drop(const struct window *window, size_t begin, size_t end)
 {
 	const struct pcpu_space *space = window->space;
 	size_t first = (begin + space->page - 1) & ~(space->page - 1);
 	size_t last = end & ~(space->page - 1);
 
-	if (begin >= space->first_size &&
+	if (!(space->provided && begin < space->first_size) &&
 	    !madvise(pcpu_unit_address(space, window->cpu, first), last - first, MADV_DONTNEED)) {
 		zero(window, begin, first);
 		begin = last;
@@ -387,7 +387,9 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 	if (!batch->count)
 		return true;
 	filled = measure(&window, batch);
-	if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus)
+	/* What is in memory that is shared or a file's can't be told from its pages. */
+	if ((space->provided && window.begin < space->first_size) ||
+	    (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus))
 		clean_all(&window, batch);
 	else
 		clean_where_written(&window, batch);

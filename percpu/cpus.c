@@ -58,20 +58,29 @@ unsigned int pcpu_parse_cpus(const char *list, uint64_t *possible)
 	}
 }
 
+/* The text of a small file; false if there is none. */
+bool pcpu_read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, text, size - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return true;
+}
+
 static unsigned int read_possible(uint64_t *possible)
 {
 	char text[4096];
-	ssize_t length;
-	int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return 0;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	return pcpu_parse_cpus(text, possible);
+	return pcpu_read_file("/sys/devices/system/cpu/possible", text, sizeof(text))
+		       ? pcpu_parse_cpus(text, possible)
+		       : 0;
 }
 
 /*
@@ -82,10 +91,12 @@ static unsigned int bound_cpus(void)
 {
 	unsigned long set[PCPU_MAX_CPUS / 8 / sizeof(unsigned long)];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
-	long configured = sysconf(_SC_NPROCESSORS_CONF);
+	long configured;
 
 	if (bytes > 0)
 		return (unsigned int)bytes * 8;
+	/* glibc's may call malloc. */
+	configured = sysconf(_SC_NPROCESSORS_CONF);
 	return configured > 0 && configured <= PCPU_MAX_CPUS ? (unsigned int)configured : 1;
 }
 

@@ -37,7 +37,8 @@
  *     cache.c    free areas of each CPU; arch/ their sequences       map.c   looking at it
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     pool.c     chunks' life, which one serves; pages given back
- *     chunk.c    bits and states: find, take and give back grains
+ *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
+ *     print.c    a line about the set-up                             page.c  a first chunk of given pages
  *     ops_*.c    the ways of doing operations: see ops.c
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
@@ -122,6 +123,9 @@ struct pcpu_space {
 	uintptr_t units;
 	size_t unit_size; /* also the stride */
 	size_t page;
+	size_t step;	    /* what units are aligned to: a page, or a huge page */
+	const char *helper; /* which made the first chunk, as the kernel calls it */
+	bool provided;	    /* the first chunk's pages are the program's own */
 	unsigned int nr_cpus;
 	const uint64_t *possible; /* bitmap of nr_cpus bits */
 	/* bytes; the last in pages */
@@ -158,16 +162,31 @@ void pcpu_setup(void);
 /* cpus.c: fill a bitmap of PCPU_MAX_CPUS bits; returns the highest number plus one. */
 unsigned int pcpu_find_cpus(uint64_t *possible);
 unsigned int pcpu_parse_cpus(const char *list, uint64_t *possible);
+bool pcpu_read_file(const char *path, char *text, size_t size);
+
+/* numa.c: the memory node of each CPU number, and how many nodes have CPUs; 0 if it can't be told. */
+#define PCPU_MAX_NODES 1024U
+#define PCPU_NO_NODE UINT16_MAX
+const uint16_t *pcpu_find_nodes(unsigned int *count);
+unsigned int pcpu_parse_nodes(const char *list, uint16_t *node_of);
+unsigned int pcpu_read_nodes(const char *folder, uint16_t *node_of);
+/* Let units have their pages from their nodes. */
+void pcpu_prefer_nodes(const struct pcpu_space *space, const uint16_t *node_of);
+void pcpu_place_units(const struct pcpu_space *space);
 
 /* reserve.c: 0 or -ENOMEM. */
 int pcpu_reserve(struct pcpu_space *space);
 void pcpu_release(struct pcpu_space *space);
+size_t pcpu_huge_page(void);
 
 /* setup.c: lay a space out and make it usable; sizes as pcpu_embed_first_chunk(). */
 int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t reserved_size,
 		    ptrdiff_t dyn_size, ptrdiff_t unit_size);
 void pcpu_space_exit(struct pcpu_space *space);
 size_t pcpu_setting(const char *name, size_t otherwise);
+
+/* page.c: let the caller's function provide the first chunk's pages; its first error, or 0. */
+int pcpu_populate(const struct pcpu_space *space, pcpu_populate_fn populate, void *data);
 
 /* chunk.c: positions and sizes in grains; under the lock. */
 void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end);
@@ -233,6 +252,9 @@ void pcpu_alloc_before_fork(void);
 void pcpu_alloc_behind_fork(void);
 /* How many areas and grains are free, but in no chunk: in caches, or waiting.  Under the lock. */
 void pcpu_idle_sum(size_t *areas, size_t *grains);
+
+/* print.c: tell of the process's space on standard error. */
+void pcpu_print_setup(void);
 
 /* image.c: the static variables of the core, once the space is there. */
 void pcpu_place_core(void);

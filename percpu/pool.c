@@ -30,11 +30,14 @@ static unsigned int count_touched(const struct pcpu_space *space)
 }
 
 /* Give pages back to the system on all touched CPUs: others have none, as far as the areas here
- * are concerned.  Locked pages (mlock(2)) stay; they are zero, which is what counts. */
+ * are concerned.  Locked pages (mlock(2)) stay, and those that the program provided; they are zero,
+ * which is what counts. */
 static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 {
 	begin = (begin * PCPU_GRAIN + space->page - 1) & ~(space->page - 1);
 	end = end * PCPU_GRAIN & ~(space->page - 1);
+	if (space->provided && begin < space->first_size)
+		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
 		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
 

@@ -25,8 +25,10 @@
  * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors of a priority from 101 on, which are
- * all that programs may have; not in .preinit_array.  All this_cpu operations are
- * async-signal-safe and may be used by any number of threads.
+ * all that programs may have, and after it, in destructors and atexit() handlers.  What is called
+ * even before its own constructors ran, as a replacement of malloc() is, or code in .preinit_array,
+ * calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls malloc().  All this_cpu
+ * operations are async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
 #define PERMOD_PERCPU_H
@@ -82,12 +84,11 @@ extern const struct pcpu_layout pcpu_layout;
 
 /* ---- Static variables ----------------------------------------------------------------------- */
 
-/** __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`. */
-#ifdef __CHECKER__
-#define __percpu __attribute__((noderef, address_space(3)))
-#else
-#define __percpu
-#endif
+/**
+ * __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`.
+ * <permod/percpu_check.h> tells how to have that checked by sparse, clang and gcc.
+ */
+#include <permod/percpu_check.h>
 
 /*
  * Where variables go.  In a module the sections are the kernel's, and the loader places them.  A
@@ -104,7 +105,7 @@ extern const struct pcpu_layout pcpu_layout;
 #define PCPU_PAGE 4096
 
 #define PCPU_DECLARE(type, name, sub)                                                              \
-	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
+	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) __percpu name
 
 /**
  * DEFINE_PER_CPU(type, name) - define a static per-CPU variable.
@@ -148,6 +149,7 @@ extern const struct pcpu_layout pcpu_layout;
  *		knows that writing to an integer variable does not change it
  * @displacement: what to add to an address in the image to get the cookie (bytes)
  * @next:	the library's list
+ * @files:	how many of the image's files have begun and not ended
  */
 struct pcpu_image {
 	char *begin;
@@ -155,12 +157,13 @@ struct pcpu_image {
 	char *size;
 	char *displacement;
 	struct pcpu_image *next;
+	unsigned int files;
 };
 
 /**
  * pcpu_image_register() - give an image's static variables their place; called by a constructor
  * that this header puts into every image.  Calling it again does nothing.  Aborts with a message
- * if the reserved region is too small (setting PERCPU_RESERVED).
+ * if the reserved region is too small (setting PERCPU_RESERVED).  Thread-safe.
  */
 void pcpu_image_register(struct pcpu_image *image);
 
@@ -196,10 +199,24 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 #define PCPU_NAMES_VARIABLE(pointer)                                                               \
 	(__builtin_object_size((const void *)(uintptr_t)(pointer), 0) != (size_t)-1)
 
+/*
+ * PCPU_STRICT, defined in all files of a program or shared object (cc -DPCPU_STRICT), makes each
+ * direct access to a static variable trap: `&var` used as a plain pointer, or `var++`.  The place
+ * where initial values are is closed once they are copied, and pages that hold something else stay
+ * open; so here each file fills pages of its own.  For tests: each file's variables take a page, at
+ * least, on every CPU.  What the assembler puts into a later subsection is behind all that the
+ * compiler puts into the section.
+ */
+#if defined(PCPU_STRICT) && (defined(__x86_64__) || defined(__i386__))
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 4096\n\t.popsection");
+#elif defined(PCPU_STRICT)
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 65536\n\t.popsection");
+#endif
+
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
-	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0,
+	__start_pcpu_data, __stop_pcpu_data, NULL, NULL, NULL, 0,
 };
 
 /* The first image in the order of symbol look-up, as a rule the program, is the core: its
@@ -209,12 +226,15 @@ __attribute__((weak, visibility("default"))) struct pcpu_image *pcpu_core_image 
 
 __attribute__((constructor(101), used)) static void __pcpu_image_begin(void)
 {
+	__pcpu_image.files++;
 	pcpu_image_register(&__pcpu_image);
 }
 
+/* Every file has destructors, and those of the others may still use variables. */
 __attribute__((destructor(101), used)) static void __pcpu_image_end(void)
 {
-	pcpu_image_unregister(&__pcpu_image);
+	if (--__pcpu_image.files == 0)
+		pcpu_image_unregister(&__pcpu_image);
 }
 #endif
 
@@ -230,6 +250,20 @@ uintptr_t pcpu_image_cookie(const volatile void *address);
  */
 const struct pcpu_layout *pcpu_near_layout(void);
 
+/**
+ * __addr_to_pcpu_ptr(address), __pcpu_ptr_to_addr(cookie) - from addresses of variables, as this
+ * image's code names them, to cookies, and back; other values are returned as they are.
+ *
+ * A port or program that keeps its variables elsewhere defines both as macros (from a pointer to a
+ * uintptr_t, and from a uintptr_t to one) before it includes this header; every other macro uses
+ * the first.
+ */
+#ifdef __addr_to_pcpu_ptr
+#define __pcpu_cookie(pointer) __addr_to_pcpu_ptr(pointer)
+#else
+#define __addr_to_pcpu_ptr(address) __pcpu_cookie(address)
+#define __pcpu_ptr_to_addr(cookie) __pcpu_address(cookie)
+
 /*
  * The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie.
  *
@@ -239,7 +273,8 @@ const struct pcpu_layout *pcpu_near_layout(void);
  * registered the displacement is 0.  The empty instructions hide where an address came from: the
  * result is no part of that object.
  */
-static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
+static inline __attribute__((always_inline)) uintptr_t
+__pcpu_cookie(const volatile void __percpu *pointer)
 {
 	uintptr_t address;
 
@@ -258,11 +293,27 @@ static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volat
 	return address;
 }
 
+static inline __attribute__((always_inline)) uintptr_t __pcpu_address(uintptr_t cookie)
+{
+#if PCPU_IMAGE
+	uintptr_t address = cookie - (uintptr_t)__pcpu_image.displacement;
+
+	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
+		return address;
+#endif
+	return cookie;
+}
+#endif
+
+#ifdef PCPU_FIRST
+#define __pcpu_cookie(pointer) __pcpu_cookie(PCPU_FIRST(pointer))
+#endif
+
 /** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
 #define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
 
 /** per_cpu_ptr(ptr, cpu) - the address of @cpu's copy, to be used like any other. */
-#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
+#define per_cpu_ptr(ptr, cpu) ((PCPU_PLAIN(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
 
 /** per_cpu(var, cpu) - @cpu's copy of a static variable, as an lvalue. */
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
@@ -409,9 +460,6 @@ __pcpu_cmpxchg_pair(uintptr_t cookie, uintptr_t distance, size_t size, uint64_t 
 #define PCPU_NAME(prefix, number) PCPU_JOIN(prefix, number)
 #define PCPU_UNIQUE(prefix) PCPU_NAME(prefix, __COUNTER__)
 
-/* The variable's type without const and volatile, which a cast drops. */
-#define PCPU_TYPE(pcp) __typeof__((__typeof__(pcp))(pcp))
-
 /* The operand, converted to the variable's type. */
 #define PCPU_VALUE(pcp, name, value)                                                               \
 	PCPU_ASSERT_SIZE(sizeof(pcp));                                                             \
@@ -477,7 +525,7 @@ __pcpu_cmpxchg_pair(uintptr_t cookie, uintptr_t distance, size_t size, uint64_t 
 #define __pcpu_cmpxchg_double_with(pcp1, pcp2, o1, o2, n1, n2, at, old1, old2, new1, new2)         \
 	__extension__({                                                                            \
 		PCPU_ASSERT_PAIR(sizeof(pcp1), sizeof(pcp2));                                      \
-		const volatile void *at = &(pcp1);                                                 \
+		const volatile void __percpu *at = &(pcp1);                                        \
 		PCPU_TYPE(pcp1) old1 = (PCPU_TYPE(pcp1))(o1);                                      \
 		PCPU_TYPE(pcp2) old2 = (PCPU_TYPE(pcp2))(o2);                                      \
 		PCPU_TYPE(pcp1) new1 = (PCPU_TYPE(pcp1))(n1);                                      \
@@ -691,7 +739,7 @@ size_t pcpu_max_size(void);
  *
  * The library has one, which calls pcpu_embed_first_chunk() with automatic sizes.  A program may
  * define its own to choose others; it runs before main() and before constructors, must not use
- * malloc, nor anything else of this header but pcpu_embed_first_chunk() and pcpu_static_size(), and
+ * malloc, nor anything else of this header but the two helpers below and pcpu_static_size(), and
  * returns 0 or a negative errno (the process then aborts with a message).
  */
 int setup_per_cpu_areas(void);
@@ -709,6 +757,40 @@ int setup_per_cpu_areas(void);
  */
 ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
 				 ptrdiff_t unit_size);
+
+/**
+ * struct pcpu_page - a page of the first chunk, to be provided; see pcpu_page_first_chunk().
+ * @cpu:	the CPU whose unit it is in
+ * @index:	its number in that unit's first chunk, from 0 on
+ * @count:	how many pages the first chunk has in each unit
+ * @size:	of a page (bytes)
+ * @address:	where it is to be; private zeroed memory lies there now, with none of it touched
+ */
+struct pcpu_page {
+	unsigned int cpu;
+	size_t index, count, size;
+	void *address;
+};
+
+/** pcpu_populate_fn - provides a page; 0, or a negative errno.  @data is the caller's. */
+typedef int (*pcpu_populate_fn)(const struct pcpu_page *page, void *data);
+
+/**
+ * pcpu_page_first_chunk() - as pcpu_embed_first_chunk(), page by page, from memory that you provide.
+ * @populate:	called once for each page of each possible CPU, CPU by CPU in rising order, before
+ *		anything is written.  It may map (MAP_FIXED) any memory at @address that can be read and
+ *		written, is all zero, and stays; or do something to the memory that is there.
+ *
+ * For memory of a special kind: a file (memfd_create(2)) through which other processes can read the
+ * variables, a device's memory, pages that are locked or of a certain node.  Only the first chunk
+ * is made of it, so give @dyn_size what is to be allocated in it.  Every page costs a call, and
+ * pages that are not neighbours in one file a mapping each (there can be 65 530), so @reserved_size
+ * had better be a number too.  What is mapped shared remains so after fork().
+ *
+ * Errors are those of pcpu_embed_first_chunk(), and @populate's; then nothing is left of it all.
+ */
+ptrdiff_t pcpu_page_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
+				ptrdiff_t unit_size, pcpu_populate_fn populate, void *data);
 
 /** pcpu_static_size() - bytes of the core image's static variables. */
 size_t pcpu_static_size(void);
