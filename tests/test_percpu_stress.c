@@ -348,8 +348,8 @@ static int scene_threads(void)
 		put_in_slot(NULL, i);
 	expect(get_map().areas == before.areas);
 	expect(get_map().dynamic_used == before.dynamic_used);
-	/* Nothing was lost: all of it can be had at once. */
-	whole = __alloc_percpu(pcpu_max_size(), 4);
+	/* Nothing was lost: all of it can be had at once, but for a guard gap. */
+	whole = __alloc_percpu(pcpu_max_size() - 4096, 4);
 	expect(whole);
 	free_percpu(whole);
 	printf("handlers: served %ld, refused %ld\n", served, refused);
@@ -536,6 +536,8 @@ START_TEST(state_stays_right)
 
 	if (under_valgrind() && strcmp(runs[_i].scene, "alone"))
 		return; /* one thread at a time: hours */
+	if (is_slow() && strstr(runs[_i].settings[0], "CPUS=33"))
+		return; /* tools see to each CPU's copy of each area */
 	if (SANITIZED && !strcmp(runs[_i].scene, "forks"))
 		return; /* their heap is not whole in a child while threads use it */
 	outcome = play(runs[_i].scene, runs[_i].settings, 0);
