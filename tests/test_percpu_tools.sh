@@ -49,17 +49,17 @@ else
 fi
 
 for compiler in "$CC" $CLANG; do
-	name=$(basename "$compiler")
+	kind=$(basename "$compiler")
 	installed "$compiler" || continue
-	if ! compile "$work/$name-asan" $compiler -fsanitize=address; then
-		skip "$name: AddressSanitizer" "it does not compile"
+	if ! compile "$work/$kind-asan" $compiler -fsanitize=address; then
+		skip "$kind: AddressSanitizer" "it does not compile"
 		continue
 	fi
-	check "$name, ASan: a right program" "$work/$name-asan" fine
-	reports "$name, ASan: a write behind the end" "AddressSanitizer: use-after-poison" "$work/$name-asan" overrun
-	reports "$name, ASan: a read behind the end" "AddressSanitizer: use-after-poison" "$work/$name-asan" overread
-	reports "$name, ASan: a write after the free" "AddressSanitizer: use-after-poison" "$work/$name-asan" use-after-free
-	reports "$name, ASan: a read after the free" "AddressSanitizer: use-after-poison" "$work/$name-asan" read-after-free
+	check "$kind, ASan: a right program" "$work/$kind-asan" fine
+	reports "$kind, ASan: a write behind the end" "AddressSanitizer: use-after-poison" "$work/$kind-asan" overrun
+	reports "$kind, ASan: a read behind the end" "AddressSanitizer: use-after-poison" "$work/$kind-asan" overread
+	reports "$kind, ASan: a write after the free" "AddressSanitizer: use-after-poison" "$work/$kind-asan" use-after-free
+	reports "$kind, ASan: a read after the free" "AddressSanitizer: use-after-poison" "$work/$kind-asan" read-after-free
 done
 
 finish

@@ -11,7 +11,8 @@
 
 #define SIZE 52
 
-static char __percpu *kept;
+/* Volatile, so that the compiler keeps it too. */
+static char __percpu *volatile kept;
 
 static int use(char __percpu *area)
 {
