@@ -97,7 +97,7 @@ static unsigned int bound_cpus(void)
 		return (unsigned int)bytes * 8;
 	/* glibc's may call malloc. */
 	configured = sysconf(_SC_NPROCESSORS_CONF);
-	return configured > 0 && configured <= PCPU_MAX_CPUS ? (unsigned int)configured : 1;
+	return configured > 0 && configured <= (long)PCPU_MAX_CPUS ? (unsigned int)configured : 1;
 }
 
 static unsigned int add_cpus(unsigned int count, uint64_t *possible)

@@ -40,6 +40,7 @@
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
  *     ops_*.c    the ways of doing operations: see ops.c
+ *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
  * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
@@ -186,7 +187,7 @@ void pcpu_space_exit(struct pcpu_space *space);
 size_t pcpu_setting(const char *name, size_t otherwise);
 
 /* page.c: let the caller's function provide the first chunk's pages; its first error, or 0. */
-int pcpu_populate(const struct pcpu_space *space, pcpu_populate_fn populate, void *data);
+int pcpu_populate(struct pcpu_space *space, pcpu_populate_fn populate, void *data);
 
 /* chunk.c: positions and sizes in grains; under the lock. */
 void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end);
@@ -279,6 +280,14 @@ struct pcpu_way {
 };
 
 extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
+
+/* Whether the compiler has atomic operations of 1 and 2 bytes, and of 8, that need no library of its
+ * own; ops_emulated.c has what it lacks. */
+#define PCPU_ATOMIC_NARROW (__GCC_ATOMIC_CHAR_LOCK_FREE == 2 && __GCC_ATOMIC_SHORT_LOCK_FREE == 2)
+#define PCPU_ATOMIC_8 (__GCC_ATOMIC_LLONG_LOCK_FREE == 2)
+uint64_t pcpu_atomic_narrow(unsigned int operation, void *copy, unsigned int bytes, uint64_t a,
+			    uint64_t b);
+uint64_t pcpu_atomic_8(unsigned int operation, void *copy, uint64_t a, uint64_t b);
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,

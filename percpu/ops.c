@@ -111,11 +111,16 @@ static bool find_area(void)
 void pcpu_prepare_thread(void)
 {
 	struct area *area = this_area();
+	int saved;
 
-	if (area->cpu_id < 0 && register_area(area) && area->cpu_id < 0)
+	if (__builtin_expect(area->cpu_id >= 0, 1))
+		return;
+	saved = errno;
+	if (register_area(area) && area->cpu_id < 0)
 		pcpu_die("thread %ld can't have restartable sequences (%s), but others of this "
 			 "process do; set PERCPU_OPS=atomic",
 			 (long)syscall(SYS_gettid), strerror(errno));
+	errno = saved;
 }
 
 int pcpu_register_thread(void)
@@ -217,47 +222,31 @@ const char *pcpu_index_name(void)
 /* ---- The entries ---------------------------------------------------------------------------- */
 
 /*
- * Async-signal-safe: a signal handler may be the first in its thread to come here.  Sizes that
- * sequences can't commit at once are done atomically by everybody.
+ * Async-signal-safe, and errno is kept: a signal handler may be the first in its thread to come here.
+ * Sizes that sequences can't commit at once are done atomically by everybody.
  */
 uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)
 {
-	int saved = errno;
-	uint64_t result;
-
-	if (pcpu_restartable && code % 16 <= PCPU_SEQUENCE_BYTES) {
-		pcpu_prepare_thread();
-		result = way->operate(code, cookie, a, b);
-	} else {
-		result = pcpu_way_atomic.operate(code, cookie, a, b);
-	}
-	errno = saved;
-	return result;
+	if (!pcpu_restartable || code % 16 > PCPU_SEQUENCE_BYTES)
+		return pcpu_way_atomic.operate(code, cookie, a, b);
+	pcpu_prepare_thread();
+	return way->operate(code, cookie, a, b);
 }
 
 int pcpu_slow_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2)
 {
-	int saved = errno, done;
-
 	if (pcpu_restartable)
 		pcpu_prepare_thread();
 	if (!way->cmpxchg_double)
 		pcpu_die("this_cpu_cmpxchg_double() of 8-byte words: not on this architecture");
-	done = way->cmpxchg_double(cookie, o1, o2, n1, n2);
-	errno = saved;
-	return done;
+	return way->cmpxchg_double(cookie, o1, o2, n1, n2);
 }
 
 unsigned int pcpu_slow_cpu(void)
 {
-	int saved = errno;
-	unsigned int number;
-
 	if (pcpu_restartable)
 		pcpu_prepare_thread();
-	number = way->unit_number();
-	errno = saved;
-	return number;
+	return way->unit_number();
 }
 
 void pcpu_bad_pair(uintptr_t first, uintptr_t distance, size_t size)

@@ -7,14 +7,18 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include <errno.h>
 #include <sched.h>
 
 unsigned int pcpu_current_cpu(void)
 {
 	unsigned int cpu = 0;
+	int saved = errno;
 
-	if (getcpu(&cpu, NULL))
+	if (getcpu(&cpu, NULL)) {
 		cpu = 0;
+		errno = saved;
+	}
 	/* An emulator may tell the number of a CPU that it does not list. */
 	return cpu < pcpu_core.nr_cpus ? cpu : cpu % pcpu_core.nr_cpus;
 }
@@ -48,10 +52,19 @@ unsigned int pcpu_current_cpu(void)
 		}                                                                                  \
 	}
 
+#if PCPU_ATOMIC_NARROW
 ATOMIC_OPERATIONS(uint8_t, 1)
 ATOMIC_OPERATIONS(uint16_t, 2)
+#else
+#define atomic_1(operation, copy, a, b) pcpu_atomic_narrow(operation, copy, 1, a, b)
+#define atomic_2(operation, copy, a, b) pcpu_atomic_narrow(operation, copy, 2, a, b)
+#endif
 ATOMIC_OPERATIONS(uint32_t, 4)
+#if PCPU_ATOMIC_8
 ATOMIC_OPERATIONS(uint64_t, 8)
+#else
+#define atomic_8 pcpu_atomic_8
+#endif
 
 static void *this_copy(uintptr_t cookie)
 {

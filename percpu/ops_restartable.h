@@ -15,35 +15,33 @@ extern char *pcpu_area;
 
 #ifdef PCPU_HAVE_SEQUENCES
 
+/* One jump leads to the operation and its size. */
+#define SIZES(operation, expression)                                                               \
+	SIZE(operation, expression, 1)                                                             \
+	SIZE(operation, expression, 2)                                                             \
+	SIZE(operation, expression, 4)                                                             \
+	SIZE(operation, expression, 8)
+#define SIZE(operation, expression, bytes)                                                         \
+	case PCPU_CODE(operation, bytes): {                                                        \
+		const size_t size = bytes;                                                         \
+                                                                                                   \
+		return (expression);                                                               \
+	}
+
 static uint64_t operate(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)
 {
-	size_t size = code % 16;
-
-	switch (code / 16) {
-	case PCPU_READ:
-		return __pcpu_read(cookie, size);
-	case PCPU_WRITE:
-		__pcpu_write(cookie, size, a);
-		return 0;
-	case PCPU_ADD:
-		__pcpu_add(cookie, size, a);
-		return 0;
-	case PCPU_AND:
-		__pcpu_and(cookie, size, a);
-		return 0;
-	case PCPU_OR:
-		__pcpu_or(cookie, size, a);
-		return 0;
-	case PCPU_XOR:
-		__pcpu_xor(cookie, size, a);
-		return 0;
-	case PCPU_XADD:
-		return __pcpu_xadd(cookie, size, a);
-	case PCPU_XCHG:
-		return __pcpu_xchg(cookie, size, a);
-	default:
-		return __pcpu_cmpxchg(cookie, size, a, b);
+	switch (code) {
+		SIZES(PCPU_READ, __pcpu_read(cookie, size))
+		SIZES(PCPU_WRITE, (__pcpu_write(cookie, size, a), 0))
+		SIZES(PCPU_ADD, (__pcpu_add(cookie, size, a), 0))
+		SIZES(PCPU_AND, (__pcpu_and(cookie, size, a), 0))
+		SIZES(PCPU_OR, (__pcpu_or(cookie, size, a), 0))
+		SIZES(PCPU_XOR, (__pcpu_xor(cookie, size, a), 0))
+		SIZES(PCPU_XADD, __pcpu_xadd(cookie, size, a))
+		SIZES(PCPU_XCHG, __pcpu_xchg(cookie, size, a))
+		SIZES(PCPU_CMPXCHG, __pcpu_cmpxchg(cookie, size, a, b))
 	}
+	return 0;
 }
 
 static unsigned int unit_number(void)

@@ -11,13 +11,14 @@
 #include <errno.h>
 
 /* Call for all pages of the possible CPUs' units; the first error ends it. */
-int pcpu_populate(const struct pcpu_space *space, pcpu_populate_fn populate, void *data)
+int pcpu_populate(struct pcpu_space *space, pcpu_populate_fn populate, void *data)
 {
 	struct pcpu_page page = {
 		.count = space->first_size / space->page,
 		.size = space->page,
 	};
 
+	space->provided = true;
 	for (page.cpu = 0; page.cpu < space->nr_cpus; page.cpu++) {
 		if (!pcpu_is_possible(space, page.cpu))
 			continue;
@@ -42,7 +43,6 @@ ptrdiff_t pcpu_page_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptr
 	if (unit < 0)
 		return unit;
 	pcpu_core.helper = "Paged";
-	pcpu_core.provided = true;
 	error = pcpu_populate(&pcpu_core, populate, data);
 	if (error) {
 		pcpu_space_exit(&pcpu_core);

@@ -53,6 +53,26 @@ for compiler in "$CC" $CLANG; do
 done
 [ -z "$check_libs" ] || operations "$CC -flto" $CC -O2 -flto
 
+# The structures, built in this way: their tests, in one mode and with fewer rounds.
+structures() {
+	way=$1
+	shift
+	for structure in counter ref list; do
+		build_and_run "percpu_$structure: $way" "$@" $warnings -DQUICK -I"$top_srcdir" \
+			"$top_srcdir/tests/test_percpu_$structure.c" "$static" $check_libs
+	done
+}
+
+PERCPU_TEST_MODE=libc
+export PERCPU_TEST_MODE
+if [ -n "$check_libs" ]; then
+	structures "$CC -O0" $CC -std=gnu11 -O0
+	structures "$CC -O3 -flto" $CC -O3 -flto
+	structures "$CC -DPCPU_GENERIC" $CC -O2 -DPCPU_GENERIC
+	[ -z "$CLANG" ] || structures "$CLANG -O3 -fPIC" $CLANG -O3 -fPIC -pie
+fi
+unset PERCPU_TEST_MODE
+
 # Signs and widths of operands and variables; C++ has other rules for literals and for characters.
 signs() {
 	way=$1
@@ -75,15 +95,19 @@ for compiler in ${CXX:+"$CXX"} ${CLANG:+"${CLANG}++"}; do
 	fi
 	for options in "-std=c++11 -O0" "-std=c++17 -O2 -fPIC" "-std=c++20 -O3"; do
 		cplusplus "$compiler $options" $compiler $options
+		build_and_run "C++: structures, $compiler $options" $compiler $options $warnings \
+			"$here/structures.cc" $shared
 	done
 done
 
 # What a C compiler in its strictest mode says of a file that does no more than include it.
-printf '#include <permod/percpu.h>\nint unused;\n' > "$work/only.c"
-for compiler in "$CC" $CLANG; do
-	check "only included: $compiler" $compiler -std=c11 $warnings -Wpointer-arith \
-		-Wstrict-prototypes -Wwrite-strings -Wundef -I"$top_srcdir/include" -c \
-		"$work/only.c" -o "$work/only.o"
+for header in percpu percpu_counter percpu_list percpu_ref; do
+	printf '#include <permod/%s.h>\nint unused;\n' $header > "$work/only.c"
+	for compiler in "$CC" $CLANG; do
+		check "only included: $header, $compiler" $compiler -std=c11 $warnings \
+			-Wpointer-arith -Wstrict-prototypes -Wwrite-strings -Wundef \
+			-I"$top_srcdir/include" -c "$work/only.c" -o "$work/only.o"
+	done
 done
 
 # A variable of a size that no operation has is refused with a reason.

@@ -67,7 +67,7 @@ static void forbid_rseq(void)
 		_exit(2);
 }
 
-static void be_early(int argc UNUSED, char **argv UNUSED, char **environment)
+static UNUSED void be_early(int argc UNUSED, char **argv UNUSED, char **environment)
 {
 	for (; *environment; environment++) {
 		if (!strcmp(*environment, "PERCPU_TEST_EARLY=own") && own_thread())

@@ -4,7 +4,7 @@
  * <permod/percpu.h>; do not include it.
  *
  * A sequence stores the address of its descriptor in the thread's rseq area, reads the CPU number,
- * and ends with one instruction that does the work on that CPU's copy.  If the thread is
+ * and ends with one instruction that changes that CPU's copy.  If the thread is
  * preempted, moved or gets a signal before that instruction, the kernel sends it to the abort
  * address, and it starts again.  So the CPU number is right when the work is done, and an
  * instruction without a lock prefix is enough.
