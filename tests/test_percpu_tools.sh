@@ -6,6 +6,7 @@
 # such mistake they say nothing.
 
 . "$(dirname "$0")/percpu/run.sh"
+unset PERCPU_CHECK # which tools choose by themselves
 
 installed() {
 	command -v "$1" > "$work/log" 2>&1
