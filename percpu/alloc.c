@@ -7,9 +7,9 @@
  * these: what was freed is cleaned and goes into the list that is allocated from, or back into the
  * pool; if there is nothing, a number of areas is taken from the pool at once.
  *
- * How many a list may hold is learned: twice as many as before, as long as what was freed lies
- * close together, and half as many if it is scattered, since each area of a list keeps a page from
- * being given back.  A small part of all areas may be in a list anyhow.
+ * How many a list may hold is learned when one is cleaned: twice as many as before, if what was freed
+ * lies close together, and half as many if it is scattered, since each area of a list keeps a page
+ * from being given back.  A small part of all areas may be in a list anyhow.
  *
  * Larger areas, and all where there are no caches, are taken from the pool one by one, and wait in
  * `waiting` when they are freed.
@@ -23,13 +23,17 @@
 
 /* The alignment of areas from caches: their size's own, up to this (bytes). */
 #define LINE ((size_t)64)
-/* How many areas a list may hold: at first, of all areas anyhow, and at most in grains. */
+/* How many areas a list may hold: at first, of all areas anyhow, and at most in grains: for one or
+ * two CPUs that write, and with more of them so much together. */
 #define LEAST_LIMIT ((size_t)16)
 #define ANYHOW(areas) ((areas) / 64)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
-/* Freed areas of all sizes wait until they are so many, or fill so much together. */
+#define TOGETHER ((size_t)(256 << 10) / PCPU_GRAIN)
+/* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write. */
 #define WAITING_AREAS ((size_t)64)
-#define WAITING_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
+#define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
+/* In the checked mode, to find more. */
+#define WAITING_CHECKED ((size_t)(16 << 20) / PCPU_GRAIN)
 
 /* For those who can't wait: at least so many areas, of each power of two from this size on. */
 #define RESERVE ((size_t)8)
@@ -172,38 +176,47 @@ static size_t natural_align(size_t grains)
 	return bytes < LINE ? bytes : LINE;
 }
 
-static size_t most(size_t size)
+/* A limit as near to what is wanted as it may be. */
+static void set_limit(size_t size, size_t wanted)
 {
-	return MOST_GRAINS / size < PCPU_BATCH ? MOST_GRAINS / size : PCPU_BATCH;
-}
-
-/* After a list was empty or full: may it hold more, or less? */
-static size_t learn_limit(size_t size, bool compact)
-{
-	size_t limit = pcpu_cache_limit(size);
-	size_t wanted = compact ? limit * 2 : limit / 2;
+	size_t touched = pcpu_count_touched(&pcpu_core);
+	size_t most = touched > 2 ? TOGETHER / touched : MOST_GRAINS;
 	size_t least = __atomic_load_n(&scattered_limit, __ATOMIC_RELAXED);
 
 	if (wanted < least)
 		wanted = least;
-	if (wanted > most(size))
-		wanted = most(size);
-	pcpu_cache_set_limit(size, wanted);
-	return wanted;
+	if (wanted > most / size)
+		wanted = most / size;
+	if (wanted > PCPU_BATCH)
+		wanted = PCPU_BATCH;
+	pcpu_cache_set_limit(size, wanted < LEAST_LIMIT ? LEAST_LIMIT : wanted);
 }
 
-/* Put clean areas where they are allocated from, or back into the pool if they are scattered. */
-static void store(struct pcpu_batch *batch, bool compact)
+/* Put clean areas where they are allocated from, as many as there is room for. */
+static void store(struct pcpu_batch *batch)
 {
 	size_t count = pcpu_cache_count(batch->size, PCPU_CLEAN_LIST);
-	size_t limit = learn_limit(batch->size, compact);
+	size_t limit = pcpu_cache_limit(batch->size);
 	size_t room = limit > count ? limit - count : 0;
 
 	if (room > batch->count)
 		room = batch->count;
-	if (compact && pcpu_cache_put(batch->size, batch->position + batch->count - room, room))
+	if (pcpu_cache_put(batch->size, batch->position + batch->count - room, room))
 		batch->count -= room;
 	if (batch->count)
+		give(batch);
+}
+
+/* Clean what was freed, and keep it if it lies close together; and learn from that. */
+static void recycle(struct pcpu_batch *batch)
+{
+	size_t limit = pcpu_cache_limit(batch->size);
+	bool compact = clean(batch);
+
+	set_limit(batch->size, compact ? limit * 2 : limit / 2);
+	if (compact)
+		store(batch);
+	else
 		give(batch);
 }
 
@@ -232,9 +245,22 @@ static void top_up_reserve(struct pcpu_batch *batch)
 	for (size_t size = RESERVE_LEAST; size <= PCPU_SMALL; size *= 2) {
 		if (pcpu_cache_count(size, PCPU_CLEAN_LIST) >= RESERVE)
 			continue;
+		if (!pcpu_cache_limit(size))
+			set_limit(size, LEAST_LIMIT);
 		refill(batch, size, RESERVE);
-		store(batch, true);
+		store(batch);
 	}
+}
+
+/* How many areas to take from the pool: some, and more where others have been freed. */
+static size_t refill_count(size_t size)
+{
+	size_t limit = pcpu_cache_limit(size), freed = pcpu_cache_count(size, PCPU_DIRTY_LIST);
+	size_t some = __atomic_load_n(&scattered_limit, __ATOMIC_RELAXED);
+
+	if (some < freed)
+		some = freed;
+	return some < limit ? some : limit;
 }
 
 /* The cache is empty: a position, or -1. */
@@ -242,22 +268,23 @@ __attribute__((noinline)) static int64_t take_slowly(size_t size)
 {
 	size_t limit = pcpu_cache_limit(size);
 	struct pcpu_batch batch;
-	bool compact = true;
-	int64_t position = -1;
+	int64_t position;
 	pthread_mutex_t *mine = enter();
 
-	batch.count = 0;
+	if (!limit)
+		set_limit(size, LEAST_LIMIT);
 	if (limit && pcpu_cache_count(size, PCPU_DIRTY_LIST) >= limit / 2) {
 		pcpu_cache_take(size, &batch);
-		compact = clean(&batch);
+		recycle(&batch);
 	}
-	if (!batch.count)
-		refill(&batch, size, limit ? limit : 1);
-	if (batch.count) {
-		position = batch.position[--batch.count];
-		store(&batch, compact);
-		top_up_reserve(&batch);
+	position = pcpu_cache_pop(size);
+	if (position < 0) {
+		refill(&batch, size, refill_count(size));
+		if (batch.count)
+			position = batch.position[--batch.count];
+		store(&batch);
 	}
+	top_up_reserve(&batch);
 	leave(mine);
 	return position;
 }
@@ -269,11 +296,11 @@ __attribute__((noinline)) static void leave_slowly(size_t size, uint32_t positio
 	pthread_mutex_t *mine = enter();
 
 	if (!pcpu_cache_limit(size))
-		learn_limit(size, true);
+		set_limit(size, LEAST_LIMIT);
 	if (!pcpu_cache_push(size, position)) {
 		pcpu_cache_take(size, &batch);
 		batch.position[batch.count++] = position;
-		store(&batch, clean(&batch));
+		recycle(&batch);
 	}
 	leave(mine);
 }
@@ -370,7 +397,9 @@ static inline void __percpu *allocate(size_t bytes, size_t align, unsigned int f
 	size_t size = round_up(bytes);
 	int64_t position;
 
-	if (__builtin_expect(is_small(size, align) && pcpu_cache_is_usable(), 1)) {
+	if (__builtin_expect(is_small(size, align) && flags <= PCPU_NOWAIT &&
+				     pcpu_cache_is_usable(),
+			     1)) {
 		position = pcpu_cache_pop(size);
 		if (__builtin_expect(position >= 0, 1)) {
 			pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
@@ -401,7 +430,9 @@ size_t pcpu_max_size(void)
 
 	pcpu_setup();
 	chunks = pcpu_core.slots * PCPU_CHUNK;
-	return chunks > pcpu_core.dynamic_size ? chunks : pcpu_core.dynamic_size;
+	if (chunks < pcpu_core.dynamic_size)
+		chunks = pcpu_core.dynamic_size;
+	return chunks - (pcpu_checked && chunks >= PCPU_GUARD ? PCPU_GUARD : 0);
 }
 
 /* ---- Freeing -------------------------------------------------------------------------------- */
@@ -437,7 +468,10 @@ static bool let_wait(size_t position)
 	pcpu_set_state(&pcpu_core, position, pcpu_state(&pcpu_core, position) | PCPU_FREED);
 	waiting.position[waiting.count++] = (uint32_t)position;
 	waiting_grains += size;
-	return waiting.count >= WAITING_AREAS || waiting_grains >= WAITING_GRAINS;
+	if (pcpu_checked)
+		return waiting.count >= PCPU_BATCH / 2 || waiting_grains >= WAITING_CHECKED;
+	return waiting.count >= WAITING_AREAS ||
+	       waiting_grains * pcpu_count_touched(&pcpu_core) >= WAITING_GRAINS;
 }
 
 __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)

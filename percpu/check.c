@@ -27,7 +27,7 @@
 #define VALGRIND_FREELIKE_BLOCK(address, redzone) ((void)0)
 #endif
 
-#define GUARD ((size_t)16)
+#define GUARD (PCPU_GUARD / PCPU_GRAIN)
 #define POISON 0x6b
 /* The mark of a state that is no beginning's. */
 #define SLACK_MARK 0x50U

@@ -8,13 +8,12 @@
  * search.  Bytes, not bits: the owner of an area changes its state without a lock or an atomic
  * instruction, while others change the states of their areas next to it.
  *
- * `first`, `longest` and `free` spare most searches that would find nothing.
+ * A search goes from gap to gap, and `longest`, the hints and the last failure spare most of it: in
+ * a chunk with thousands of small gaps, a search for more than these hold begins where one may be.
  */
 #include "internal.h"
 
 #define WORD_BITS ((size_t)64)
-/* How far to look around a freed area for its neighbours, in grains. */
-#define NEIGHBOURHOOD ((size_t)64 * WORD_BITS)
 
 /* Set or clear the bits from `begin` to before `end`. */
 static void fill_bits(uint64_t *map, size_t begin, size_t end, bool value)
@@ -77,103 +76,10 @@ void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end)
 		.end = end,
 		.free = end - begin,
 		.longest = end - begin,
-		.first = begin,
 		.live = true,
 	};
-}
-
-/* The first place from `position` on for `size` grains; SIZE_MAX if there is none. */
-static size_t find_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
-			size_t position, size_t size, size_t align)
-{
-	for (;;) {
-		size_t used;
-
-		position = find_bit(space->allocated, position, chunk->end, false);
-		position = (position + align - 1) & ~(align - 1);
-		if (position >= chunk->end || chunk->end - position < size)
-			return SIZE_MAX;
-		used = find_bit(space->allocated, position, position + size, true);
-		if (used == position + size)
-			return position;
-		position = used + 1;
-	}
-}
-
-/* As many areas as fit in the first gap for one; returns how many, their place in *position. */
-static size_t take_run(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t *position,
-		       size_t size, size_t align, size_t count)
-{
-	size_t begin = find_free(space, chunk, *position, size, align), end, limit;
-
-	if (begin == SIZE_MAX)
-		return 0;
-	limit = count * size < chunk->end - begin ? begin + count * size : chunk->end;
-	end = find_bit(space->allocated, begin + size, limit, true);
-	count = (end - begin) / size;
-	end = begin + count * size;
-	fill_bits(space->allocated, begin, end, true);
-	chunk->free -= end - begin;
-	if (begin == chunk->first)
-		chunk->first = end;
-	*position = begin;
-	return count;
-}
-
-/* `size` must be a multiple of `align` if more than one is wanted. */
-size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t size,
-		       size_t align, uint32_t *positions, size_t count)
-{
-	size_t position = chunk->first, taken = 0;
-
-	if (size > chunk->longest)
-		return 0;
-	while (taken < count) {
-		size_t run = take_run(space, chunk, &position, size, align, count - taken);
-
-		if (!run) {
-			/* Any free area of this many grains would have held one, wherever it began. */
-			if (chunk->longest > size + align - 2)
-				chunk->longest = size + align - 2;
-			break;
-		}
-		for (; run; run--, position += size)
-			positions[taken++] = (uint32_t)position;
-	}
-	if (chunk->longest > chunk->free)
-		chunk->longest = chunk->free;
-	return taken;
-}
-
-/* How long is a free range with its neighbours?  Look a bounded way; farther away, assume the most. */
-static size_t merged(const struct pcpu_space *space, const struct pcpu_chunk *chunk, size_t begin,
-		     size_t end)
-{
-	size_t low = chunk->begin, high = chunk->end;
-
-	if (begin - low > NEIGHBOURHOOD)
-		low = begin - NEIGHBOURHOOD;
-	if (high - end > NEIGHBOURHOOD)
-		high = end + NEIGHBOURHOOD;
-	begin = find_set_before(space->allocated, low, begin);
-	end = find_bit(space->allocated, end, high, true);
-	if ((begin == low && low != chunk->begin) || (end == high && high != chunk->end))
-		return chunk->free;
-	return end - begin;
-}
-
-void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t begin, size_t end)
-{
-	size_t length;
-
-	fill_bits(space->allocated, begin, end, false);
-	chunk->free += end - begin;
-	chunk->freed += end - begin;
-	if (begin < chunk->first)
-		chunk->first = begin;
-	length = merged(space, chunk, begin, end);
-	if (chunk->longest < length)
-		chunk->longest = length;
+	for (unsigned int k = 0; k < PCPU_ORDERS; k++)
+		chunk->hint[k] = (uint32_t)begin;
 }
 
 bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
@@ -184,6 +90,135 @@ bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chun
 		return false;
 	*end = find_bit(space->allocated, *begin, chunk->end, true);
 	return true;
+}
+
+/* The highest order of which a gap of this size is: four to a power of two. */
+static unsigned int order_of(size_t size)
+{
+	unsigned int power, order;
+
+	if (size < 8)
+		return (unsigned int)size - 1;
+	power = (unsigned int)(8 * sizeof(long) - 1) - (unsigned int)__builtin_clzl(size);
+	order = 7 + (power - 3) * 4 + (unsigned int)(size >> (power - 2) & 3);
+	return order < PCPU_ORDERS ? order : PCPU_ORDERS - 1;
+}
+
+/* The least size of an order. */
+static size_t least_of(unsigned int order)
+{
+	return order < 7 ? order + 1 : (size_t)(4 + (order - 7) % 4) << ((order - 7) / 4 + 1);
+}
+
+/* All gaps before a position are shorter than `size`. */
+static void raise_hints(struct pcpu_chunk *chunk, size_t size, size_t position)
+{
+	for (unsigned int k = PCPU_ORDERS; k-- > 0 && least_of(k) >= size;) {
+		if (chunk->hint[k] < position)
+			chunk->hint[k] = (uint32_t)position;
+	}
+}
+
+/* There is a gap of `size` at a position. */
+static void lower_hints(struct pcpu_chunk *chunk, size_t size, size_t position)
+{
+	for (unsigned int k = 0; k <= order_of(size); k++) {
+		if (chunk->hint[k] > position)
+			chunk->hint[k] = (uint32_t)position;
+	}
+}
+
+static bool failed_before(const struct pcpu_chunk *chunk, size_t size, size_t align)
+{
+	return size > chunk->longest ||
+	       (chunk->failed_size && size >= chunk->failed_size && align >= chunk->failed_align);
+}
+
+/* A gap of this size has a word without any bit in it, which is found faster. */
+#define LONG_GAP (2 * WORD_BITS - 1)
+
+/* The next gap from a position on that may hold `size`. */
+static bool next_gap(const struct pcpu_space *space, const struct pcpu_chunk *chunk, size_t size,
+		     size_t from, size_t *begin, size_t *end)
+{
+	if (size >= LONG_GAP) {
+		size_t word = (from + WORD_BITS - 1) / WORD_BITS, last = chunk->end / WORD_BITS;
+
+		while (word < last && space->allocated[word])
+			word++;
+		if (word >= last)
+			return false;
+		from = find_set_before(space->allocated, from, word * WORD_BITS);
+	}
+	return pcpu_chunk_next_free(space, chunk, from, begin, end);
+}
+
+/* The last search went to the end: no gap that it has seen is longer than `longest`. */
+static void remember_failure(struct pcpu_chunk *chunk, size_t size, size_t align, size_t longest)
+{
+	size_t unseen = size >= LONG_GAP ? LONG_GAP - 1 : 0;
+
+	if (unseen < least_of(order_of(size)) - 1)
+		unseen = least_of(order_of(size)) - 1;
+	chunk->longest = longest > unseen ? longest : unseen;
+	if (chunk->longest > chunk->free)
+		chunk->longest = chunk->free;
+	/* Of two failures, keep the one that says more. */
+	if (chunk->failed_size && chunk->failed_size < size)
+		return;
+	chunk->failed_size = size;
+	chunk->failed_align = align;
+}
+
+/* `size` must be a multiple of `align` if more than one is wanted. */
+size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t size,
+		       size_t align, uint32_t *positions, size_t count)
+{
+	size_t begin, end = chunk->hint[order_of(size)], taken = 0, longest = 0;
+	bool passed = false;
+
+	if (failed_before(chunk, size, align))
+		return 0;
+	while (taken < count && next_gap(space, chunk, size, end, &begin, &end)) {
+		size_t at = (begin + align - 1) & ~(align - 1), behind = at;
+
+		if (!passed && end - begin >= size) {
+			raise_hints(chunk, size, begin);
+			passed = true;
+		}
+		for (; taken < count && behind <= end && end - behind >= size; behind += size)
+			positions[taken++] = (uint32_t)behind;
+		if (behind == at) {
+			longest = longest > end - begin ? longest : end - begin;
+			continue;
+		}
+		fill_bits(space->allocated, at, behind, true);
+		chunk->free -= behind - at;
+		longest = longest > at - begin ? longest : at - begin;
+		end = behind;
+	}
+	if (!passed)
+		raise_hints(chunk, size, chunk->end);
+	if (taken < count)
+		remember_failure(chunk, size, align, longest);
+	else if (chunk->longest > chunk->free)
+		chunk->longest = chunk->free;
+	return taken;
+}
+
+void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t begin, size_t end)
+{
+	fill_bits(space->allocated, begin, end, false);
+	chunk->free += end - begin;
+	chunk->freed += end - begin;
+	/* The gap that it is now part of. */
+	begin = find_set_before(space->allocated, chunk->begin, begin);
+	end = find_bit(space->allocated, end, chunk->end, true);
+	if (end - begin >= chunk->failed_size)
+		chunk->failed_size = 0;
+	lower_hints(chunk, end - begin, begin);
+	if (chunk->longest < end - begin)
+		chunk->longest = end - begin;
 }
 
 /* ---- States --------------------------------------------------------------------------------- */
@@ -197,7 +232,7 @@ size_t pcpu_area_size(const struct pcpu_space *space, size_t position)
 	unsigned int state = pcpu_state(space, position) & ~PCPU_FREED;
 	size_t size = 0;
 
-	if (state != PCPU_LARGE)
+	if (state <= PCPU_SMALL)
 		return state;
 	for (size_t i = SIZE_STATES; i > 0; i--)
 		size = size << 4 | (pcpu_state(space, position + i) & 15);

@@ -91,6 +91,24 @@ void pcpu_place_core(void)
 	place(core, 0);
 }
 
+/* An area of the reserved region that only the image itself can give back. */
+static size_t take_place(const struct pcpu_image *image)
+{
+	size_t least = ((size_t)PCPU_SMALL + 1) * PCPU_GRAIN, size = image_size(image);
+	size_t offset =
+		pcpu_take(&pcpu_core, size < least ? least : size, image_align(image), true);
+
+	if (offset != SIZE_MAX)
+		pcpu_set_state(&pcpu_core, offset / PCPU_GRAIN, PCPU_PLACE);
+	return offset;
+}
+
+static void give_place(size_t offset)
+{
+	pcpu_set_state(&pcpu_core, offset / PCPU_GRAIN, PCPU_LARGE);
+	pcpu_give(&pcpu_core, offset);
+}
+
 void pcpu_image_register(struct pcpu_image *image)
 {
 	size_t offset;
@@ -99,7 +117,7 @@ void pcpu_image_register(struct pcpu_image *image)
 	if (image->size || !image_size(image))
 		return;
 	pcpu_lock();
-	offset = pcpu_take(&pcpu_core, image_size(image), image_align(image), true);
+	offset = take_place(image);
 	if (offset != SIZE_MAX)
 		place(image, offset);
 	pcpu_unlock();
@@ -122,8 +140,8 @@ void pcpu_image_unregister(struct pcpu_image *image)
 		link = &(*link)->next;
 	if (*link) {
 		*link = image->next;
-		pcpu_give(&pcpu_core, (size_t)((uintptr_t)image->begin +
-					       (uintptr_t)image->displacement - pcpu_core.cookies));
+		give_place((size_t)((uintptr_t)image->begin + (uintptr_t)image->displacement -
+				    pcpu_core.cookies));
 	}
 	pcpu_unlock();
 }

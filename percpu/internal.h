@@ -89,17 +89,24 @@
  */
 #define PCPU_SMALL 64U /* grains: 256 bytes */
 #define PCPU_LARGE 65U
+#define PCPU_PLACE 0x60U /* as PCPU_LARGE, the static variables of an image */
 #define PCPU_FREED 0x80U
 #define PCPU_CLEAN 0xfeU
+
+/* Orders of magnitude of gaps that a chunk keeps apart: 1 to 8, then 10, 12, 14, 16, 20 ... grains. */
+#define PCPU_ORDERS 44U
 
 /* A range of offsets with free and allocated areas; positions and sizes in grains. */
 struct pcpu_chunk {
 	size_t begin, end;
 	size_t free;	/* how many are free */
-	size_t longest; /* no free area is longer than this; it may be shorter */
-	size_t first;	/* all before it are allocated */
+	size_t longest; /* no gap is longer than this; it may be shorter */
+	/* All gaps that begin before hint[k] are shorter than that order. */
+	uint32_t hint[PCPU_ORDERS];
+	/* A request that failed since something was given back; 0: none did. */
+	size_t failed_size, failed_align;
 	size_t freed;	/* how many were freed since its free pages were given back */
-	size_t loose;	/* no more pages are free since then, but not given back */
+	uint64_t loose; /* parts, of 64, with pages that may be free since then */
 	bool live;
 };
 
@@ -148,7 +155,7 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
-	size_t loose;		  /* of all chunks */
+	size_t loose;		  /* pages of all chunks' loose parts */
 };
 
 extern struct pcpu_space pcpu_core;
@@ -224,6 +231,7 @@ size_t pcpu_pool_take(struct pcpu_space *space, size_t size, size_t align, uint3
 		      size_t count);
 void pcpu_pool_give(struct pcpu_space *space, const struct pcpu_batch *batch);
 void pcpu_pool_trim(struct pcpu_space *space);
+unsigned int pcpu_count_touched(const struct pcpu_space *space); /* needs no lock */
 struct pcpu_chunk *pcpu_find_chunk(struct pcpu_space *space, size_t position);
 
 /* pool.c: one area, zeroed when taken and cleaned at once when given back; offsets in bytes,
@@ -246,7 +254,8 @@ bool pcpu_fence_register(void);
 void pcpu_fence(void);
 
 /* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
-extern bool pcpu_checked; /* the mode; constant after set-up */
+#define PCPU_GUARD ((size_t)16 * PCPU_GRAIN) /* bytes of a gap */
+extern bool pcpu_checked;		     /* the mode; constant after set-up */
 void pcpu_choose_check(void);
 size_t pcpu_checked_take(struct pcpu_space *space, size_t bytes, size_t align);
 void pcpu_checked_free(struct pcpu_space *space, size_t position);

@@ -5,7 +5,7 @@
  *
  * What is free is zero on every CPU.  Pages that hold nothing but free memory are given back, with
  * hysteresis: some may stay for the next who needs them.  When they become too many, a chunk's are
- * given back once half as much was freed in it as is in use.  One empty chunk is kept, so that one
+ * given back once as much was freed in it as is in use.  One empty chunk is kept, so that one
  * area at the edge does not make and drop a chunk each time.
  */
 #include "internal.h"
@@ -15,11 +15,11 @@
 /* Empty chunks behind the first that are kept. */
 #define KEEP_EMPTY 1U
 /* Free pages that may stay, on all touched CPUs together: bytes. */
-#define KEEP_BYTES ((size_t)512 << 10)
+#define KEEP_BYTES ((size_t)256 << 10)
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
-static unsigned int count_touched(const struct pcpu_space *space)
+unsigned int pcpu_count_touched(const struct pcpu_space *space)
 {
 	unsigned int count = 0;
 
@@ -29,13 +29,11 @@ static unsigned int count_touched(const struct pcpu_space *space)
 	return count;
 }
 
-/* Give pages back to the system on all touched CPUs: others have none, as far as the areas here
- * are concerned.  Locked pages (mlock(2)) stay, and those that the program provided; they are zero,
- * which is what counts. */
+/* Give pages of a range of offsets back to the system on all touched CPUs: others have none, as far
+ * as the areas here are concerned.  Locked pages (mlock(2)) stay, and those that the program
+ * provided; they are zero, which is what counts. */
 static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 {
-	begin = (begin * PCPU_GRAIN + space->page - 1) & ~(space->page - 1);
-	end = end * PCPU_GRAIN & ~(space->page - 1);
 	if (space->provided && begin < space->first_size)
 		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
@@ -46,19 +44,63 @@ static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 	}
 }
 
-static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t pages)
+/* The offset where a chunk's first page begins, and the bytes of one of its 64 parts. */
+static size_t first_page(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
 {
-	size_t most = (chunk->end - chunk->begin) * PCPU_GRAIN / space->page + 1;
-
-	pages = pages < most ? pages : most;
-	space->loose += pages - chunk->loose;
-	chunk->loose = pages;
+	return chunk->begin * PCPU_GRAIN & ~(space->page - 1);
 }
 
-/* Pages that are touched by so many grains, together. */
-static size_t pages_of(const struct pcpu_space *space, size_t grains)
+static size_t part_size(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
 {
-	return grains * PCPU_GRAIN / space->page + 1;
+	size_t bytes = chunk->end * PCPU_GRAIN - first_page(space, chunk);
+
+	return ((bytes + 63) / 64 + space->page - 1) & ~(space->page - 1);
+}
+
+/* The parts of a chunk that a range of offsets touches. */
+static uint64_t parts_of(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
+			 size_t begin, size_t end)
+{
+	size_t part = part_size(space, chunk), base = first_page(space, chunk);
+	size_t low = (begin - base) / part, high = (end - 1 - base) / part;
+
+	return (~(uint64_t)0 >> (63 - (high - low))) << low;
+}
+
+static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, uint64_t parts)
+{
+	size_t pages = part_size(space, chunk) / space->page;
+
+	space->loose += (size_t)__builtin_popcountll(parts) * pages;
+	space->loose -= (size_t)__builtin_popcountll(chunk->loose) * pages;
+	chunk->loose = parts;
+}
+
+/* Give back the loose pages between two offsets, of which everything is free. */
+static void drop_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t begin, size_t end)
+{
+	size_t part = part_size(space, chunk), base = first_page(space, chunk);
+
+	begin = (begin + space->page - 1) & ~(space->page - 1);
+	end &= ~(space->page - 1);
+	while (begin < end) {
+		uint64_t rest = chunk->loose >> ((begin - base) / part);
+		size_t stop;
+
+		if (!rest)
+			return;
+		if (!(rest & 1)) {
+			begin = base +
+				((begin - base) / part + (size_t)__builtin_ctzll(rest)) * part;
+			continue;
+		}
+		stop = ~rest ? base + ((begin - base) / part + (size_t)__builtin_ctzll(~rest)) *
+					       part
+			     : end;
+		stop = stop < end ? stop : end;
+		drop_pages(space, begin, stop);
+		begin = stop;
+	}
 }
 
 /* Give back the pages of a chunk in which nothing is taken. */
@@ -68,7 +110,7 @@ static void drop_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
 
 	for (size_t from = chunk->begin; pcpu_chunk_next_free(space, chunk, from, &begin, &end);
 	     from = end)
-		drop_pages(space, begin, end);
+		drop_loose(space, chunk, begin * PCPU_GRAIN, end * PCPU_GRAIN);
 	chunk->freed = 0;
 	set_loose(space, chunk, 0);
 }
@@ -118,11 +160,10 @@ static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
 	size_t grains = chunk->end - chunk->begin;
 
-	drop_pages(space, chunk->begin, chunk->end);
+	drop_free_pages(space, chunk);
 	madvise(space->state + chunk->begin, grains, MADV_DONTNEED);
 	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
 	chunk->live = false;
-	set_loose(space, chunk, 0);
 	space->empty--;
 	while (space->top > 1 && !space->chunk[space->top - 1].live)
 		space->top--;
@@ -155,8 +196,8 @@ static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 
 	if (!used && is_added(space, chunk) && ++space->empty > KEEP_EMPTY)
 		drop_chunk(space, chunk);
-	else if (chunk->freed >= used / 2 &&
-		 space->loose * space->page * count_touched(space) > KEEP_BYTES)
+	else if (chunk->freed >= used &&
+		 space->loose * space->page * pcpu_count_touched(space) > KEEP_BYTES)
 		drop_free_pages(space, chunk);
 }
 
@@ -197,9 +238,16 @@ static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size
 {
 	bool was_empty = is_added(space, chunk) && is_empty(chunk);
 	size_t taken = pcpu_chunk_take(space, chunk, size, align, positions, count);
-	size_t pages = taken ? pages_of(space, taken * size) : 0;
+	uint64_t used = 0;
 
-	set_loose(space, chunk, chunk->loose > pages ? chunk->loose - pages : 0);
+	for (size_t i = 0, begin; i < taken && chunk->loose; i++) {
+		begin = positions[i];
+		while (i + 1 < taken && positions[i + 1] == positions[i] + size)
+			i++;
+		used |= parts_of(space, chunk, begin * PCPU_GRAIN,
+				 (positions[i] + size) * PCPU_GRAIN);
+	}
+	set_loose(space, chunk, chunk->loose & ~used);
 	if (taken && was_empty)
 		space->empty--;
 	space->areas += taken;
@@ -239,7 +287,9 @@ static void give_range(struct pcpu_space *space, size_t begin, size_t end)
 		size_t behind = end < chunk->end ? end : chunk->end;
 
 		pcpu_chunk_give(space, chunk, begin, behind);
-		set_loose(space, chunk, chunk->loose + pages_of(space, behind - begin));
+		set_loose(space, chunk,
+			  chunk->loose |
+				  parts_of(space, chunk, begin * PCPU_GRAIN, behind * PCPU_GRAIN));
 		if (chunk != &space->reserved && (size_t)(chunk - space->chunk) < space->open)
 			space->open = (size_t)(chunk - space->chunk);
 		settle(space, chunk);
@@ -279,6 +329,8 @@ size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reser
 
 const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 {
+	static const char not_allocated[] =
+		"is not allocated: it was freed already, or never allocated";
 	size_t position = offset / PCPU_GRAIN;
 	struct pcpu_chunk *chunk;
 	unsigned int state;
@@ -287,12 +339,14 @@ const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 		return "is not a per-CPU pointer";
 	chunk = pcpu_find_chunk(space, position);
 	if (!chunk)
-		return offset < space->static_size ? "is a static variable" : "was never allocated";
+		return offset < space->static_size ? "is a static variable" : not_allocated;
 	state = pcpu_state(space, position);
+	if (state == PCPU_PLACE)
+		return "is a static variable of a shared object";
 	if (state & PCPU_FREED)
 		return "was freed already";
 	if (!pcpu_is_taken(space, position))
-		return "is not allocated: it was freed already, or never allocated";
+		return not_allocated;
 	if (offset % PCPU_GRAIN || state == 0 || state > PCPU_LARGE)
 		return "is not the start of an allocation, but lies within one";
 	return NULL;
