@@ -328,6 +328,7 @@ allocate_slowly(size_t bytes, size_t align, bool reserved, unsigned int flags)
 		position = flags & PCPU_NOWAIT ? take_at_once(&size, align) : take_slowly(size);
 	if (position >= 0) {
 		pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
+		pcpu_note_size(&pcpu_core, round_up(bytes));
 		return cookie_of((size_t)position);
 	}
 	offset = take_one(bytes, align, reserved, flags);

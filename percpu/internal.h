@@ -36,6 +36,7 @@
  *     alloc.c    the entries: sizes, the fast and the slow way       ops.c   slow paths, rseq
  *     cache.c    free areas of each CPU; arch/ their sequences       map.c   looking at it
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
+ *     resident.c which pages are there                           stats.c counting it all
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains
  *
@@ -141,6 +142,11 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
+	size_t added;		  /* live chunks behind the first */
+	size_t most_areas, most_added;
+
+	/* atomic: sizes of areas that were asked for (grains); 0: none as yet */
+	uint32_t smallest, largest;
 };
 
 extern struct pcpu_space pcpu_core;
@@ -212,6 +218,20 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
  * the index behind them. */
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
 		     size_t *begin, size_t *end);
+
+/* resident.c: ranges of pages that are there, as the kernel writes them, from *from on, which
+ * becomes where it stopped.  Returns how many; negative before Linux 6.7. */
+struct pcpu_pages {
+	uint64_t start, end, categories;
+};
+int pcpu_scan_pages(int pagemap, uintptr_t *from, uintptr_t end, struct pcpu_pages *found,
+		    size_t most);
+/* Which of some pages are there, as a bitmap; all if it can't be told.  `pagemap` is /proc's file
+ * of that name, or -1 if there is none. */
+void pcpu_find_pages(int pagemap, uintptr_t begin, size_t count, size_t page, uint64_t *there);
+
+/* stats.c: remember the size of an area that somebody got (grains). */
+void pcpu_note_size(struct pcpu_space *space, size_t size);
 
 /* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
 extern bool pcpu_checked; /* the mode; constant after set-up */
