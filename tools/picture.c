@@ -1,0 +1,691 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * permod map --svg: a picture of the per-CPU address space.
+ *
+ *     | labels of regions, of chunks, of modules, each with a line down to where it begins |
+ *     | boxes: the modules' variables                                                      |
+ *     CPU 0  [ pages of static, reserved, dynamic, to scale ]/cut/[ ... ]/cut/   in memory
+ *     CPU 1  [ ...
+ *     | offsets; legend; a list of the modules' variables                                  |
+ *
+ * A unit is far larger than what is used of it.  So the picture has one scale for all pages, and
+ * longer STRETCHES of pages that nobody touched are cut out; each cut tells how much is missing.
+ * Where there are many CPUs, neighbours with the same pages share a row.
+ *
+ * No scripts, no fonts of its own, text is text: any browser or viewer shows it, light or dark.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Pixels. */
+#define LEFT 110.0 /* margins of the units */
+#define RIGHT 110.0
+#define EDGE 20.0      /* of the picture */
+#define WIDTH 900.0    /* what the units fill if there are few cuts */
+#define CHARACTER 7.25 /* the width of one */
+#define LINE 17.0      /* of text */
+#define LEAST_PAGE 6.0 /* width of a page, as long as there are few */
+#define CUT 66.0
+#define LEAST_CUT 12.0
+#define LEAST_BOX 3.0
+
+#define SHORT_STRETCH 4 /* pages; what is not longer is not cut out */
+#define FEW_ROWS 16	/* so many CPUs have a row of their own in any case */
+#define MOST_LINES 24	/* of labels above each other */
+#define MOST_NAME 40	/* characters of a name in a label */
+
+/* Pages that follow each other. */
+struct stretch {
+	size_t begin, end;
+	bool cut;
+	double x, width;
+};
+
+/* A text above, and a line from it down to what it names. */
+struct label {
+	double x;
+	char *text;
+	size_t line; /* from the bottom; MOST_LINES: there is no room */
+};
+
+struct labels {
+	struct label *label;
+	size_t count, lines;
+};
+
+/* A row: CPUs with the same pages. */
+struct row {
+	unsigned int first, last;
+	size_t pages; /* in memory, on each */
+};
+
+struct picture {
+	FILE *out;
+	const struct survey *survey;
+	size_t page; /* bytes */
+	struct stretch *stretches;
+	size_t num_stretches;
+	double scale; /* pixels for a page */
+	double width, height;
+	struct labels regions, modules;
+	struct row *rows;
+	size_t num_rows;
+	double pitch;				     /* of rows */
+	double regions_y, modules_y, rows_y, axis_y; /* where the parts begin */
+};
+
+static void print_xml(FILE *out, const char *text)
+{
+	while (*text) {
+		size_t length = printable_length(text);
+		/* U+FFFE and U+FFFF are no characters of XML. */
+		bool valid = length &&
+			     !(strncmp(text, "\xef\xbf", 2) == 0 && (unsigned char)text[2] >= 0xbe);
+
+		if (*text == '&')
+			fputs("&amp;", out);
+		else if (*text == '<')
+			fputs("&lt;", out);
+		else if (*text == '>')
+			fputs("&gt;", out);
+		else if (*text == '"')
+			fputs("&quot;", out);
+		else if (valid)
+			fwrite(text, 1, length, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)*text);
+		text += valid ? length : 1;
+	}
+}
+
+static void draw_text(const struct picture *picture, double x, double y, const char *class,
+		      const char *text)
+{
+	fprintf(picture->out, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
+	print_xml(picture->out, text);
+	fputs("</text>\n", picture->out);
+}
+
+static double text_width(const char *text)
+{
+	return (double)print_text(NULL, text) * CHARACTER;
+}
+
+static void draw_line(const struct picture *picture, double x1, double y1, double x2, double y2)
+{
+	fprintf(picture->out,
+		"<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"line\"/>\n", x1, y1,
+		x2, y2);
+}
+
+/* ---- Across: stretches ---------------------------------------------------------------------- */
+
+/* Pages that are drawn in any case: where a region begins, and what somebody uses or has written. */
+static unsigned char *find_worth_seeing(const struct picture *picture)
+{
+	const struct survey *survey = picture->survey;
+	unsigned char *worth = allocate(survey->pages + 1, 1);
+
+	for (size_t i = 0; i < survey->num_chunks; i++)
+		worth[survey->chunks[i].offset / picture->page] |= survey->chunks[i].size > 0;
+	for (size_t i = 0; i * picture->page < survey->map.static_size; i++)
+		worth[i] = 1;
+	for (size_t i = 0; i < survey->num_modules; i++) {
+		const struct placed *module = &survey->modules[i];
+
+		for (size_t j = module->begin / picture->page; j * picture->page < module->end; j++)
+			worth[j] = 1;
+	}
+	for (unsigned int cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		for (size_t i = 0; survey->resident[cpu] && i < survey->pages; i++)
+			worth[i] |= survey->resident[cpu][i];
+	}
+	return worth;
+}
+
+static void add_stretch(struct picture *picture, size_t begin, size_t end, bool cut)
+{
+	struct stretch *last = picture->stretches + picture->num_stretches;
+
+	if (begin == end)
+		return;
+	if (picture->num_stretches && !cut && !last[-1].cut) {
+		last[-1].end = end;
+		return;
+	}
+	picture->stretches = reallocate(picture->stretches, picture->num_stretches + 1,
+					sizeof(*picture->stretches));
+	picture->stretches[picture->num_stretches++] =
+		(struct stretch){ .begin = begin, .end = end, .cut = cut };
+}
+
+static void find_stretches(struct picture *picture)
+{
+	const struct survey *survey = picture->survey;
+	unsigned char *worth = find_worth_seeing(picture);
+	size_t all = survey->map.unit_size / picture->page, end;
+
+	for (size_t begin = 0; begin < all; begin = end) {
+		bool seen = begin < survey->pages && worth[begin];
+
+		for (end = begin + 1; end < survey->pages && worth[end] == seen; end++)
+			;
+		if (!seen && end >= survey->pages)
+			end = all;
+		add_stretch(picture, begin, end, !seen && end - begin > SHORT_STRETCH);
+	}
+	free(worth);
+}
+
+static void place_stretches(struct picture *picture)
+{
+	double x = LEFT, cut, pages = 0, cuts = 0;
+
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		const struct stretch *stretch = &picture->stretches[i];
+
+		cuts += stretch->cut;
+		pages += stretch->cut ? 0 : (double)(stretch->end - stretch->begin);
+	}
+	cut = cuts * CUT > WIDTH / 2 ? WIDTH / 2 / cuts : CUT;
+	cut = cut < LEAST_CUT ? LEAST_CUT : cut;
+	picture->scale = (WIDTH - cuts * cut) / pages;
+	if (picture->scale < LEAST_PAGE)
+		picture->scale = WIDTH / pages < LEAST_PAGE ? WIDTH / pages : LEAST_PAGE;
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		struct stretch *stretch = &picture->stretches[i];
+
+		stretch->x = x;
+		stretch->width = stretch->cut
+					 ? cut
+					 : (double)(stretch->end - stretch->begin) * picture->scale;
+		x += stretch->width;
+	}
+	picture->width = x + RIGHT;
+}
+
+/* Where an offset (bytes) is; in a cut, its begin or, for an end, its end. */
+static double x_of(const struct picture *picture, size_t offset)
+{
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		const struct stretch *stretch = &picture->stretches[i];
+		double inside = (double)offset / (double)picture->page - (double)stretch->begin;
+
+		if (offset < stretch->end * picture->page)
+			return stretch->x + (stretch->cut ? 0 : inside * picture->scale);
+	}
+	return picture->width - RIGHT;
+}
+
+/* ---- Above: labels -------------------------------------------------------------------------- */
+
+static void add_label(struct labels *labels, double x, char *text)
+{
+	labels->label = reallocate(labels->label, labels->count + 1, sizeof(*labels->label));
+	labels->label[labels->count++] = (struct label){ .x = x, .text = text };
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	const struct label *first = a, *second = b;
+
+	return (first->x > second->x) - (first->x < second->x);
+}
+
+/* From right to left: each is above all those whose lines would cross it. */
+static void place_labels(struct picture *picture, struct labels *labels)
+{
+	qsort(labels->label, labels->count, sizeof(*labels->label), compare_labels);
+	for (size_t i = labels->count; i-- > 0;) {
+		struct label *label = &labels->label[i];
+		double end = label->x + text_width(label->text) + 2 * CHARACTER;
+
+		for (size_t j = i + 1; j < labels->count && labels->label[j].x < end; j++) {
+			const struct label *other = &labels->label[j];
+
+			if (other->line < MOST_LINES && other->line >= label->line)
+				label->line = other->line + 1;
+		}
+		if (label->line < MOST_LINES && label->line >= labels->lines)
+			labels->lines = label->line + 1;
+		if (label->line < MOST_LINES && end + EDGE > picture->width)
+			picture->width = end + EDGE;
+	}
+}
+
+static char *chunk_text(const struct survey *survey, size_t index)
+{
+	const struct pcpu_chunk_stats *chunk = &survey->chunks[index];
+	char size[SIZE_TEXT], used[SIZE_TEXT];
+
+	size_text(size, chunk->size);
+	size_text(used, chunk->used);
+	if (index == 0)
+		return format_text("reserved: %s, %s used", size, used);
+	return format_text("%s%zu: %s, %s used", index == 1 ? "dynamic, chunk " : "chunk ",
+			   index - 1, size, used);
+}
+
+static void label_regions(struct picture *picture)
+{
+	const struct survey *survey = picture->survey;
+	char size[SIZE_TEXT];
+
+	if (survey->map.static_size)
+		add_label(&picture->regions, x_of(picture, 0),
+			  format_text("static: %s", size_text(size, survey->map.static_size)));
+	for (size_t i = 0; i < survey->num_chunks; i++) {
+		if (survey->chunks[i].size)
+			add_label(&picture->regions, x_of(picture, survey->chunks[i].offset),
+				  chunk_text(survey, i));
+	}
+	place_labels(picture, &picture->regions);
+}
+
+/* The first characters of a name. */
+static char *short_name(const char *name)
+{
+	size_t count = 0, length = 0, next;
+
+	for (; name[length] && count < MOST_NAME; count++, length += next ? next : 1)
+		next = printable_length(name + length);
+	return format_text("%.*s%s", (int)length, name, name[length] ? "..." : "");
+}
+
+static void label_modules(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->survey->num_modules; i++) {
+		const struct placed *module = &picture->survey->modules[i];
+		char *name = short_name(module->name);
+		char size[SIZE_TEXT];
+
+		if (module->begin < module->end)
+			add_label(&picture->modules, x_of(picture, module->begin),
+				  format_text("%s: %s", name,
+					      size_text(size, module->end - module->begin)));
+		free(name);
+	}
+	place_labels(picture, &picture->modules);
+}
+
+static void draw_labels(const struct picture *picture, const struct labels *labels, double y,
+			double down)
+{
+	for (size_t i = 0; i < labels->count; i++) {
+		const struct label *label = &labels->label[i];
+		double top = y + (double)(labels->lines - 1 - label->line) * LINE;
+
+		if (label->line >= MOST_LINES)
+			continue;
+		draw_line(picture, label->x, top + 3, label->x, down);
+		draw_text(picture, label->x + 4, top + LINE - 5, "label", label->text);
+	}
+}
+
+static void free_labels(struct labels *labels)
+{
+	for (size_t i = 0; i < labels->count; i++)
+		free(labels->label[i].text);
+	free(labels->label);
+}
+
+static void draw_modules(const struct picture *picture)
+{
+	double y = picture->rows_y - LINE + 2;
+
+	for (size_t i = 0; i < picture->survey->num_modules; i++) {
+		const struct placed *module = &picture->survey->modules[i];
+		double x = x_of(picture, module->begin), end = x_of(picture, module->end - 1);
+		char size[SIZE_TEXT];
+
+		if (module->begin == module->end)
+			continue;
+		fprintf(picture->out,
+			"<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" "
+			"class=\"module m%zu\"><title>",
+			x, y, end - x < LEAST_BOX ? LEAST_BOX : end - x, LINE - 5, i % 2);
+		print_xml(picture->out, module->name);
+		fprintf(picture->out, ": offset 0x%zx, %s</title></rect>\n", module->begin,
+			size_text(size, module->end - module->begin));
+	}
+}
+
+/* ---- Down: rows ----------------------------------------------------------------------------- */
+
+static bool are_alike(const struct survey *survey, unsigned int a, unsigned int b)
+{
+	const unsigned char *first = survey->resident[a], *second = survey->resident[b];
+
+	return first == second || (first && second && memcmp(first, second, survey->pages) == 0);
+}
+
+static void find_rows(struct picture *picture)
+{
+	const struct survey *survey = picture->survey;
+	bool many = num_possible_cpus() > FEW_ROWS;
+	unsigned int cpu;
+
+	picture->rows = allocate(num_possible_cpus(), sizeof(*picture->rows));
+	for_each_possible_cpu(cpu) {
+		struct row *last = picture->rows + picture->num_rows;
+
+		if (many && picture->num_rows && last[-1].last + 1 == cpu &&
+		    are_alike(survey, last[-1].last, cpu)) {
+			last[-1].last = cpu;
+			continue;
+		}
+		*last = (struct row){ cpu, cpu, count_resident(survey, cpu) };
+		picture->num_rows++;
+	}
+	picture->pitch = 640 / (double)picture->num_rows;
+	picture->pitch = picture->pitch < 4 ? 4 : picture->pitch > 28 ? 28 : picture->pitch;
+}
+
+/* The class of what lies at an offset, and where that ends. */
+static const char *region_at(const struct survey *survey, size_t offset, size_t *end)
+{
+	*end = survey->map.static_size;
+	if (offset < *end)
+		return "static";
+	*end = survey->chunks[0].offset + survey->chunks[0].size;
+	if (offset < *end)
+		return "reserved";
+	*end = SIZE_MAX;
+	return "dynamic";
+}
+
+/* A run of pages in memory that does not leave its region. */
+static void draw_pages(const struct picture *picture, const struct row *row, double y,
+		       double height, size_t begin, size_t end)
+{
+	char size[SIZE_TEXT];
+	size_t behind;
+	const char *class = region_at(picture->survey, begin * picture->page, &behind);
+	double x = x_of(picture, begin * picture->page);
+
+	fprintf(picture->out,
+		"<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" class=\"%s\" "
+		"data-pages=\"%zu\"><title>CPU %u, offset 0x%zx: %s in memory</title></rect>\n",
+		x, y, (double)(end - begin) * picture->scale, height, class, end - begin,
+		row->first, begin * picture->page, size_text(size, (end - begin) * picture->page));
+}
+
+static void draw_all_pages(const struct picture *picture, const struct row *row, double y,
+			   double height)
+{
+	const unsigned char *there = picture->survey->resident[row->first];
+	size_t end, behind;
+
+	for (size_t begin = 0; there && begin < picture->survey->pages; begin = end) {
+		region_at(picture->survey, begin * picture->page, &behind);
+		for (end = begin + 1; end < picture->survey->pages && there[end] == there[begin] &&
+				      end * picture->page < behind;
+		     end++)
+			;
+		if (there[begin])
+			draw_pages(picture, row, y, height, begin, end);
+	}
+}
+
+static void draw_row(const struct picture *picture, const struct row *row, double y, double height)
+{
+	fprintf(picture->out, "<g data-cpus=\"%u\">\n", row->last - row->first + 1);
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		const struct stretch *stretch = &picture->stretches[i];
+
+		if (!stretch->cut)
+			fprintf(picture->out,
+				"<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" "
+				"class=\"unit\"/>\n",
+				stretch->x, y, stretch->width, height);
+	}
+	draw_all_pages(picture, row, y, height);
+	fputs("</g>\n", picture->out);
+}
+
+static void name_row(const struct picture *picture, const struct row *row, double y)
+{
+	double right = picture->stretches[picture->num_stretches - 1].x +
+		       picture->stretches[picture->num_stretches - 1].width;
+	char size[SIZE_TEXT];
+	char *name = row->first == row->last ? format_text("CPU %u", row->first)
+					     : format_text("CPU %u-%u", row->first, row->last);
+	char *amount = row->pages ? format_text("%s%s", size_text(size, row->pages * picture->page),
+						row->first == row->last ? "" : " each")
+				  : format_text("nothing");
+
+	draw_text(picture, LEFT - 8, y, "right", name);
+	draw_text(picture, right + 8, y, row->pages ? "label" : "faint", amount);
+	free(name);
+	free(amount);
+}
+
+static void draw_rows(const struct picture *picture)
+{
+	double height = picture->pitch > 8 ? picture->pitch - 4 : picture->pitch - 1;
+	size_t step = 1;
+
+	while ((double)step * picture->pitch < LINE - 4)
+		step++;
+	for (size_t i = 0; i < picture->num_rows; i++) {
+		double y = picture->rows_y + (double)i * picture->pitch;
+
+		draw_row(picture, &picture->rows[i], y, height);
+		if (i % step == 0)
+			name_row(picture, &picture->rows[i], y + height / 2 + 4);
+	}
+}
+
+/* ---- Below: offsets, legend, list ----------------------------------------------------------- */
+
+static void draw_cuts(const struct picture *picture)
+{
+	char size[SIZE_TEXT];
+
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		const struct stretch *stretch = &picture->stretches[i];
+
+		if (!stretch->cut)
+			continue;
+		size_text(size, (stretch->end - stretch->begin) * picture->page);
+		fprintf(picture->out,
+			"<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+			"fill=\"url(#hatch)\"><title>%s cut out</title></rect>\n",
+			stretch->x, picture->rows_y - 2, stretch->width,
+			picture->axis_y - picture->rows_y + 2, size);
+		if (text_width(size) <= stretch->width)
+			draw_text(picture, stretch->x + stretch->width / 2, picture->axis_y + 30,
+				  "faint middle", size);
+	}
+}
+
+/* Offsets where a stretch begins, and on the way, as far as there is room. */
+static void draw_axis(const struct picture *picture)
+{
+	double taken = 0;
+
+	for (size_t i = 0; i < picture->num_stretches; i++) {
+		const struct stretch *stretch = &picture->stretches[i];
+		size_t step = 1;
+
+		while ((double)step * picture->scale < 14 * CHARACTER)
+			step *= 2;
+		for (size_t page = stretch->begin; page < stretch->end && !stretch->cut;
+		     page += step) {
+			double x = x_of(picture, page * picture->page);
+			char text[SIZE_TEXT];
+
+			snprintf(text, sizeof(text), "0x%zx", page * picture->page);
+			draw_line(picture, x, picture->axis_y, x, picture->axis_y + 4);
+			/* Those on the way leave room for the next stretch's. */
+			if (x < taken || (page > stretch->begin &&
+					  x + text_width(text) > stretch->x + stretch->width))
+				continue;
+			draw_text(picture, x, picture->axis_y + LINE, "label", text);
+			taken = x + text_width(text) + CHARACTER;
+		}
+	}
+}
+
+static double draw_legend(const struct picture *picture, double y)
+{
+	static const struct {
+		const char *class, *text;
+	} entries[] = {
+		{ "static", "static" },
+		{ "reserved", "reserved" },
+		{ "dynamic", "dynamic: in memory" },
+		{ "unit", "not written" },
+		{ "module m0", "module's variables" },
+	};
+	char size[SIZE_TEXT];
+	char *text;
+	double x = LEFT;
+
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		fprintf(picture->out,
+			"<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"12\" class=\"%s\"/>\n",
+			x, y - 10, entries[i].class);
+		draw_text(picture, x + 20, y, "label", entries[i].text);
+		x += 20 + text_width(entries[i].text) + 3 * CHARACTER;
+	}
+	text = format_text(
+		"A page of %s is %.3g pixels wide. Hatched: cut out, as much as is written "
+		"below it.",
+		size_text(size, picture->page), picture->scale);
+	draw_text(picture, LEFT, y + LINE, "faint", text);
+	free(text);
+	return y + 3 * LINE;
+}
+
+static void draw_list(const struct picture *picture, double y)
+{
+	const struct survey *survey = picture->survey;
+	char size[SIZE_TEXT];
+
+	if (survey->num_modules)
+		draw_text(picture, LEFT, y, "faint", "Modules' variables: offsets in each unit");
+	for (size_t i = 0; i < survey->num_modules; i++) {
+		const struct placed *module = &survey->modules[i];
+		char *text =
+			module->begin == module->end
+				? format_text("none")
+				: format_text("0x%zx-0x%zx, %s", module->begin, module->end - 1,
+					      size_text(size, module->end - module->begin));
+
+		y += LINE;
+		draw_text(picture, LEFT, y, "label", text);
+		draw_text(picture, LEFT + 36 * CHARACTER, y, "label", module->name);
+		free(text);
+	}
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+static const char style[] =
+	"<style>\n"
+	"text{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px;fill:#1f2328}\n"
+	".title{font-size:18px;font-weight:bold}.right{text-anchor:end}.middle{text-anchor:middle}\n"
+	".faint{fill:#636c76}.back{fill:#ffffff}.line{stroke:#8c959f;stroke-width:1}\n"
+	".unit{fill:#eaeef2;stroke:#afb8c1;stroke-width:.5}\n"
+	".static{fill:#8250df}.reserved{fill:#0969da}.dynamic{fill:#bc4c00}\n"
+	".module{stroke:#ffffff;stroke-width:.5}.m0{fill:#1a7f37}.m1{fill:#4ac26b}\n"
+	"@media (prefers-color-scheme:dark){\n"
+	"text{fill:#e6edf3}.faint{fill:#9198a1}.back{fill:#0d1117}.line{stroke:#6e7681}\n"
+	".unit{fill:#21262d;stroke:#484f58}\n"
+	".static{fill:#ab7df8}.reserved{fill:#4493f8}.dynamic{fill:#f0883e}\n"
+	".module{stroke:#0d1117}.m0{fill:#3fb950}.m1{fill:#2ea043}\n"
+	"}\n"
+	"</style>\n"
+	"<defs><pattern id=\"hatch\" width=\"8\" height=\"8\" patternUnits=\"userSpaceOnUse\">"
+	"<path d=\"M-2 2L2-2M0 8L8 0M6 10L10 6\" class=\"line\"/></pattern></defs>\n";
+
+static void begin_picture(const struct picture *picture)
+{
+	fprintf(picture->out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
+		"viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n"
+		"<title>Per-CPU address space</title>\n",
+		picture->width, picture->height, picture->width, picture->height);
+	fputs(style, picture->out);
+	fputs("<rect width=\"100%\" height=\"100%\" class=\"back\"/>\n", picture->out);
+}
+
+static void draw_title(const struct picture *picture)
+{
+	const struct pcpu_stats *stats = &picture->survey->stats;
+	char unit[SIZE_TEXT], used[SIZE_TEXT], resident[SIZE_TEXT];
+	char *text;
+
+	draw_text(picture, EDGE, 30, "title", "Per-CPU address space");
+	text = format_text(
+		"%u possible CPU%s, each with a unit of %s; variables: %zu, %s; in memory: "
+		"%s, of this %zu empty pages",
+		num_possible_cpus(), num_possible_cpus() == 1 ? "" : "s",
+		size_text(unit, picture->survey->map.unit_size), stats->areas,
+		size_text(used, stats->used),
+		size_text(resident, (stats->resident + stats->static_resident) * picture->page),
+		stats->empty);
+	draw_text(picture, EDGE, 52, "faint", text);
+	free(text);
+}
+
+/* Find out where everything is. */
+static void lay_out(struct picture *picture)
+{
+	find_stretches(picture);
+	place_stretches(picture);
+	find_rows(picture);
+	label_regions(picture);
+	label_modules(picture);
+	picture->regions_y = 64;
+	picture->modules_y = picture->regions_y + (double)picture->regions.lines * LINE + 4;
+	picture->rows_y = picture->modules_y;
+	if (picture->modules.count)
+		picture->rows_y += (double)(picture->modules.lines + 1) * LINE;
+	picture->axis_y = picture->rows_y + (double)picture->num_rows * picture->pitch;
+	picture->height =
+		picture->axis_y + 8 * LINE + (double)(picture->survey->num_modules + 1) * LINE;
+}
+
+static void draw(const struct picture *picture)
+{
+	begin_picture(picture);
+	draw_title(picture);
+	draw_labels(picture, &picture->regions, picture->regions_y, picture->axis_y);
+	draw_labels(picture, &picture->modules, picture->modules_y, picture->rows_y - LINE);
+	draw_modules(picture);
+	draw_rows(picture);
+	draw_cuts(picture);
+	draw_axis(picture);
+	draw_list(picture, draw_legend(picture, picture->axis_y + 4 * LINE));
+	fputs("</svg>\n", picture->out);
+}
+
+enum status draw_picture(const struct survey *survey, const char *file)
+{
+	struct picture picture = {
+		.out = fopen(file, "we"),
+		.survey = survey,
+		.page = survey->stats.page,
+	};
+	bool failed = !picture.out;
+
+	if (!failed) {
+		lay_out(&picture);
+		draw(&picture);
+		failed = ferror(picture.out) != 0;
+		failed |= fclose(picture.out) != 0;
+	}
+	if (failed)
+		complain("can't write %s: %s", file, strerror(errno ? errno : EIO));
+	free_labels(&picture.regions);
+	free_labels(&picture.modules);
+	free(picture.stretches);
+	free(picture.rows);
+	return failed ? STATUS_FAILED : STATUS_DONE;
+}
