@@ -8,9 +8,10 @@
  *     CPU 1  [ ...
  *     | offsets; legend; a list of the modules' variables                                  |
  *
- * A unit is far larger than what is used of it.  So the picture has one scale for all pages, and
- * longer STRETCHES of pages that nobody touched are cut out; each cut tells how much is missing.
- * Where there are many CPUs, neighbours with the same pages share a row.
+ * A unit is far larger than what is used of it.  So longer STRETCHES of pages that nobody touched are
+ * cut out, and each cut tells how much is missing.  All pages of the dynamic region are equally wide,
+ * and so are those before it, but modules, which are small, may need wider ones.  Where there are
+ * many CPUs, neighbours with the same pages share a row.
  *
  * No scripts, no fonts of its own, text is text: any browser or viewer shows it, light or dark.
  */
@@ -23,19 +24,22 @@
 /* Pixels. */
 #define LEFT 110.0 /* margins of the units */
 #define RIGHT 110.0
-#define EDGE 20.0      /* of the picture */
-#define WIDTH 900.0    /* what the units fill if there are few cuts */
-#define CHARACTER 7.25 /* the width of one */
-#define LINE 17.0      /* of text */
-#define LEAST_PAGE 6.0 /* width of a page, as long as there are few */
+#define EDGE 20.0	  /* of the picture */
+#define CHARACTER 7.25	  /* the width of one */
+#define LINE 17.0	  /* of text */
+#define WIDTH 900.0	  /* what the units fill if they have few pages, */
+#define MOST_WIDTH 1600.0 /* and if they have many */
 #define CUT 66.0
-#define LEAST_CUT 12.0
-#define LEAST_BOX 3.0
+#define LEAST_BOX 3.0 /* of a module */
+#define LEAST_RUN 0.5 /* of pages in memory */
 
-#define SHORT_STRETCH 4 /* pages; what is not longer is not cut out */
-#define FEW_ROWS 16	/* so many CPUs have a row of their own in any case */
-#define MOST_LINES 24	/* of labels above each other */
-#define MOST_NAME 40	/* characters of a name in a label */
+#define SHORT_STRETCH 4 /* pages; what is not longer is not cut out, nor more if there are many */
+#define MOST_CUTS 8
+#define FEW_CHUNKS 8  /* so many are told in full */
+#define FEW_ROWS 16   /* so many CPUs have a row of their own in any case */
+#define MOST_LINES 24 /* of labels above each other; what has no room there is in the list */
+#define CHUNK_LINES 8 /* the same for chunks behind the first */
+#define MOST_NAME 40  /* characters of a name in a label */
 
 /* Pages that follow each other. */
 struct stretch {
@@ -48,7 +52,8 @@ struct stretch {
 struct label {
 	double x;
 	char *text;
-	size_t line; /* from the bottom; MOST_LINES: there is no room */
+	size_t most; /* lines, that it may have below it */
+	size_t line; /* from the bottom */
 };
 
 struct labels {
@@ -68,7 +73,8 @@ struct picture {
 	size_t page; /* bytes */
 	struct stretch *stretches;
 	size_t num_stretches;
-	double scale; /* pixels for a page */
+	size_t dynamic;	 /* the page with which the dynamic region begins */
+	double scale[2]; /* pixels for a page before that, and from it on */
 	double width, height;
 	struct labels regions, modules;
 	struct row *rows;
@@ -150,9 +156,7 @@ static void add_stretch(struct picture *picture, size_t begin, size_t end, bool 
 {
 	struct stretch *last = picture->stretches + picture->num_stretches;
 
-	if (begin == end)
-		return;
-	if (picture->num_stretches && !cut && !last[-1].cut) {
+	if (picture->num_stretches && !cut && !last[-1].cut && begin != picture->dynamic) {
 		last[-1].end = end;
 		return;
 	}
@@ -162,46 +166,81 @@ static void add_stretch(struct picture *picture, size_t begin, size_t end, bool 
 		(struct stretch){ .begin = begin, .end = end, .cut = cut };
 }
 
+/* Cut out what is longer than a number of pages; returns how many cuts that makes. */
+static size_t cut_out(struct picture *picture, const unsigned char *worth, size_t longest)
+{
+	size_t pages = picture->survey->pages, cuts = 0, end;
+	size_t all = picture->survey->map.unit_size / picture->page;
+
+	picture->num_stretches = 0;
+	for (size_t begin = 0; begin < all; begin = end) {
+		bool seen = begin < pages && worth[begin], cut;
+
+		end = begin + 1;
+		while (end < pages && worth[end] == seen && end != picture->dynamic)
+			end++;
+		if (!seen && end >= pages)
+			end = all;
+		cut = !seen && end - begin > longest;
+		add_stretch(picture, begin, end, cut);
+		cuts += cut;
+	}
+	return cuts;
+}
+
 static void find_stretches(struct picture *picture)
 {
-	const struct survey *survey = picture->survey;
+	const struct pcpu_chunk_stats *dynamic = &picture->survey->chunks[1];
 	unsigned char *worth = find_worth_seeing(picture);
-	size_t all = survey->map.unit_size / picture->page, end;
+	size_t longest = SHORT_STRETCH;
 
-	for (size_t begin = 0; begin < all; begin = end) {
-		bool seen = begin < survey->pages && worth[begin];
-
-		for (end = begin + 1; end < survey->pages && worth[end] == seen; end++)
-			;
-		if (!seen && end >= survey->pages)
-			end = all;
-		add_stretch(picture, begin, end, !seen && end - begin > SHORT_STRETCH);
-	}
+	/* A page in which two regions meet is the first one's. */
+	picture->dynamic = (dynamic->offset + picture->page - 1) / picture->page;
+	while (cut_out(picture, worth, longest) > MOST_CUTS)
+		longest *= 2;
 	free(worth);
 }
 
-static void place_stretches(struct picture *picture)
+/* How wide pages are: all the same, if the modules don't need more. */
+static void choose_scales(struct picture *picture)
 {
-	double x = LEFT, cut, pages = 0, cuts = 0;
+	double count[2] = { 0, 0 }, width = WIDTH, share;
 
 	for (size_t i = 0; i < picture->num_stretches; i++) {
 		const struct stretch *stretch = &picture->stretches[i];
 
-		cuts += stretch->cut;
-		pages += stretch->cut ? 0 : (double)(stretch->end - stretch->begin);
+		if (stretch->cut)
+			width -= CUT;
+		else
+			count[stretch->begin >= picture->dynamic] +=
+				(double)(stretch->end - stretch->begin);
 	}
-	cut = cuts * CUT > WIDTH / 2 ? WIDTH / 2 / cuts : CUT;
-	cut = cut < LEAST_CUT ? LEAST_CUT : cut;
-	picture->scale = (WIDTH - cuts * cut) / pages;
-	if (picture->scale < LEAST_PAGE)
-		picture->scale = WIDTH / pages < LEAST_PAGE ? WIDTH / pages : LEAST_PAGE;
+	if (width < count[0] + count[1])
+		width = count[0] + count[1] < MOST_WIDTH ? count[0] + count[1] : MOST_WIDTH;
+	share = count[0] > 0 ? width * count[0] / (count[0] + count[1]) : 0;
+	if (picture->survey->num_modules && count[0] > 0 && share < width * 0.4)
+		share = width * 0.4;
+	picture->scale[0] = count[0] > 0 ? share / count[0] : 0;
+	picture->scale[1] = count[1] > 0 ? (width - share) / count[1] : 0;
+}
+
+static double scale_at(const struct picture *picture, size_t page)
+{
+	return picture->scale[page >= picture->dynamic];
+}
+
+static void place_stretches(struct picture *picture)
+{
+	double x = LEFT;
+
+	choose_scales(picture);
 	for (size_t i = 0; i < picture->num_stretches; i++) {
 		struct stretch *stretch = &picture->stretches[i];
 
 		stretch->x = x;
-		stretch->width = stretch->cut
-					 ? cut
-					 : (double)(stretch->end - stretch->begin) * picture->scale;
+		stretch->width = stretch->cut ? CUT
+					      : (double)(stretch->end - stretch->begin) *
+							scale_at(picture, stretch->begin);
 		x += stretch->width;
 	}
 	picture->width = x + RIGHT;
@@ -215,17 +254,18 @@ static double x_of(const struct picture *picture, size_t offset)
 		double inside = (double)offset / (double)picture->page - (double)stretch->begin;
 
 		if (offset < stretch->end * picture->page)
-			return stretch->x + (stretch->cut ? 0 : inside * picture->scale);
+			return stretch->x +
+			       (stretch->cut ? 0 : inside * scale_at(picture, stretch->begin));
 	}
 	return picture->width - RIGHT;
 }
 
 /* ---- Above: labels -------------------------------------------------------------------------- */
 
-static void add_label(struct labels *labels, double x, char *text)
+static void add_label(struct labels *labels, double x, size_t most, char *text)
 {
 	labels->label = reallocate(labels->label, labels->count + 1, sizeof(*labels->label));
-	labels->label[labels->count++] = (struct label){ .x = x, .text = text };
+	labels->label[labels->count++] = (struct label){ .x = x, .most = most, .text = text };
 }
 
 static int compare_labels(const void *a, const void *b)
@@ -233,6 +273,11 @@ static int compare_labels(const void *a, const void *b)
 	const struct label *first = a, *second = b;
 
 	return (first->x > second->x) - (first->x < second->x);
+}
+
+static bool has_room(const struct label *label)
+{
+	return label->line < label->most;
 }
 
 /* From right to left: each is above all those whose lines would cross it. */
@@ -246,12 +291,14 @@ static void place_labels(struct picture *picture, struct labels *labels)
 		for (size_t j = i + 1; j < labels->count && labels->label[j].x < end; j++) {
 			const struct label *other = &labels->label[j];
 
-			if (other->line < MOST_LINES && other->line >= label->line)
+			if (has_room(other) && other->line >= label->line)
 				label->line = other->line + 1;
 		}
-		if (label->line < MOST_LINES && label->line >= labels->lines)
+		if (!has_room(label))
+			continue;
+		if (label->line >= labels->lines)
 			labels->lines = label->line + 1;
-		if (label->line < MOST_LINES && end + EDGE > picture->width)
+		if (end + EDGE > picture->width)
 			picture->width = end + EDGE;
 	}
 }
@@ -265,6 +312,8 @@ static char *chunk_text(const struct survey *survey, size_t index)
 	size_text(used, chunk->used);
 	if (index == 0)
 		return format_text("reserved: %s, %s used", size, used);
+	if (index > 1 && survey->num_chunks > FEW_CHUNKS)
+		return format_text("chunk %zu", index - 1);
 	return format_text("%s%zu: %s, %s used", index == 1 ? "dynamic, chunk " : "chunk ",
 			   index - 1, size, used);
 }
@@ -275,12 +324,12 @@ static void label_regions(struct picture *picture)
 	char size[SIZE_TEXT];
 
 	if (survey->map.static_size)
-		add_label(&picture->regions, x_of(picture, 0),
+		add_label(&picture->regions, x_of(picture, 0), SIZE_MAX,
 			  format_text("static: %s", size_text(size, survey->map.static_size)));
 	for (size_t i = 0; i < survey->num_chunks; i++) {
 		if (survey->chunks[i].size)
 			add_label(&picture->regions, x_of(picture, survey->chunks[i].offset),
-				  chunk_text(survey, i));
+				  i < 2 ? SIZE_MAX : CHUNK_LINES, chunk_text(survey, i));
 	}
 	place_labels(picture, &picture->regions);
 }
@@ -303,7 +352,7 @@ static void label_modules(struct picture *picture)
 		char size[SIZE_TEXT];
 
 		if (module->begin < module->end)
-			add_label(&picture->modules, x_of(picture, module->begin),
+			add_label(&picture->modules, x_of(picture, module->begin), MOST_LINES,
 				  format_text("%s: %s", name,
 					      size_text(size, module->end - module->begin)));
 		free(name);
@@ -318,10 +367,10 @@ static void draw_labels(const struct picture *picture, const struct labels *labe
 		const struct label *label = &labels->label[i];
 		double top = y + (double)(labels->lines - 1 - label->line) * LINE;
 
-		if (label->line >= MOST_LINES)
+		if (!has_room(label))
 			continue;
 		draw_line(picture, label->x, top + 3, label->x, down);
-		draw_text(picture, label->x + 4, top + LINE - 5, "label", label->text);
+		draw_text(picture, label->x + 4, top + LINE - 5, "halo", label->text);
 	}
 }
 
@@ -384,14 +433,14 @@ static void find_rows(struct picture *picture)
 	picture->pitch = picture->pitch < 4 ? 4 : picture->pitch > 28 ? 28 : picture->pitch;
 }
 
-/* The class of what lies at an offset, and where that ends. */
-static const char *region_at(const struct survey *survey, size_t offset, size_t *end)
+/* The class of a page, and where that ends. */
+static const char *region_at(const struct picture *picture, size_t page, size_t *end)
 {
-	*end = survey->map.static_size;
-	if (offset < *end)
+	*end = (picture->survey->map.static_size + picture->page - 1) / picture->page;
+	if (page < *end)
 		return "static";
-	*end = survey->chunks[0].offset + survey->chunks[0].size;
-	if (offset < *end)
+	*end = picture->dynamic;
+	if (page < *end)
 		return "reserved";
 	*end = SIZE_MAX;
 	return "dynamic";
@@ -403,14 +452,15 @@ static void draw_pages(const struct picture *picture, const struct row *row, dou
 {
 	char size[SIZE_TEXT];
 	size_t behind;
-	const char *class = region_at(picture->survey, begin * picture->page, &behind);
+	const char *class = region_at(picture, begin, &behind);
 	double x = x_of(picture, begin * picture->page);
+	double width = (double)(end - begin) * scale_at(picture, begin);
 
 	fprintf(picture->out,
 		"<rect x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\" class=\"%s\" "
 		"data-pages=\"%zu\"><title>CPU %u, offset 0x%zx: %s in memory</title></rect>\n",
-		x, y, (double)(end - begin) * picture->scale, height, class, end - begin,
-		row->first, begin * picture->page, size_text(size, (end - begin) * picture->page));
+		x, y, width < LEAST_RUN ? LEAST_RUN : width, height, class, end - begin, row->first,
+		begin * picture->page, size_text(size, (end - begin) * picture->page));
 }
 
 static void draw_all_pages(const struct picture *picture, const struct row *row, double y,
@@ -420,9 +470,9 @@ static void draw_all_pages(const struct picture *picture, const struct row *row,
 	size_t end, behind;
 
 	for (size_t begin = 0; there && begin < picture->survey->pages; begin = end) {
-		region_at(picture->survey, begin * picture->page, &behind);
-		for (end = begin + 1; end < picture->survey->pages && there[end] == there[begin] &&
-				      end * picture->page < behind;
+		region_at(picture, begin, &behind);
+		for (end = begin + 1;
+		     end < picture->survey->pages && there[end] == there[begin] && end < behind;
 		     end++)
 			;
 		if (there[begin])
@@ -502,32 +552,57 @@ static void draw_cuts(const struct picture *picture)
 	}
 }
 
-/* Offsets where a stretch begins, and on the way, as far as there is room. */
+/* Offsets where a stretch begins, and on the way, as far as there is room; returns how far it is
+ * taken. */
+static double draw_offsets(const struct picture *picture, const struct stretch *stretch,
+			   double taken)
+{
+	double end = stretch->x + stretch->width;
+	size_t step = 1;
+
+	while ((double)step * scale_at(picture, stretch->begin) < 14 * CHARACTER)
+		step *= 2;
+	for (size_t page = stretch->begin; page < stretch->end; page += step) {
+		double x = x_of(picture, page * picture->page);
+		char text[SIZE_TEXT];
+
+		snprintf(text, sizeof(text), "0x%zx", page * picture->page);
+		draw_line(picture, x, picture->axis_y, x, picture->axis_y + 4);
+		/* Those on the way leave room for the next stretch's. */
+		if (x < taken || (page > stretch->begin && x + text_width(text) > end))
+			continue;
+		draw_text(picture, x, picture->axis_y + LINE, "label", text);
+		taken = x + text_width(text) + CHARACTER;
+	}
+	return taken;
+}
+
 static void draw_axis(const struct picture *picture)
 {
 	double taken = 0;
 
 	for (size_t i = 0; i < picture->num_stretches; i++) {
-		const struct stretch *stretch = &picture->stretches[i];
-		size_t step = 1;
-
-		while ((double)step * picture->scale < 14 * CHARACTER)
-			step *= 2;
-		for (size_t page = stretch->begin; page < stretch->end && !stretch->cut;
-		     page += step) {
-			double x = x_of(picture, page * picture->page);
-			char text[SIZE_TEXT];
-
-			snprintf(text, sizeof(text), "0x%zx", page * picture->page);
-			draw_line(picture, x, picture->axis_y, x, picture->axis_y + 4);
-			/* Those on the way leave room for the next stretch's. */
-			if (x < taken || (page > stretch->begin &&
-					  x + text_width(text) > stretch->x + stretch->width))
-				continue;
-			draw_text(picture, x, picture->axis_y + LINE, "label", text);
-			taken = x + text_width(text) + CHARACTER;
-		}
+		if (!picture->stretches[i].cut)
+			taken = draw_offsets(picture, &picture->stretches[i], taken);
 	}
+}
+
+static void draw_scale(const struct picture *picture, double y)
+{
+	bool low = picture->scale[0] > 0, high = picture->scale[1] > 0;
+	char size[SIZE_TEXT];
+	char *text = format_text("A page of %s is ", size_text(size, picture->page));
+
+	if (low)
+		append_text(&text, "%.3g pixels wide%s", picture->scale[0],
+			    high ? " in static and reserved regions, " : "");
+	if (high)
+		append_text(&text, "%.3g pixels wide in the dynamic region", picture->scale[1]);
+	if (low || high)
+		draw_text(picture, LEFT, y, "faint", text);
+	draw_text(picture, LEFT, y + LINE, "faint",
+		  "Hatched: cut out, as much as is written below it.");
+	free(text);
 }
 
 static double draw_legend(const struct picture *picture, double y)
@@ -537,14 +612,14 @@ static double draw_legend(const struct picture *picture, double y)
 	} entries[] = {
 		{ "static", "static" },
 		{ "reserved", "reserved" },
-		{ "dynamic", "dynamic: in memory" },
-		{ "unit", "not written" },
-		{ "module m0", "module's variables" },
+		{ "dynamic", "dynamic" },
+		{ "unit", "not in memory" },
+		{ "module m0", "variables of a module" },
 	};
-	char size[SIZE_TEXT];
-	char *text;
-	double x = LEFT;
+	static const char heading[] = "Pages in memory:";
+	double x = LEFT + text_width(heading) + CHARACTER;
 
+	draw_text(picture, LEFT, y, "label", heading);
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		fprintf(picture->out,
 			"<rect x=\"%.1f\" y=\"%.1f\" width=\"14\" height=\"12\" class=\"%s\"/>\n",
@@ -552,13 +627,8 @@ static double draw_legend(const struct picture *picture, double y)
 		draw_text(picture, x + 20, y, "label", entries[i].text);
 		x += 20 + text_width(entries[i].text) + 3 * CHARACTER;
 	}
-	text = format_text(
-		"A page of %s is %.3g pixels wide. Hatched: cut out, as much as is written "
-		"below it.",
-		size_text(size, picture->page), picture->scale);
-	draw_text(picture, LEFT, y + LINE, "faint", text);
-	free(text);
-	return y + 3 * LINE;
+	draw_scale(picture, y + LINE);
+	return y + 4 * LINE;
 }
 
 static void draw_list(const struct picture *picture, double y)
@@ -589,12 +659,12 @@ static const char style[] =
 	"<style>\n"
 	"text{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px;fill:#1f2328}\n"
 	".title{font-size:18px;font-weight:bold}.right{text-anchor:end}.middle{text-anchor:middle}\n"
-	".faint{fill:#636c76}.back{fill:#ffffff}.line{stroke:#8c959f;stroke-width:1}\n"
+	".faint{fill:#636c76}.halo{stroke:#ffffff;stroke-width:4;paint-order:stroke}.back{fill:#ffffff}.line{stroke:#8c959f;stroke-width:1}\n"
 	".unit{fill:#eaeef2;stroke:#afb8c1;stroke-width:.5}\n"
 	".static{fill:#8250df}.reserved{fill:#0969da}.dynamic{fill:#bc4c00}\n"
 	".module{stroke:#ffffff;stroke-width:.5}.m0{fill:#1a7f37}.m1{fill:#4ac26b}\n"
 	"@media (prefers-color-scheme:dark){\n"
-	"text{fill:#e6edf3}.faint{fill:#9198a1}.back{fill:#0d1117}.line{stroke:#6e7681}\n"
+	"text{fill:#e6edf3}.faint{fill:#9198a1}.halo{stroke:#0d1117}.back{fill:#0d1117}.line{stroke:#6e7681}\n"
 	".unit{fill:#21262d;stroke:#484f58}\n"
 	".static{fill:#ab7df8}.reserved{fill:#4493f8}.dynamic{fill:#f0883e}\n"
 	".module{stroke:#0d1117}.m0{fill:#3fb950}.m1{fill:#2ea043}\n"
@@ -649,7 +719,7 @@ static void lay_out(struct picture *picture)
 		picture->rows_y += (double)(picture->modules.lines + 1) * LINE;
 	picture->axis_y = picture->rows_y + (double)picture->num_rows * picture->pitch;
 	picture->height =
-		picture->axis_y + 8 * LINE + (double)(picture->survey->num_modules + 1) * LINE;
+		picture->axis_y + 9 * LINE + (double)(picture->survey->num_modules + 1) * LINE;
 }
 
 static void draw(const struct picture *picture)
