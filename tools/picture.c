@@ -30,8 +30,9 @@
 #define WIDTH 900.0	  /* what the units fill if they have few pages, */
 #define MOST_WIDTH 1600.0 /* and if they have many */
 #define CUT 66.0
-#define LEAST_BOX 3.0 /* of a module */
-#define LEAST_RUN 0.5 /* of pages in memory */
+#define LIST_NAME (LEFT + 36 * CHARACTER) /* column of names in the list */
+#define LEAST_BOX 3.0			  /* of a module */
+#define LEAST_RUN 0.5			  /* of pages in memory */
 
 #define SHORT_STRETCH 4 /* pages; what is not longer is not cut out, nor more if there are many */
 #define MOST_CUTS 8
@@ -75,6 +76,7 @@ struct picture {
 	size_t num_stretches;
 	size_t dynamic;	 /* the page with which the dynamic region begins */
 	double scale[2]; /* pixels for a page before that, and from it on */
+	double right;	 /* end of the units */
 	double width, height;
 	struct labels regions, modules;
 	struct row *rows;
@@ -243,7 +245,8 @@ static void place_stretches(struct picture *picture)
 							scale_at(picture, stretch->begin);
 		x += stretch->width;
 	}
-	picture->width = x + RIGHT;
+	picture->right = x;
+	picture->width = x < LEFT + WIDTH ? LEFT + WIDTH + RIGHT : x + RIGHT;
 }
 
 /* Where an offset (bytes) is; in a cut, its begin or, for an end, its end. */
@@ -257,7 +260,7 @@ static double x_of(const struct picture *picture, size_t offset)
 			return stretch->x +
 			       (stretch->cut ? 0 : inside * scale_at(picture, stretch->begin));
 	}
-	return picture->width - RIGHT;
+	return picture->right;
 }
 
 /* ---- Above: labels -------------------------------------------------------------------------- */
@@ -498,8 +501,6 @@ static void draw_row(const struct picture *picture, const struct row *row, doubl
 
 static void name_row(const struct picture *picture, const struct row *row, double y)
 {
-	double right = picture->stretches[picture->num_stretches - 1].x +
-		       picture->stretches[picture->num_stretches - 1].width;
 	char size[SIZE_TEXT];
 	char *name = row->first == row->last ? format_text("CPU %u", row->first)
 					     : format_text("CPU %u-%u", row->first, row->last);
@@ -508,7 +509,7 @@ static void name_row(const struct picture *picture, const struct row *row, doubl
 				  : format_text("nothing");
 
 	draw_text(picture, LEFT - 8, y, "right", name);
-	draw_text(picture, right + 8, y, row->pages ? "label" : "faint", amount);
+	draw_text(picture, picture->right + 8, y, row->pages ? "label" : "faint", amount);
 	free(name);
 	free(amount);
 }
@@ -631,6 +632,16 @@ static double draw_legend(const struct picture *picture, double y)
 	return y + 4 * LINE;
 }
 
+static void widen_for_list(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->survey->num_modules; i++) {
+		double end = LIST_NAME + text_width(picture->survey->modules[i].name) + EDGE;
+
+		if (end > picture->width)
+			picture->width = end;
+	}
+}
+
 static void draw_list(const struct picture *picture, double y)
 {
 	const struct survey *survey = picture->survey;
@@ -648,7 +659,7 @@ static void draw_list(const struct picture *picture, double y)
 
 		y += LINE;
 		draw_text(picture, LEFT, y, "label", text);
-		draw_text(picture, LEFT + 36 * CHARACTER, y, "label", module->name);
+		draw_text(picture, LIST_NAME, y, "label", module->name);
 		free(text);
 	}
 }
@@ -712,6 +723,7 @@ static void lay_out(struct picture *picture)
 	find_rows(picture);
 	label_regions(picture);
 	label_modules(picture);
+	widen_for_list(picture);
 	picture->regions_y = 64;
 	picture->modules_y = picture->regions_y + (double)picture->regions.lines * LINE + 4;
 	picture->rows_y = picture->modules_y;
