@@ -266,7 +266,7 @@ static void look_at_chunk(struct walk *walk, const struct pcpu_chunk *chunk,
 	stats->median = find_median(space, chunk, stats);
 }
 
-static void add_up(struct pcpu_stats *sum, const struct pcpu_chunk_stats *stats)
+static void add_up(struct pcpu_totals *sum, const struct pcpu_chunk_stats *stats)
 {
 	sum->areas += stats->areas;
 	sum->used += stats->used;
@@ -282,7 +282,7 @@ static void add_up(struct pcpu_stats *sum, const struct pcpu_chunk_stats *stats)
 		sum->largest = stats->largest;
 }
 
-static size_t look_at_chunks(struct walk *walk, struct pcpu_stats *stats,
+static size_t look_at_chunks(struct walk *walk, struct pcpu_totals *stats,
 			     struct pcpu_chunk_stats *chunks, size_t count)
 {
 	struct pcpu_space *space = walk->space;
@@ -303,12 +303,12 @@ static size_t look_at_chunks(struct walk *walk, struct pcpu_stats *stats,
 }
 
 /* Under the lock. */
-static size_t look(struct pcpu_space *space, int pagemap, struct pcpu_stats *stats,
+static size_t look(struct pcpu_space *space, int pagemap, struct pcpu_totals *stats,
 		   struct pcpu_chunk_stats *chunks, size_t count)
 {
 	struct walk walk = { .space = space, .pagemap = pagemap };
 
-	*stats = (struct pcpu_stats){
+	*stats = (struct pcpu_totals){
 		.most_areas = space->most_areas,
 		.smallest =
 			__atomic_load_n(&space->smallest, __ATOMIC_RELAXED) * (size_t)PCPU_GRAIN,
@@ -322,7 +322,7 @@ static size_t look(struct pcpu_space *space, int pagemap, struct pcpu_stats *sta
 	return look_at_chunks(&walk, stats, chunks, count);
 }
 
-size_t pcpu_stats(struct pcpu_stats *stats, struct pcpu_chunk_stats *chunks, size_t count)
+size_t pcpu_stats(struct pcpu_totals *stats, struct pcpu_chunk_stats *chunks, size_t count)
 {
 	struct question question;
 	size_t seen;

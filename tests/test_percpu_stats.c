@@ -53,7 +53,7 @@ static uintptr_t cookies, units;
 static size_t unit_size;
 static int pagemap = -1;
 
-static struct pcpu_stats stats;
+static struct pcpu_totals stats;
 static struct pcpu_chunk_stats chunks[MOST_CHUNKS];
 static size_t num_chunks;
 
@@ -228,7 +228,7 @@ static void check_pages(const struct pcpu_chunk_stats *chunk)
 
 static void check_sums(void)
 {
-	struct pcpu_stats sum = { 0 };
+	struct pcpu_totals sum = { 0 };
 
 	for (size_t i = 0; i < num_chunks; i++) {
 		sum.areas += chunks[i].areas;

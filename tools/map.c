@@ -294,7 +294,7 @@ static const char *chunk_cell(const void *data, size_t row, size_t column, char 
 
 static void print_stats(const struct survey *survey)
 {
-	const struct pcpu_stats *stats = &survey->stats;
+	const struct pcpu_totals *stats = &survey->stats;
 	const struct table table = { survey->num_chunks + 1, NUM_COUNTS + 2, "lr", 1, chunk_cell,
 				     survey->chunks };
 	char first[SIZE_TEXT], second[SIZE_TEXT], third[SIZE_TEXT];
@@ -386,7 +386,7 @@ static void json_units(struct json *json, const struct pcpu_map *map)
 	json_end(json, '{');
 }
 
-static void json_stats(struct json *json, const struct pcpu_stats *stats)
+static void json_stats(struct json *json, const struct pcpu_totals *stats)
 {
 	json_begin(json, "stats", '{');
 	json_unsigned(json, "areas", stats->areas);

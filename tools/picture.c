@@ -698,7 +698,7 @@ static void begin_picture(const struct picture *picture)
 
 static void draw_title(const struct picture *picture)
 {
-	const struct pcpu_stats *stats = &picture->survey->stats;
+	const struct pcpu_totals *stats = &picture->survey->stats;
 	char unit[SIZE_TEXT], used[SIZE_TEXT], resident[SIZE_TEXT];
 	char *text;
 

@@ -265,7 +265,7 @@ struct placed {
 struct survey {
 	const struct session *session;
 	struct pcpu_map map;
-	struct pcpu_stats stats;
+	struct pcpu_totals stats;
 	struct pcpu_chunk_stats *chunks; /* the reserved region first */
 	size_t num_chunks;
 	size_t pages; /* of a unit, up to the end of the last chunk */

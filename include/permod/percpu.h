@@ -626,7 +626,7 @@ struct pcpu_chunk_stats {
 };
 
 /**
- * struct pcpu_stats - the allocator as a whole.  Bytes and pages as in struct pcpu_chunk_stats.
+ * struct pcpu_totals - the allocator as a whole.  Bytes and pages as in struct pcpu_chunk_stats.
  * @areas, @used, @idle, @free, @fragments, @fragmented, @resident, @empty: sums over all chunks;
  *		exact as of one moment if no other thread allocates or frees meanwhile
  * @most_areas:	the most areas that were out of chunks at a time, allocated or idle: no less than
@@ -638,7 +638,7 @@ struct pcpu_chunk_stats {
  * @static_resident: pages that begin in the static region, added up as @resident, of which they are
  *		no part
  */
-struct pcpu_stats {
+struct pcpu_totals {
 	size_t areas, most_areas;
 	size_t used, idle, free;
 	size_t fragments, fragmented;
@@ -659,7 +659,7 @@ struct pcpu_stats {
  * every CPU: that takes time, some milliseconds for a thousand CPUs, in which other threads that
  * allocate or free have to wait if their CPU's list does not serve them.
  */
-size_t pcpu_stats(struct pcpu_stats *stats, struct pcpu_chunk_stats *chunks, size_t count);
+size_t pcpu_stats(struct pcpu_totals *stats, struct pcpu_chunk_stats *chunks, size_t count);
 
 /**
  * pcpu_resident() - which pages of a CPU's unit are there, much as mincore(2).
