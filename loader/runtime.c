@@ -9,6 +9,9 @@
 
 #define PERMOD_MODULE
 #include <permod/module.h>
+#include <permod/percpu_counter.h>
+#include <permod/percpu_list.h>
+#include <permod/percpu_ref.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,6 +152,7 @@ HELPERS(DECLARE_HELPER)
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
 	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
+	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
 	{ "atexit", (const void *)module_atexit, true },
 	FUNCTION(free_percpu),
@@ -171,11 +175,41 @@ static const struct builtin builtins[] = {
 	VARIABLE(param_ops_ullong),
 	VARIABLE(param_ops_ulong),
 	VARIABLE(param_ops_ushort),
+	FUNCTION(pcpu_bad_pair),
 	FUNCTION(pcpu_classify),
+	FUNCTION(pcpu_counter_add_slow),
+	FUNCTION(pcpu_counter_publish),
+	FUNCTION(pcpu_index_name),
+	FUNCTION(pcpu_list_pop_slow),
+	FUNCTION(pcpu_list_push_slow),
 	FUNCTION(pcpu_max_size),
 	FUNCTION(pcpu_ops_name),
+	FUNCTION(pcpu_ref_get_slow),
+	FUNCTION(pcpu_ref_put_slow),
+	FUNCTION(pcpu_ref_tryget_live_slow),
+	FUNCTION(pcpu_ref_tryget_slow),
+	FUNCTION(pcpu_register_thread),
+	FUNCTION(pcpu_slow_cmpxchg_double),
 	FUNCTION(pcpu_slow_cpu),
 	FUNCTION(pcpu_slow_operation),
+	FUNCTION(percpu_counter_destroy),
+	FUNCTION(percpu_counter_init),
+	FUNCTION(percpu_counter_set),
+	FUNCTION(percpu_counter_sum),
+	FUNCTION(percpu_counter_sync),
+	FUNCTION(percpu_list_destroy),
+	FUNCTION(percpu_list_drain),
+	FUNCTION(percpu_list_init),
+	FUNCTION(percpu_list_pop_all),
+	FUNCTION(percpu_list_pop_any),
+	FUNCTION(percpu_list_steal),
+	FUNCTION(percpu_ref_exit),
+	FUNCTION(percpu_ref_init),
+	FUNCTION(percpu_ref_kill_and_confirm),
+	FUNCTION(percpu_ref_reinit),
+	FUNCTION(percpu_ref_resurrect),
+	FUNCTION(percpu_ref_switch_to_atomic),
+	FUNCTION(percpu_ref_switch_to_percpu),
 	{ "pthread_atfork", (const void *)module_atfork, true },
 	FUNCTION(try_module_get),
 };

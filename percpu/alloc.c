@@ -28,26 +28,49 @@
 #define ANYHOW(areas) ((areas) / 64)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 /* Freed areas of all sizes wait until they are so many, or fill so much together. */
-#define WAITING_AREAS ((size_t)128)
-#define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
+#define WAITING_AREAS ((size_t)64)
+#define WAITING_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 
 /* For those who can't wait: at least so many areas, of each power of two from this size on. */
 #define RESERVE ((size_t)8)
 #define RESERVE_LEAST ((size_t)16 / PCPU_GRAIN)
 
-/* See internal.h.  A thread that forks must not wait for ever while others come and go. */
-#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-#define BUSY_INITIALIZER PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
-#else
-#define BUSY_INITIALIZER PTHREAD_RWLOCK_INITIALIZER
-#endif
-static pthread_rwlock_t busy = BUSY_INITIALIZER;
+/* See internal.h: one of these is held by whoever has areas in hand, and all of them by whoever must
+ * be sure that nobody has. */
+#define BUSY 16
+static pthread_mutex_t busy[BUSY] = { [0 ... BUSY - 1] = PTHREAD_MUTEX_INITIALIZER };
 
 /* Under the lock. */
 static struct pcpu_batch waiting;
 static size_t waiting_grains;
 /* Atomic: what a list may hold if it is scattered. */
 static size_t scattered_limit = LEAST_LIMIT;
+
+/* One for each CPU, as a rule, so that nobody waits. */
+static pthread_mutex_t *enter(void)
+{
+	pthread_mutex_t *mine = &busy[pcpu_current_cpu() % BUSY];
+
+	pthread_mutex_lock(mine);
+	return mine;
+}
+
+static void leave(pthread_mutex_t *mine)
+{
+	pthread_mutex_unlock(mine);
+}
+
+static void shut_out(void)
+{
+	for (unsigned int i = 0; i < BUSY; i++)
+		pthread_mutex_lock(&busy[i]);
+}
+
+static void let_in(void)
+{
+	for (unsigned int i = 0; i < BUSY; i++)
+		pthread_mutex_unlock(&busy[i]);
+}
 
 /* ---- The pool, for batches ------------------------------------------------------------------ */
 
@@ -117,12 +140,12 @@ static void drain(void)
 {
 	struct pcpu_batch batch;
 
-	pthread_rwlock_wrlock(&busy);
+	shut_out();
 	pcpu_cache_stop();
 	pcpu_cache_drain(&batch, give_list);
 	pcpu_cache_start();
 	clean_waiting();
-	pthread_rwlock_unlock(&busy);
+	let_in();
 }
 
 void pcpu_trim(void)
@@ -221,8 +244,8 @@ __attribute__((noinline)) static int64_t take_slowly(size_t size)
 	struct pcpu_batch batch;
 	bool compact = true;
 	int64_t position = -1;
+	pthread_mutex_t *mine = enter();
 
-	pthread_rwlock_rdlock(&busy);
 	batch.count = 0;
 	if (limit && pcpu_cache_count(size, PCPU_DIRTY_LIST) >= limit / 2) {
 		pcpu_cache_take(size, &batch);
@@ -235,7 +258,7 @@ __attribute__((noinline)) static int64_t take_slowly(size_t size)
 		store(&batch, compact);
 		top_up_reserve(&batch);
 	}
-	pthread_rwlock_unlock(&busy);
+	leave(mine);
 	return position;
 }
 
@@ -243,8 +266,8 @@ __attribute__((noinline)) static int64_t take_slowly(size_t size)
 __attribute__((noinline)) static void leave_slowly(size_t size, uint32_t position)
 {
 	struct pcpu_batch batch;
+	pthread_mutex_t *mine = enter();
 
-	pthread_rwlock_rdlock(&busy);
 	if (!pcpu_cache_limit(size))
 		learn_limit(size, true);
 	if (!pcpu_cache_push(size, position)) {
@@ -252,7 +275,7 @@ __attribute__((noinline)) static void leave_slowly(size_t size, uint32_t positio
 		batch.position[batch.count++] = position;
 		store(&batch, clean(&batch));
 	}
-	pthread_rwlock_unlock(&busy);
+	leave(mine);
 }
 
 /* Without waiting: of this size, or a larger one of those in reserve.  Returns a position, or -1,
@@ -307,7 +330,7 @@ static bool get_usable(void)
 	if (!pcpu_caches)
 		return false;
 	if (!pcpu_thread_is_known())
-		pcpu_register_thread();
+		pcpu_prepare_thread();
 	return true;
 }
 
@@ -423,6 +446,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 	size_t offset = (uintptr_t)ptr - pcpu_core.cookies;
 	size_t position = offset / PCPU_GRAIN;
 	bool enough = false;
+	pthread_mutex_t *mine;
 	const char *wrong;
 
 	if (!ptr)
@@ -430,8 +454,8 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 	pcpu_setup();
 	/* A thread's first time: from now on it can do it the fast way. */
 	if (pcpu_caches && !pcpu_thread_is_known())
-		pcpu_register_thread();
-	pthread_rwlock_rdlock(&busy);
+		pcpu_prepare_thread();
+	mine = enter();
 	pcpu_lock();
 	while (waiting.count >= PCPU_BATCH) {
 		pcpu_unlock();
@@ -449,7 +473,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 		refuse(ptr, wrong);
 	if (enough)
 		clean_waiting();
-	pthread_rwlock_unlock(&busy);
+	leave(mine);
 }
 
 void free_percpu(void __percpu *ptr)
@@ -473,10 +497,10 @@ void free_percpu(void __percpu *ptr)
 
 /* ---- fork() and looking --------------------------------------------------------------------- */
 
-/* With `busy` and the lock held and the caches stopped, nobody is between two states. */
+/* With all these locks held and the caches stopped, nobody is between two states. */
 void pcpu_alloc_before_fork(void)
 {
-	pthread_rwlock_wrlock(&busy);
+	shut_out();
 	pcpu_lock();
 	pcpu_cache_stop();
 }
@@ -485,15 +509,7 @@ void pcpu_alloc_behind_fork(void)
 {
 	pcpu_cache_start();
 	pcpu_unlock();
-	pthread_rwlock_unlock(&busy);
-}
-
-/* The lock for writing knows its owner by a number that the child's only thread does not have. */
-void pcpu_alloc_in_child(void)
-{
-	pcpu_cache_start();
-	pcpu_unlock();
-	busy = (pthread_rwlock_t)BUSY_INITIALIZER;
+	let_in();
 }
 
 void pcpu_idle_sum(size_t *areas, size_t *grains)

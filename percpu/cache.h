@@ -42,7 +42,7 @@ static inline size_t pcpu_cache_array_at(size_t size, enum pcpu_list list)
 	return PCPU_CACHE_HEADERS + ((size - 1) * 2 + list) * PCPU_CACHE_ARRAY;
 }
 
-/* Whether there are caches, for a thread that the kernel knows: pcpu_register_thread(). */
+/* Whether there are caches, for a thread that the kernel knows: pcpu_prepare_thread(). */
 static inline bool pcpu_cache_is_usable(void)
 {
 	return __builtin_expect(pcpu_caches && pcpu_thread_is_known(), 1);

@@ -148,6 +148,15 @@ static bool has_many_touched(const struct pcpu_space *space)
 	return count > FEW_CPUS;
 }
 
+static bool has_pages(const struct window *window)
+{
+	for (size_t i = 0; i < WINDOW / 64; i++) {
+		if (window->there[i])
+			return true;
+	}
+	return false;
+}
+
 /* ---- Zeroing -------------------------------------------------------------------------------- */
 
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
@@ -196,15 +205,15 @@ static void zero(const struct window *window, size_t begin, size_t end)
 	}
 }
 
-/* Zero a long range by giving its pages back.  (Not those of the first chunk, which a program may
- * have provided; nor locked ones, mlock(2), which the system keeps.) */
+/* Zero a long range by giving its pages back.  (Not those of the first chunk, if the program has
+ * provided them; nor locked ones, mlock(2), which the system keeps.) */
 static void drop(const struct window *window, size_t begin, size_t end)
 {
 	const struct pcpu_space *space = window->space;
 	size_t first = (begin + space->page - 1) & ~(space->page - 1);
 	size_t last = end & ~(space->page - 1);
 
-	if (begin >= space->first_size &&
+	if (!(space->provided && begin < space->first_size) &&
 	    !madvise(pcpu_unit_address(space, window->cpu, first), last - first, MADV_DONTNEED)) {
 		zero(window, begin, first);
 		begin = last;
@@ -260,7 +269,8 @@ static void clean_touched(struct window *window, int pagemap, const struct pcpu_
 		if (window->asked)
 			pcpu_find_pages(pagemap, window_address(window), window->size / space->page,
 					space->page, window->there);
-		clean_cpu(window, batch);
+		if (!window->asked || has_pages(window))
+			clean_cpu(window, batch);
 	}
 }
 
@@ -298,7 +308,9 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 	if (!batch->count)
 		return true;
 	filled = measure(&window, batch);
-	if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus)
+	/* What is in memory that is shared or a file's can't be told from its pages. */
+	if ((space->provided && window.begin < space->first_size) ||
+	    (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus))
 		clean_all(&window, batch);
 	else
 		clean_where_written(&window, batch);

@@ -58,20 +58,29 @@ unsigned int pcpu_parse_cpus(const char *list, uint64_t *possible)
 	}
 }
 
+/* The text of a small file; false if there is none. */
+bool pcpu_read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	if (fd < 0)
+		return false;
+	length = read(fd, text, size - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	return true;
+}
+
 static unsigned int read_possible(uint64_t *possible)
 {
 	char text[4096];
-	ssize_t length;
-	int fd = open("/sys/devices/system/cpu/possible", O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
-		return 0;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	return pcpu_parse_cpus(text, possible);
+	return pcpu_read_file("/sys/devices/system/cpu/possible", text, sizeof(text))
+		       ? pcpu_parse_cpus(text, possible)
+		       : 0;
 }
 
 /*
@@ -82,11 +91,13 @@ static unsigned int bound_cpus(void)
 {
 	unsigned long set[PCPU_MAX_CPUS / 8 / sizeof(unsigned long)];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
-	long configured = sysconf(_SC_NPROCESSORS_CONF);
+	long configured;
 
 	if (bytes > 0)
 		return (unsigned int)bytes * 8;
-	return configured > 0 && configured <= PCPU_MAX_CPUS ? (unsigned int)configured : 1;
+	/* glibc's may call malloc. */
+	configured = sysconf(_SC_NPROCESSORS_CONF);
+	return configured > 0 && configured <= (long)PCPU_MAX_CPUS ? (unsigned int)configured : 1;
 }
 
 static unsigned int add_cpus(unsigned int count, uint64_t *possible)
@@ -108,6 +119,7 @@ unsigned int pcpu_find_cpus(uint64_t *possible)
 		pcpu_die("the setting PERCPU_CPUS=%zu is more than %u", wanted, PCPU_MAX_CPUS);
 	if (wanted > count)
 		count = (unsigned int)wanted;
-	add_cpus((unsigned int)wanted, possible);
+	/* Concurrency ids begin at 0 and have no gaps, whatever CPU numbers do. */
+	add_cpus(pcpu_wants_cid() ? count : (unsigned int)wanted, possible);
 	return count;
 }

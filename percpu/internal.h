@@ -38,11 +38,14 @@
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
  *     resident.c which pages are there                           stats.c counting it all
  *     pool.c     chunks' life, which one serves; pages given back
- *     chunk.c    bits and states: find, take and give back grains
+ *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
+ *     print.c    a line about the set-up                             page.c  a first chunk of given pages
+ *     ops_*.c    the ways of doing operations: see ops.c
+ *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
- * Locks, in this order: `busy` (alloc.c) is held for reading by whoever has areas in hand that are
- * in no list, so that fork() and pcpu_trim() see all of them; pcpu_lock() guards everything here but
- * what is constant after set-up; caches need none.  No malloc anywhere.
+ * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
+ * list; fork() and pcpu_trim() take all of them, and then see all areas.  pcpu_lock() guards
+ * everything here but what is constant after set-up; caches need none.  No malloc anywhere.
  */
 #ifndef PERCPU_INTERNAL_H
 #define PERCPU_INTERNAL_H
@@ -96,7 +99,8 @@ struct pcpu_chunk {
 	size_t free;	/* how many are free */
 	size_t longest; /* no free area is longer than this; it may be shorter */
 	size_t first;	/* all before it are allocated */
-	size_t freed;	/* how many were freed since pages were given back to the system */
+	size_t freed;	/* how many were freed since its free pages were given back */
+	size_t loose;	/* no more pages are free since then, but not given back */
 	bool live;
 };
 
@@ -121,6 +125,9 @@ struct pcpu_space {
 	uintptr_t units;
 	size_t unit_size; /* also the stride */
 	size_t page;
+	size_t step;	    /* what units are aligned to: a page, or a huge page */
+	const char *helper; /* which made the first chunk, as the kernel calls it */
+	bool provided;	    /* the first chunk's pages are the program's own */
 	unsigned int nr_cpus;
 	const uint64_t *possible; /* bitmap of nr_cpus bits */
 	/* bytes; the last in pages */
@@ -142,6 +149,7 @@ struct pcpu_space {
 	size_t top;		  /* no live chunk from here on */
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
+	size_t loose;		  /* of all chunks */
 	size_t added;		  /* live chunks behind the first */
 	size_t most_areas, most_added;
 
@@ -161,16 +169,31 @@ void pcpu_setup(void);
 /* cpus.c: fill a bitmap of PCPU_MAX_CPUS bits; returns the highest number plus one. */
 unsigned int pcpu_find_cpus(uint64_t *possible);
 unsigned int pcpu_parse_cpus(const char *list, uint64_t *possible);
+bool pcpu_read_file(const char *path, char *text, size_t size);
+
+/* numa.c: the memory node of each CPU number, and how many nodes have CPUs; 0 if it can't be told. */
+#define PCPU_MAX_NODES 1024U
+#define PCPU_NO_NODE UINT16_MAX
+const uint16_t *pcpu_find_nodes(unsigned int *count);
+unsigned int pcpu_parse_nodes(const char *list, uint16_t *node_of);
+unsigned int pcpu_read_nodes(const char *folder, uint16_t *node_of);
+/* Let units have their pages from their nodes. */
+void pcpu_prefer_nodes(const struct pcpu_space *space, const uint16_t *node_of);
+void pcpu_place_units(const struct pcpu_space *space);
 
 /* reserve.c: 0 or -ENOMEM. */
 int pcpu_reserve(struct pcpu_space *space);
 void pcpu_release(struct pcpu_space *space);
+size_t pcpu_huge_page(void);
 
 /* setup.c: lay a space out and make it usable; sizes as pcpu_embed_first_chunk(). */
 int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t reserved_size,
 		    ptrdiff_t dyn_size, ptrdiff_t unit_size);
 void pcpu_space_exit(struct pcpu_space *space);
 size_t pcpu_setting(const char *name, size_t otherwise);
+
+/* page.c: let the caller's function provide the first chunk's pages; its first error, or 0. */
+int pcpu_populate(struct pcpu_space *space, pcpu_populate_fn populate, void *data);
 
 /* chunk.c: positions and sizes in grains; under the lock. */
 void pcpu_chunk_open(struct pcpu_chunk *chunk, size_t begin, size_t end);
@@ -181,6 +204,11 @@ void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t 
 /* The next free range from `from` on; false if there is none. */
 bool pcpu_chunk_next_free(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
 			  size_t from, size_t *begin, size_t *end);
+
+static inline bool pcpu_is_taken(const struct pcpu_space *space, size_t position)
+{
+	return space->allocated[position / 64] >> (position % 64) & 1;
+}
 
 /* chunk.c: states; these need no lock. */
 size_t pcpu_area_size(const struct pcpu_space *space, size_t position);
@@ -243,9 +271,11 @@ void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch
 /* alloc.c: before and behind fork(), so that the child's copy is whole. */
 void pcpu_alloc_before_fork(void);
 void pcpu_alloc_behind_fork(void);
-void pcpu_alloc_in_child(void);
 /* How many areas and grains are free, but in no chunk: in caches, or waiting.  Under the lock. */
 void pcpu_idle_sum(size_t *areas, size_t *grains);
+
+/* print.c: tell of the process's space on standard error. */
+void pcpu_print_setup(void);
 
 /* image.c: the static variables of the core, once the space is there. */
 void pcpu_place_core(void);
@@ -254,9 +284,30 @@ void pcpu_place_core(void);
 char *pcpu_choose_operations(void);
 extern bool pcpu_restartable; /* the choice; constant after set-up */
 extern char *pcpu_area;	      /* offset from the thread pointer to the area that the kernel knows */
-/* For a thread of a process with restartable sequences: have them. */
-void pcpu_register_thread(void);
+/* For a thread of a process with restartable sequences that may have none yet. */
+void pcpu_prepare_thread(void);
+/* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
+bool pcpu_wants_cid(void);
+
+/* One way of doing operations out of line: ops_atomic.c, ops_cpu.c, ops_cid.c. */
+struct pcpu_way {
+	uint64_t (*operate)(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
+	/* Two words of 8 bytes; NULL on architectures that can't. */
+	int (*cmpxchg_double)(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+	unsigned int (*unit_number)(void);
+};
+
+extern const struct pcpu_way pcpu_way_atomic, pcpu_way_cpu, pcpu_way_cid;
+
+/* Whether the compiler has atomic operations of 1 and 2 bytes, and of 8, that need no library of its
+ * own; ops_emulated.c has what it lacks. */
+#define PCPU_ATOMIC_NARROW (__GCC_ATOMIC_CHAR_LOCK_FREE == 2 && __GCC_ATOMIC_SHORT_LOCK_FREE == 2)
+#define PCPU_ATOMIC_8 (__GCC_ATOMIC_LLONG_LOCK_FREE == 2)
+uint64_t pcpu_atomic_narrow(unsigned int operation, void *copy, unsigned int bytes, uint64_t a,
+			    uint64_t b);
+uint64_t pcpu_atomic_8(unsigned int operation, void *copy, uint64_t a, uint64_t b);
 
 /* The address of an offset in a CPU's unit. */
 static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned int cpu,

@@ -4,9 +4,9 @@
  * to the system.
  *
  * What is free is zero on every CPU.  Pages that hold nothing but free memory are given back, with
- * hysteresis: when a good part of a chunk was freed since the last time, and when a chunk becomes
- * empty.  One empty chunk is kept, with a few pages, so that one area at the edge does not make and
- * drop a chunk each time.
+ * hysteresis: some may stay for the next who needs them.  When they become too many, a chunk's are
+ * given back once half as much was freed in it as is in use.  One empty chunk is kept, so that one
+ * area at the edge does not make and drop a chunk each time.
  */
 #include "internal.h"
 
@@ -14,10 +14,8 @@
 
 /* Empty chunks behind the first that are kept. */
 #define KEEP_EMPTY 1U
-/* Bytes of an empty chunk that are kept, on all touched CPUs together. */
-#define KEEP_BYTES ((size_t)256 << 10)
-/* Pages are looked for when so much was freed, or half of what is in use if that's more: grains. */
-#define WORTH_A_LOOK ((size_t)1024 / PCPU_GRAIN)
+/* Free pages that may stay, on all touched CPUs together: bytes. */
+#define KEEP_BYTES ((size_t)512 << 10)
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
 
@@ -32,17 +30,35 @@ static unsigned int count_touched(const struct pcpu_space *space)
 }
 
 /* Give pages back to the system on all touched CPUs: others have none, as far as the areas here
- * are concerned.  Locked pages (mlock(2)) stay; they are zero, which is what counts. */
+ * are concerned.  Locked pages (mlock(2)) stay, and those that the program provided; they are zero,
+ * which is what counts. */
 static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 {
 	begin = (begin * PCPU_GRAIN + space->page - 1) & ~(space->page - 1);
 	end = end * PCPU_GRAIN & ~(space->page - 1);
+	if (space->provided && begin < space->first_size)
+		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
 		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
 
 		if (word >> (cpu % 64) & 1)
 			madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
 	}
+}
+
+static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t pages)
+{
+	size_t most = (chunk->end - chunk->begin) * PCPU_GRAIN / space->page + 1;
+
+	pages = pages < most ? pages : most;
+	space->loose += pages - chunk->loose;
+	chunk->loose = pages;
+}
+
+/* Pages that are touched by so many grains, together. */
+static size_t pages_of(const struct pcpu_space *space, size_t grains)
+{
+	return grains * PCPU_GRAIN / space->page + 1;
 }
 
 /* Give back the pages of a chunk in which nothing is taken. */
@@ -54,16 +70,7 @@ static void drop_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	     from = end)
 		drop_pages(space, begin, end);
 	chunk->freed = 0;
-}
-
-/* Give back an empty chunk's pages but for the first few. */
-static void drop_most_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
-{
-	size_t keep = KEEP_BYTES / PCPU_GRAIN / (count_touched(space) + 1);
-
-	if (keep < chunk->end - chunk->begin)
-		drop_pages(space, chunk->begin + keep, chunk->end);
-	chunk->freed = 0;
+	set_loose(space, chunk, 0);
 }
 
 /* ---- Chunks --------------------------------------------------------------------------------- */
@@ -117,6 +124,7 @@ static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	madvise(space->state + chunk->begin, grains, MADV_DONTNEED);
 	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
 	chunk->live = false;
+	set_loose(space, chunk, 0);
 	space->empty--;
 	space->added--;
 	while (space->top > 1 && !space->chunk[space->top - 1].live)
@@ -148,15 +156,11 @@ static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
 	size_t used = chunk->end - chunk->begin - chunk->free;
 
-	if (used) {
-		if (chunk->freed >= WORTH_A_LOOK && chunk->freed >= used / 2)
-			drop_free_pages(space, chunk);
-		return;
-	}
-	if (!is_added(space, chunk) || ++space->empty <= KEEP_EMPTY)
-		drop_most_pages(space, chunk);
-	else
+	if (!used && is_added(space, chunk) && ++space->empty > KEEP_EMPTY)
 		drop_chunk(space, chunk);
+	else if (chunk->freed >= used / 2 &&
+		 space->loose * space->page * count_touched(space) > KEEP_BYTES)
+		drop_free_pages(space, chunk);
 }
 
 struct pcpu_chunk *pcpu_find_chunk(struct pcpu_space *space, size_t position)
@@ -196,7 +200,9 @@ static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size
 {
 	bool was_empty = is_added(space, chunk) && is_empty(chunk);
 	size_t taken = pcpu_chunk_take(space, chunk, size, align, positions, count);
+	size_t pages = taken ? pages_of(space, taken * size) : 0;
 
+	set_loose(space, chunk, chunk->loose > pages ? chunk->loose - pages : 0);
 	if (taken && was_empty)
 		space->empty--;
 	space->areas += taken;
@@ -238,6 +244,7 @@ static void give_range(struct pcpu_space *space, size_t begin, size_t end)
 		size_t behind = end < chunk->end ? end : chunk->end;
 
 		pcpu_chunk_give(space, chunk, begin, behind);
+		set_loose(space, chunk, chunk->loose + pages_of(space, behind - begin));
 		if (chunk != &space->reserved && (size_t)(chunk - space->chunk) < space->open)
 			space->open = (size_t)(chunk - space->chunk);
 		settle(space, chunk);
@@ -278,7 +285,7 @@ size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reser
 
 const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 {
-	size_t position = offset / PCPU_GRAIN, begin, end;
+	size_t position = offset / PCPU_GRAIN;
 	struct pcpu_chunk *chunk;
 	unsigned int state;
 
@@ -290,7 +297,7 @@ const char *pcpu_why_not_free(struct pcpu_space *space, size_t offset)
 	state = pcpu_state(space, position);
 	if (state & PCPU_FREED)
 		return "was freed already";
-	if (pcpu_chunk_next_free(space, chunk, position, &begin, &end) && begin == position)
+	if (!pcpu_is_taken(space, position))
 		return "is not allocated: it was freed already, or never allocated";
 	if (offset % PCPU_GRAIN || state == 0 || state > PCPU_LARGE)
 		return "is not the start of an allocation, but lies within one";

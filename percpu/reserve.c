@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #ifdef __GLIBC__
@@ -142,19 +143,42 @@ static uintptr_t map_near_libc(size_t size, size_t behind)
 	return at == MAP_FAILED ? 0 : (uintptr_t)at;
 }
 
-/* The units, between two pages that nobody can touch. */
-static char *map_units(size_t size, size_t page)
+/* The size of a huge page if the setting wants them, else 0. */
+size_t pcpu_huge_page(void)
 {
-	char *guarded = mmap(NULL, size + 2 * page, PROT_NONE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char text[32];
+	size_t size = 0;
 
-	if (guarded == MAP_FAILED)
+	if (!pcpu_setting("PERCPU_HUGE", 0))
+		return 0;
+	if (pcpu_read_file("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text,
+			   sizeof(text)))
+		size = strtoul(text, NULL, 10);
+	return size && !(size & (size - 1)) ? size : (size_t)2 << 20;
+}
+
+/* The units, between two pages that nobody can touch. */
+static char *map_units(size_t size, size_t page, size_t align)
+{
+	size_t whole = size + 2 * page + align - page;
+	char *map =
+		mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *units, *end;
+
+	if (map == MAP_FAILED)
 		return NULL;
-	if (mprotect(guarded + page, size, PROT_READ | PROT_WRITE)) {
-		munmap(guarded, size + 2 * page);
+	units = (char *)(((uintptr_t)map + page + align - 1) & ~(align - 1));
+	end = units + size + page;
+	if (mprotect(units, size, PROT_READ | PROT_WRITE)) {
+		munmap(map, whole);
 		return NULL;
 	}
-	return guarded + page;
+	/* What was for alignment. */
+	if (map < units - page)
+		munmap(map, (size_t)(units - page - map));
+	if (end < map + whole)
+		munmap(end, (size_t)(map + whole - end));
+	return units;
 }
 
 /* Needs unit_size, arena_size, control_size and nr_cpus; sets the addresses. */
@@ -165,7 +189,7 @@ int pcpu_reserve(struct pcpu_space *space)
 
 	space->reservation_size = space->unit_size + space->control_size + space->arena_size;
 	if (__builtin_mul_overflow(space->unit_size, (size_t)space->nr_cpus, &units_size) ||
-	    units_size > SIZE_MAX - 2 * space->page)
+	    units_size > SIZE_MAX - 2 * space->page - space->step)
 		return -ENOMEM;
 	/* First come the cookies: the units must not take the place next to libc. */
 	behind = space->reservation_size;
@@ -174,13 +198,13 @@ int pcpu_reserve(struct pcpu_space *space)
 	space->reservation = map_near_libc(space->reservation_size, behind);
 	if (!space->reservation)
 		return -ENOMEM;
-	units = map_units(units_size, space->page);
+	units = map_units(units_size, space->page, space->step);
 	if (!units) {
 		munmap((void *)space->reservation, space->reservation_size);
 		return -ENOMEM;
 	}
-	/* A huge page would make the first byte written cost 2 MiB on every CPU. */
-	madvise(units, units_size, MADV_NOHUGEPAGE);
+	/* Unless asked for: a huge page makes the first byte written cost 2 MiB on every CPU. */
+	madvise(units, units_size, space->step > space->page ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	space->units = (uintptr_t)units;
 	/* The arena is at the end that is nearer to libc, which all of it must reach; of the cookies
 	 * only the static and reserved ones must be near, and they are the first. */

@@ -270,7 +270,10 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	space->page = (size_t)sysconf(_SC_PAGESIZE);
 	space->nr_cpus = pcpu_find_cpus(possible);
 	space->control_size = control_size(space);
-	if (!sizes.unit_auto && (sizes.unit == 0 || sizes.unit % space->page))
+	space->step = pcpu_huge_page();
+	if (!space->step)
+		space->step = space->page;
+	if (!sizes.unit_auto && (sizes.unit == 0 || sizes.unit % space->step))
 		return -EINVAL;
 	/* Large regions enlarge an automatic unit: half of it is for chunks to come. */
 	while (sizes.unit_auto && sizes.unit <= PTRDIFF_MAX / 4 &&
@@ -287,6 +290,8 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	error = fill_control(space, possible);
 	if (error)
 		pcpu_space_exit(space);
+	else
+		pcpu_place_units(space);
 	return error;
 }
 
@@ -308,6 +313,7 @@ ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, pt
 	if (pcpu_core.units)
 		return -EBUSY;
 	error = pcpu_space_init(&pcpu_core, static_size, reserved_size, dyn_size, unit_size);
+	pcpu_core.helper = "Embedded";
 	return error ? error : (ptrdiff_t)pcpu_core.unit_size;
 }
 
@@ -325,22 +331,6 @@ __attribute__((weak)) int setup_per_cpu_areas(void)
 	return size < 0 ? (int)size : 0;
 }
 
-static void print_setup(void)
-{
-	char line[256];
-	int length =
-		snprintf(line, sizeof(line),
-			 "percpu: %u CPUs, unit %zu KiB: static %zu, reserved %zu, dynamic %zu "
-			 "bytes; cookies at %#zx, units at %#zx; %s\n",
-			 layout_symbol.num_possible, pcpu_core.unit_size >> 10,
-			 pcpu_core.static_size, pcpu_core.reserved_size, pcpu_core.dynamic_size,
-			 (size_t)pcpu_core.cookies, (size_t)pcpu_core.units,
-			 pcpu_restartable ? "rseq" : "atomic");
-
-	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
-		return;
-}
-
 static void set_up(void)
 {
 	struct pcpu_layout *near;
@@ -350,7 +340,7 @@ static void set_up(void)
 		error = -EINVAL;
 	if (error)
 		pcpu_die("can't set up per-CPU areas: %s (settings PERCPU_UNIT, PERCPU_RESERVED, "
-			 "PERCPU_DYNAMIC)",
+			 "PERCPU_DYNAMIC, PERCPU_HUGE)",
 			 strerror(-error));
 	near = (struct pcpu_layout *)pcpu_core.control;
 	near->rseq = pcpu_choose_operations();
@@ -359,9 +349,9 @@ static void set_up(void)
 	pcpu_place_core();
 	pcpu_choose_check();
 	pcpu_cache_init(&pcpu_core);
-	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_in_child);
+	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
 	if (pcpu_setting("PERCPU_DEBUG", 0))
-		print_setup();
+		pcpu_print_setup();
 }
 
 void pcpu_setup(void)

@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0, cpu; permod_variable(module, i, &variable) == 0; i++) {
 		for_each_possible_cpu(cpu)
 			printf("CPU %u: the first word of %s is %ld\n", cpu, variable.name,
-			       *per_cpu_ptr((long *)variable.cookie, cpu));
+			       *per_cpu_ptr((long __percpu *)variable.cookie, cpu));
 	}
 	if (permod_unload(module, 0))
 		errx(1, "%s", permod_error(pm));

@@ -17,6 +17,7 @@ permod=$top_builddir/permod
 libs=$top_builddir/.libs
 include="-I$top_srcdir/include"
 unset PERCPU_OPS PERCPU_CPUS PERCPU_RESERVED PERCPU_DYNAMIC PERCPU_UNIT PERCPU_DEBUG
+unset PERCPU_NODES PERCPU_HUGE
 LC_ALL=C
 export LC_ALL
 passed=0

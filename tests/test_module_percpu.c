@@ -454,6 +454,24 @@ START_TEST(module_allocates_and_frees_dynamic_variables)
 }
 END_TEST
 
+/* A module with the structures over per-CPU memory: that of <permod/percpu_*.h>. */
+START_TEST(module_uses_structures)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = load(pm, "structures");
+	int (*wrong)(void) = symbol(m, "structures_wrong");
+	struct pcpu_map map;
+
+	/* What it returns is a line of its source. */
+	ck_assert_int_eq(wrong(), 0);
+	ck_assert_int_eq(wrong(), 0);
+	must(pm, permod_unload(m, 0));
+	pcpu_get_map(&map);
+	ck_assert_uint_eq(map.areas, 0);
+	permod_free(pm);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("module_percpu");
@@ -473,6 +491,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, all_names_of_the_section_are_percpu);
 	tcase_add_test(tests, modules_variables_do_not_overlap);
 	tcase_add_test(tests, module_allocates_and_frees_dynamic_variables);
+	tcase_add_test(tests, module_uses_structures);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -4,8 +4,8 @@
  * structure members, and exactly once each among threads that are moved, preempted and interrupted
  * by signals whose handlers do the same.
  *
- * The program runs three times, once in each way a process can do the operations: restartable
- * sequences registered by libc, the same registered by libpercpu, and atomic instructions.
+ * The program runs in each way a process can do the operations: restartable sequences registered by
+ * libc, the same registered by libpercpu, the same by concurrency ids, and atomic instructions.
  * Expected values are computed in 64-bit unsigned arithmetic.
  */
 #define _GNU_SOURCE
@@ -15,9 +15,14 @@
 #include <check.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#endif
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -25,7 +30,7 @@
 #ifdef QUICK
 #define ROUNDS 100000
 #else
-#define ROUNDS (SANITIZED ? 100000 : 3000000)
+#define ROUNDS (SANITIZED ? 100000 : 500000)
 #endif
 
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
@@ -123,6 +128,12 @@ static uint64_t rseq_cs(void)
 
 /* Operations that all scalar types have; a: the value before, b: the operand. */
 #define DEFINE_MOVES(name, type)                                                                   \
+	static type try_cmpxchg_##name(struct slot_##name __percpu *s, type old, type v,           \
+				       bool done)                                                  \
+	{                                                                                          \
+		check_that(this_cpu_try_cmpxchg(s->value, &old, v) == done);                       \
+		return old;                                                                        \
+	}                                                                                          \
 	static void try_moves_##name(struct slot_##name __percpu *s, unsigned int on, type a,      \
 				     type b)                                                       \
 	{                                                                                          \
@@ -132,6 +143,8 @@ static uint64_t rseq_cs(void)
 		TRY_VALUE(s, type, on, a, b, a, this_cpu_xchg(s->value, b));                       \
 		TRY_VALUE(s, type, on, a, b, a, this_cpu_cmpxchg(s->value, a, b));                 \
 		TRY_VALUE(s, type, on, a, a, a, this_cpu_cmpxchg(s->value, none, a));              \
+		TRY_VALUE(s, type, on, a, b, a, try_cmpxchg_##name(s, a, b, true));                \
+		TRY_VALUE(s, type, on, a, a, a, try_cmpxchg_##name(s, none, a, none == a));        \
 	}
 
 /* Operations of integers; A and B are the same in 64 bits without sign. */
@@ -146,6 +159,7 @@ static uint64_t rseq_cs(void)
 		TRY_VOID(s, type, on, a, A - 1, this_cpu_dec(s->value));                           \
 		TRY_VOID(s, type, on, a, A &B, this_cpu_and(s->value, b));                         \
 		TRY_VOID(s, type, on, a, A | B, this_cpu_or(s->value, b));                         \
+		TRY_VOID(s, type, on, a, A ^ B, this_cpu_xor(s->value, b));                        \
 		TRY_VALUE(s, type, on, a, A + B, A + B, this_cpu_add_return(s->value, b));         \
 		TRY_VALUE(s, type, on, a, A - B, A - B, this_cpu_sub_return(s->value, b));         \
 		TRY_VALUE(s, type, on, a, A + 1, A + 1, this_cpu_inc_return(s->value));            \
@@ -276,6 +290,12 @@ static DEFINE_PER_CPU(int, counter) = 7;
 static DEFINE_PER_CPU(volatile long, volatile_counter);
 static DEFINE_PER_CPU(double, real);
 static DEFINE_PER_CPU(int[8], row);
+static DEFINE_PER_CPU(
+	struct {
+		_Alignas(8) int first;
+		int second;
+	},
+	couple);
 static const volatile int __percpu *read_only = row;
 
 START_TEST(arguments_are_evaluated_once)
@@ -315,9 +335,76 @@ START_TEST(operations_nest)
 }
 END_TEST
 
+/* A pair is written if both words are as expected, of one size: this one, and no other byte. */
+#define TRY_PAIR(type, a, b)                                                                       \
+	do {                                                                                       \
+		struct {                                                                           \
+			type before[2], first, second, after[2];                                   \
+		} __attribute__((aligned(16))) __percpu *p = alloc_percpu(*p);                     \
+		type most = (type)-1;                                                              \
+		this_cpu_write(p->first, (type)(a));                                               \
+		this_cpu_write(p->second, (type)(b));                                              \
+		check_that(!this_cpu_cmpxchg_double(p->first, p->second, (type) ~(a), (type)(b),   \
+						    1, 1));                                        \
+		check_that(!this_cpu_cmpxchg_double(p->first, p->second, (type)(a), (type) ~(b),   \
+						    1, 1));                                        \
+		check_that(this_cpu_read(p->first) == (type)(a));                                  \
+		check_that(this_cpu_read(p->second) == (type)(b));                                 \
+		check_that(this_cpu_cmpxchg_double(p->first, p->second, a, b, most, 77) == 1);     \
+		check_that(this_cpu_read(p->first) == most && this_cpu_read(p->second) == 77);     \
+		check_that(!this_cpu_read(p->before[1]) && !this_cpu_read(p->after[0]));           \
+		check_that(rseq_cs() == 0);                                                        \
+		free_percpu(p);                                                                    \
+	} while (0)
+
+START_TEST(pairs_are_compared_and_written_together)
+{
+	unsigned int cpu;
+
+	for_each_allowed_cpu(cpu)
+	{
+		stay_on(cpu);
+		TRY_PAIR(int8_t, -1, 0x55);
+		TRY_PAIR(uint16_t, 0xffff, 0x5555);
+		TRY_PAIR(int32_t, -2, 0x55555555);
+		TRY_PAIR(uint32_t, 0x80000000, 0);
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+		TRY_PAIR(int64_t, -3, 0x5555555555555555);
+		TRY_PAIR(uint64_t, 0x8000000000000000, 0xffffffff);
+#endif
+	}
+}
+END_TEST
+
+static void try_pair_apart(void *unused UNUSED)
+{
+	this_cpu_cmpxchg_double(row[0], row[2], 0, 0, 1, 1);
+}
+
+static void try_pair_askew(void *unused UNUSED)
+{
+	int __percpu *p = __alloc_percpu(4 * sizeof(int), 16);
+
+	this_cpu_cmpxchg_double(p[1], p[2], 0, 0, 1, 1);
+}
+
+START_TEST(pairs_that_are_none_are_refused)
+{
+	struct outcome outcome = run_in_child(try_pair_apart, NULL);
+
+	ck_assert(died_by(&outcome, SIGABRT));
+	ck_assert_ptr_nonnull(strstr(outcome.text, "4-byte words that are 8 bytes apart"));
+	outcome = run_in_child(try_pair_askew, NULL);
+	ck_assert(died_by(&outcome, SIGABRT));
+	ck_assert_ptr_nonnull(strstr(outcome.text, "must be a multiple of 8"));
+}
+END_TEST
+
 /* The kernel's other names for the same. */
 START_TEST(other_names_do_the_same)
 {
+	int old = 30;
+
 	stay_on((unsigned int)sched_getcpu());
 	__this_cpu_write(counter, 6);
 	__this_cpu_add(counter, 10);
@@ -338,6 +425,26 @@ START_TEST(other_names_do_the_same)
 	ck_assert_int_eq(raw_cpu_read(counter), 58);
 	raw_cpu_write(counter, 3);
 	ck_assert_int_eq(per_cpu(counter, sched_getcpu()), 3);
+	__this_cpu_xor(counter, 5);
+	ck_assert_int_eq(__this_cpu_sub_return(counter, 2), 4);
+	ck_assert_int_eq(__this_cpu_inc_return(counter), 5);
+	ck_assert_int_eq(__this_cpu_dec_return(counter), 4);
+	raw_cpu_sub(counter, 1);
+	raw_cpu_or(counter, 12);
+	raw_cpu_and(counter, 13);
+	raw_cpu_xor(counter, 1);
+	ck_assert_int_eq(raw_cpu_add_return(counter, 3), 15);
+	ck_assert_int_eq(raw_cpu_sub_return(counter, 5), 10);
+	ck_assert_int_eq(raw_cpu_inc_return(counter), 11);
+	ck_assert_int_eq(raw_cpu_dec_return(counter), 10);
+	ck_assert_int_eq(raw_cpu_xchg(counter, 20), 10);
+	ck_assert_int_eq(raw_cpu_cmpxchg(counter, 20, 30), 20);
+	ck_assert(raw_cpu_try_cmpxchg(counter, &old, 40));
+	ck_assert(!__this_cpu_try_cmpxchg(counter, &old, 50));
+	ck_assert_int_eq(old, 40);
+	ck_assert(raw_cpu_cmpxchg_double(couple.first, couple.second, 0, 0, 1, 2));
+	ck_assert(!__this_cpu_cmpxchg_double(couple.first, couple.second, 1, 1, 3, 4));
+	ck_assert_int_eq(this_cpu_read(couple.second), 2);
 }
 END_TEST
 
@@ -618,30 +725,96 @@ END_TEST
 
 enum { WORKERS = 4, WORDS = ROUNDS / 40 };
 
-/* What all workers and their handlers change. */
-struct shared {
-	uint8_t u8;
-	uint16_t u16;
-	int32_t s32;
-	uint64_t u64;
-	uint64_t returned, exchanged, subtracted;
-	uintptr_t token;
-};
+/* What all workers and their handlers change: each operation in each size. */
+#define SHARED(bytes, type)                                                                        \
+	struct shared_##bytes {                                                                    \
+		type added, returned, subtracted, exchanged, toggled, written, token;              \
+		struct {                                                                           \
+			type first, second;                                                        \
+		} __attribute__((aligned(2 * bytes))) pair;                                        \
+	};                                                                                         \
+                                                                                                   \
+	static DEFINE_PER_CPU(struct shared_##bytes, shared_##bytes);                              \
+                                                                                                   \
+	static void change_##bytes(void)                                                           \
+	{                                                                                          \
+		type old, second;                                                                  \
+                                                                                                   \
+		this_cpu_add(shared_##bytes.added, 3);                                             \
+		this_cpu_add_return(shared_##bytes.returned, 5);                                   \
+		this_cpu_sub(shared_##bytes.subtracted, 7);                                        \
+		this_cpu_xor(shared_##bytes.toggled, (type)0x5a);                                  \
+		this_cpu_write(shared_##bytes.written, (type)0xa5);                                \
+		old = this_cpu_read(shared_##bytes.exchanged);                                     \
+		while (!this_cpu_try_cmpxchg(shared_##bytes.exchanged, &old, (type)(old + 1)))     \
+			continue;                                                                  \
+		CHANGE_PAIR(bytes, type)                                                           \
+	}                                                                                          \
+                                                                                                   \
+	static void check_sums_##bytes(uint64_t times)                                             \
+	{                                                                                          \
+		struct shared_##bytes sum = { 0 };                                                 \
+		unsigned int cpu;                                                                  \
+                                                                                                   \
+		for_each_possible_cpu(cpu) {                                                       \
+			const struct shared_##bytes *copy = per_cpu_ptr(&shared_##bytes, cpu);     \
+                                                                                                   \
+			sum.added = (type)(sum.added + copy->added);                               \
+			sum.returned = (type)(sum.returned + copy->returned);                      \
+			sum.subtracted = (type)(sum.subtracted + copy->subtracted);                \
+			sum.exchanged = (type)(sum.exchanged + copy->exchanged);                   \
+			sum.toggled = (type)(sum.toggled ^ copy->toggled);                         \
+			sum.pair.first = (type)(sum.pair.first + copy->pair.first);                \
+			sum.pair.second = (type)(sum.pair.second + copy->pair.second);             \
+			check_that(copy->written == 0 || copy->written == (type)0xa5);             \
+			check_that(copy->pair.second == (type)(2 * copy->pair.first));             \
+		}                                                                                  \
+		ck_assert_uint_eq(sum.added, (type)(3 * times));                                   \
+		ck_assert_uint_eq(sum.returned, (type)(5 * times));                                \
+		ck_assert_uint_eq(sum.subtracted, (type)(-7 * times));                             \
+		ck_assert_uint_eq(sum.exchanged, (type)times);                                     \
+		ck_assert_uint_eq(sum.toggled, times % 2 ? 0x5a : 0);                              \
+		ck_assert_uint_eq(sum.pair.first,                                                  \
+				  2 * bytes <= PCPU_LARGEST_PAIR ? (type)times : 0);               \
+	}
 
-static DEFINE_PER_CPU(struct shared, shared);
+/* One more in the first word, two more in the second. */
+#define CHANGE_PAIR(bytes, type)                                                                   \
+	do {                                                                                       \
+		old = this_cpu_read(shared_##bytes.pair.first);                                    \
+		second = this_cpu_read(shared_##bytes.pair.second);                                \
+	} while (!TRY_PAIR_##bytes(                                                                \
+		this_cpu_cmpxchg_double(shared_##bytes.pair.first, shared_##bytes.pair.second,     \
+					old, second, (type)(old + 1), (type)(second + 2))));
 
-/* What a worker did: in its loop and in its handler. */
-struct record {
-	uint64_t rounds;
-	uintptr_t token;
+#define TRY_PAIR_1(operation) operation
+#define TRY_PAIR_2(operation) operation
+#define TRY_PAIR_4(operation) operation
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+#define TRY_PAIR_8(operation) operation
+#else
+#define TRY_PAIR_8(operation) (second == old)
+#endif
+
+SHARED(1, uint8_t)
+SHARED(2, uint16_t)
+SHARED(4, uint32_t)
+SHARED(8, uint64_t)
+
+/* What a worker did: in its loop and in its handler. A token for each size. */
+struct tokens {
+	uint8_t t1;
+	uint16_t t2;
+	uint32_t t4;
+	uint64_t t8;
 };
 
 static struct worker {
 	pthread_t thread;
 	pid_t id;
-	struct record loop;
+	uint64_t rounds;
+	struct tokens tokens, handlers_tokens;
 	volatile uint64_t handled;
-	volatile uintptr_t handler_token;
 	bool left_named;
 } worker[WORKERS];
 
@@ -650,17 +823,18 @@ static bool finished;
 
 static void change_everything(void)
 {
-	uint64_t old;
+	change_1();
+	change_2();
+	change_4();
+	change_8();
+}
 
-	this_cpu_inc(shared.u8);
-	this_cpu_add(shared.u16, 3);
-	this_cpu_sub(shared.s32, 2);
-	this_cpu_add(shared.u64, 0x100000001);
-	this_cpu_add_return(shared.returned, 5);
-	this_cpu_dec(shared.subtracted);
-	do {
-		old = this_cpu_read(shared.exchanged);
-	} while (this_cpu_cmpxchg(shared.exchanged, old, old + 1) != old);
+static void exchange_tokens(struct tokens *tokens)
+{
+	tokens->t1 = this_cpu_xchg(shared_1.token, tokens->t1);
+	tokens->t2 = this_cpu_xchg(shared_2.token, tokens->t2);
+	tokens->t4 = this_cpu_xchg(shared_4.token, tokens->t4);
+	tokens->t8 = this_cpu_xchg(shared_8.token, tokens->t8);
 }
 
 static void handle(int signal_number UNUSED)
@@ -670,7 +844,7 @@ static void handle(int signal_number UNUSED)
 	if (self) {
 		change_everything();
 		self->handled++;
-		self->handler_token = this_cpu_xchg(shared.token, self->handler_token);
+		exchange_tokens(&self->handlers_tokens);
 		self->left_named |= rseq_cs() != 0;
 	}
 	errno = saved;
@@ -685,8 +859,8 @@ static void *work(void *argument)
 	__atomic_store_n(&me->id, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
 	for (int i = 0; i < rounds; i++) {
 		change_everything();
-		me->loop.rounds++;
-		me->loop.token = this_cpu_xchg(shared.token, me->loop.token);
+		me->rounds++;
+		exchange_tokens(&me->tokens);
 		/* ThreadSanitizer holds signals back until a call that may block. */
 		if (i % 1024 == 0)
 			usleep(1);
@@ -744,64 +918,47 @@ static void run_workers(void *(*body)(void *))
 	pthread_join(harasser, NULL);
 }
 
-static void check_sums(uint64_t times)
-{
-	struct shared sum = { 0 };
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu) {
-		const struct shared *copy = per_cpu_ptr(&shared, cpu);
-
-		sum.u8 = (uint8_t)(sum.u8 + copy->u8);
-		sum.u16 = (uint16_t)(sum.u16 + copy->u16);
-		sum.s32 = (int32_t)((uint32_t)sum.s32 + (uint32_t)copy->s32);
-		sum.u64 += copy->u64;
-		sum.returned += copy->returned;
-		sum.subtracted += copy->subtracted;
-		sum.exchanged += copy->exchanged;
-	}
-	ck_assert_uint_eq(sum.u8, (uint8_t)times);
-	ck_assert_uint_eq(sum.u16, (uint16_t)(3 * times));
-	ck_assert_uint_eq((uint32_t)sum.s32, (uint32_t)(-2 * times));
-	ck_assert_uint_eq(sum.u64, times * 0x100000001);
-	ck_assert_uint_eq(sum.returned, 5 * times);
-	ck_assert_uint_eq(sum.subtracted, -times);
-	ck_assert_uint_eq(sum.exchanged, times);
-}
-
 /* Each worker and each handler came with a token of its own and exchanged it all the time: each
  * token is still there once. */
-static void check_tokens(void)
-{
-	unsigned int seen[2 * WORKERS + 1] = { 0 }, cpu;
-
-	for (int i = 0; i < WORKERS; i++) {
-		seen[worker[i].loop.token]++;
-		seen[worker[i].handler_token]++;
-	}
-	for_each_possible_cpu(cpu)
-		seen[per_cpu(shared.token, cpu)]++;
-	for (int i = 1; i <= 2 * WORKERS; i++)
-		ck_assert_uint_eq(seen[i], 1);
-}
+#define CHECK_TOKENS(bytes)                                                                        \
+	do {                                                                                       \
+		unsigned int seen[2 * WORKERS + 1] = { 0 }, cpu;                                   \
+                                                                                                   \
+		for (int i = 0; i < WORKERS; i++) {                                                \
+			seen[worker[i].tokens.t##bytes]++;                                         \
+			seen[worker[i].handlers_tokens.t##bytes]++;                                \
+		}                                                                                  \
+		for_each_possible_cpu(cpu)                                                         \
+			seen[per_cpu(shared_##bytes.token, cpu)]++;                                \
+		for (int i = 1; i <= 2 * WORKERS; i++)                                             \
+			ck_assert_uint_eq(seen[i], 1);                                             \
+	} while (0)
 
 START_TEST(every_operation_happens_exactly_once)
 {
 	uint64_t times = 0, handled = 0;
 
 	for (int i = 0; i < WORKERS; i++) {
-		worker[i].loop.token = (uintptr_t)(2 * i + 1);
-		worker[i].handler_token = (uintptr_t)(2 * i + 2);
+		uint8_t one = (uint8_t)(2 * i + 1), other = (uint8_t)(2 * i + 2);
+
+		worker[i].tokens = (struct tokens){ one, one, one, one };
+		worker[i].handlers_tokens = (struct tokens){ other, other, other, other };
 	}
 	run_workers(work);
 	for (int i = 0; i < WORKERS; i++) {
-		times += worker[i].loop.rounds + worker[i].handled;
+		times += worker[i].rounds + worker[i].handled;
 		handled += worker[i].handled;
 		ck_assert(!worker[i].left_named);
 	}
 	ck_assert_uint_gt(handled, 0);
-	check_sums(times);
-	check_tokens();
+	check_sums_1(times);
+	check_sums_2(times);
+	check_sums_4(times);
+	check_sums_8(times);
+	CHECK_TOKENS(1);
+	CHECK_TOKENS(2);
+	CHECK_TOKENS(4);
+	CHECK_TOKENS(8);
 }
 END_TEST
 
@@ -886,18 +1043,8 @@ END_TEST
 
 /* ---- The three modes ------------------------------------------------------------------------ */
 
-static int run_suite(void)
+static void add_tests_by_cpu(TCase *tests)
 {
-	static char name[64];
-	Suite *suite;
-	TCase *tests = tcase_create("ops");
-	SRunner *runner;
-	int failed;
-
-	snprintf(name, sizeof(name), "percpu_ops, mode %s", mode());
-	suite = suite_create(name);
-	tcase_set_timeout(tests, 300);
-	tcase_add_test(tests, mode_is_the_one_asked_for);
 	tcase_add_test(tests, every_operation_on_int8);
 	tcase_add_test(tests, every_operation_on_uint16);
 	tcase_add_test(tests, every_operation_on_int32);
@@ -914,18 +1061,37 @@ static int run_suite(void)
 	tcase_add_test(tests, arguments_are_evaluated_once);
 	tcase_add_test(tests, operations_nest);
 	tcase_add_test(tests, other_names_do_the_same);
+	tcase_add_test(tests, pairs_are_compared_and_written_together);
+	tcase_add_test(tests, pairs_that_are_none_are_refused);
 	tcase_add_test(tests, operand_is_converted_to_the_variables_type);
 	tcase_add_test(tests, copy_read_through_a_pointer_is_up_to_date);
 	tcase_add_test(tests, operations_work_in_cold_code);
 	tcase_add_test(tests, accessors_find_the_copy);
-	tcase_add_test(tests, each_new_thread_counts);
-	tcase_add_test(tests, first_operation_of_a_thread_may_be_in_a_handler);
 #ifdef PERMOD_ARCH_X86_64_H
 	tcase_add_test(tests, handler_that_registers_the_thread_finds_it_outside_of_a_sequence);
 #endif
+}
+
+static int run_suite(void)
+{
+	static char name[64];
+	Suite *suite;
+	TCase *tests = tcase_create("ops");
+	SRunner *runner;
+	int failed;
+
+	snprintf(name, sizeof(name), "percpu_ops, mode %s", mode());
+	suite = suite_create(name);
+	tcase_set_timeout(tests, 300);
+	tcase_add_test(tests, mode_is_the_one_asked_for);
+	tcase_add_test(tests, each_new_thread_counts);
+	tcase_add_test(tests, first_operation_of_a_thread_may_be_in_a_handler);
 	tcase_add_test(tests, child_of_fork_has_copies_of_its_own);
 	tcase_add_test(tests, every_operation_happens_exactly_once);
 	tcase_add_loop_test(tests, no_bit_is_lost, 0, 2);
+	/* The others bind themselves to a CPU, and look at the copy of that number. */
+	if (strcmp(mode(), "mm_cid") != 0)
+		add_tests_by_cpu(tests);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
@@ -956,6 +1122,8 @@ int main(void)
 	if (!getenv("PERCPU_TEST_MODE")) {
 		failed |= run_mode("atomic", "PERCPU_OPS", "atomic");
 		failed |= run_mode("own", "GLIBC_TUNABLES", "glibc.pthread.rseq=0");
+		if (getauxval(AT_RSEQ_FEATURE_SIZE) >= 28 && !strcmp(pcpu_ops_name(), "rseq"))
+			failed |= run_mode("mm_cid", "PERCPU_INDEX", "mm_cid");
 	}
 	return failed | run_suite();
 }

@@ -563,6 +563,8 @@ static const struct {
 	{ "PERCPU_CPUS=two", "PERCPU_CPUS=two" },
 	{ "PERCPU_CPUS=8193", "8193" },
 	{ "PERCPU_OPS=fast", "PERCPU_OPS=fast" },
+	{ "PERCPU_NODES=0-1,;2", "PERCPU_NODES=0-1,;2" },
+	{ "PERCPU_HUGE=yes", "PERCPU_HUGE=yes" },
 };
 
 START_TEST(bad_setting_is_named_and_aborts)
@@ -578,13 +580,52 @@ START_TEST(bad_setting_is_named_and_aborts)
 }
 END_TEST
 
+/* Reserved 2 pages, dynamic 32: what the kernel's line at boot would say of it. */
 START_TEST(debug_setting_prints_the_layout)
 {
-	const char *settings[] = { "PERCPU_DEBUG=1", "PERCPU_UNIT=128M", NULL };
+	static const char *const settings[] = { "PERCPU_DEBUG=1",
+						"PERCPU_UNIT=128M",
+						"PERCPU_RESERVED=8192",
+						"PERCPU_DYNAMIC=128K",
+						"PERCPU_CPUS=12",
+						"PERCPU_OPS=atomic",
+						"PERCPU_NODES=0-3,8-11;4-7",
+						NULL };
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	struct outcome outcome = play("layout", settings, 0);
+	char expected[256], nodes[256];
 
+	snprintf(expected, sizeof(expected),
+		 "percpu: Embedded %zu pages/cpu s0 r8192 d131072 u134217728\n"
+		 "percpu: ops atomic, index cpu, cookies 0x",
+		 (8192 + 131072) / page_size());
+	snprintf(nodes, sizeof(nodes), "; CPUs [0] 0-3,8-%ld [1] 4-7\n", cpus > 12 ? cpus - 1 : 11);
 	ck_assert(ended_well(&outcome));
-	ck_assert_ptr_nonnull(strstr(outcome.text, "unit 131072 KiB"));
+	ck_assert_msg(!strncmp(outcome.text, expected, strlen(expected)), "%s", outcome.text);
+	ck_assert_msg(strstr(outcome.text, nodes), "%s", outcome.text);
+}
+END_TEST
+
+/* CPUs of two nodes in turn, as some machines number them: what doesn't fit is cut at the end. */
+START_TEST(debug_setting_survives_any_topology)
+{
+	static char nodes[10000] = "PERCPU_NODES=";
+	const char *settings[] = { "PERCPU_DEBUG=1", "PERCPU_CPUS=8192", "PERCPU_UNIT=2M", nodes,
+				   NULL };
+	char *end = nodes + strlen(nodes);
+	struct outcome outcome;
+
+	for (int node = 0; node < 2; node++) {
+		for (int cpu = node; cpu < 1500; cpu += 2)
+			end += sprintf(end, cpu == node ? "%d" : ",%d", cpu);
+		if (!node)
+			*end++ = ';';
+	}
+	outcome = play("layout", settings, 0);
+	ck_assert(ended_well(&outcome));
+	ck_assert_ptr_nonnull(strstr(outcome.text, ", arena 0x"));
+	ck_assert_ptr_nonnull(strstr(outcome.text, "; CPUs [0] 0,2,4,6"));
+	ck_assert_ptr_nonnull(strstr(outcome.text, ",1496,1498,1500-8191 [1] 1,3,5"));
 }
 END_TEST
 
@@ -696,6 +737,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, settings_choose_sizes);
 	tcase_add_loop_test(tests, bad_setting_is_named_and_aborts, 0, COUNT(bad_settings));
 	tcase_add_test(tests, debug_setting_prints_the_layout);
+	tcase_add_test(tests, debug_setting_survives_any_topology);
 	tcase_add_test(tests, limited_address_space_gets_a_smaller_unit);
 	tcase_add_test(tests, limited_address_space_still_gets_the_regions_asked_for);
 	tcase_add_test(tests, too_little_address_space_says_so);

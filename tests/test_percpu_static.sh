@@ -3,7 +3,8 @@
 #
 # Static per-CPU variables: programs in every form, linked by GNU ld, gold, lld and mold, as
 # position-independent, fixed and static programs; programs without such variables; shared objects
-# that are linked or opened; set-up by the program itself; nearness to libc.
+# that are linked or opened; direct access in programs built strictly; set-up, pages and conversion
+# of the program's own; nearness to libc.
 
 . "$(dirname "$0")/percpu/run.sh"
 
@@ -63,6 +64,40 @@ fi
 program "link-time optimisation" "$CC" -flto "$shared"
 program "link-time optimisation, static" "$CC" -flto "$static" -static
 
+# ---- Strict: every direct access traps ---------------------------------------------------------
+
+# strict TITLE COMPILER LINKER-FLAGS: strict.c, its two files.
+strict() {
+	compile second.o $2 -DPCPU_STRICT -DSECOND_FILE -c "$here/strict.c"
+	build_and_run "$1" $2 $flags -DPCPU_STRICT "$here/strict.c" "$work/second.o" $3
+}
+
+for linker in bfd gold lld mold; do
+	command -v ld.$linker > "$work/log" || continue
+	strict "strict, $linker" "$CC" "$shared -fuse-ld=$linker"
+	strict "strict, $linker, fixed" "$CC -fno-pie" "-no-pie $static -fuse-ld=$linker"
+	strict "strict, $linker, static" "$CC -fno-pie" "-static $static -fuse-ld=$linker"
+	strict "strict, $linker, relro, sections collected" "$CC -fdata-sections -ffunction-sections" \
+		"$static -Wl,-z,relro,-z,now,--gc-sections -fuse-ld=$linker"
+	compile object2.o $CC -fPIC -DPCPU_STRICT -DSECOND_FILE -c "$here/strict.c"
+	compile object.so $CC -fPIC -shared -DPCPU_STRICT -DOBJECT "$here/strict.c" \
+		"$work/object2.o" $shared -fuse-ld=$linker
+	strict "strict, $linker, shared object" "$CC -DOPEN=\"$work/object.so\"" \
+		"$shared -fuse-ld=$linker"
+	build_and_run "strict, $linker, no static variables" $CC $flags -DPCPU_STRICT \
+		"$here/none.c" $shared -fuse-ld=$linker
+	compile second.o $CC -DSECOND_FILE -c "$here/strict.c"
+	build_and_run "not strict, $linker" $CC $flags "$here/strict.c" "$work/second.o" $shared \
+		-fuse-ld=$linker
+done
+[ -z "$CLANG" ] || strict "strict, clang" "$CLANG" "$shared"
+if [ -n "$CXX" ]; then
+	quietly $CXX $include -DPCPU_STRICT -DSECOND_FILE -c "$here/operations.cc" -o "$work/second.o"
+	build_and_run "strict, C++" $CXX $warnings -DPCPU_STRICT "$here/operations.cc" \
+		"$work/second.o" $shared
+fi
+strict "strict, link-time optimisation" "$CC -flto" "$shared"
+
 # ---- Nearness, wherever the kernel puts things -------------------------------------------------
 
 near() {
@@ -109,15 +144,15 @@ plugin middle.so -DSIZE=3000
 plugin large.so -DSIZE=500000
 compile host $CC "$here/host.c" $shared
 compile bare $CC -DBARE "$here/host.c"
-check "shared object opened 200 times" "$work/host" "$work/small.so"
-check "three shared objects opened 200 times" "$work/host" "$work/small.so" "$work/large.so" \
+check "shared object opened 1 000 times" "$work/host" "$work/small.so"
+check "three shared objects opened 1 000 times" "$work/host" "$work/small.so" "$work/large.so" \
 	"$work/middle.so"
 check "shared object opened by a program that knows nothing of it" "$work/bare" "$work/small.so"
 check "three of them" "$work/bare" "$work/small.so" "$work/large.so" "$work/middle.so"
 for linker in gold lld mold; do
 	command -v ld.$linker > "$work/log" || continue
 	plugin small.so -fuse-ld=$linker
-	check "shared object by $linker opened 200 times" "$work/host" "$work/small.so"
+	check "shared object by $linker opened 1 000 times" "$work/host" "$work/small.so"
 done
 
 plugin libfirst.so -DNAME=first
@@ -152,6 +187,23 @@ for library in "$shared" "$static" "-static $static"; do
 			ok "own set-up, ${case%%:*}: $title"
 		fi
 	done
+done
+
+for library in "$shared" "$static" "-static $static"; do
+	title=$(echo "$library" | sed 's/\/.*\///;s/ -Wl.*//')
+	build_and_run "own pages: $title" $CC $flags "$here/own_pages.c" $library
+	if PERCPU_DEBUG=1 quietly "$work/program" && grep -q "^percpu: Paged " "$work/log"; then
+		ok "own pages are told: $title"
+	else
+		not_ok "own pages are told: $title"
+	fi
+	compile program $CC -DFAIL "$here/own_pages.c" $library -pthread
+	if quietly "$work/program" || ! grep -q "^libpercpu: .*No space left" "$work/log"; then
+		not_ok "own pages, no more: $title"
+	else
+		ok "own pages, no more: $title"
+	fi
+	build_and_run "own conversion: $title" $CC $flags "$here/own_conversion.c" $library
 done
 
 finish

@@ -987,7 +987,7 @@ equal(open("out").read().splitlines(), ["CPU %d: the first word of hits is %d"
 
 manual_pages_render()
 {
-    for page in permod.1 permod.3 percpu.3 permod-module.7; do
+    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7; do
         groff -man -ww -z "$top_srcdir/doc/$page" > out 2>&1 && is out "" || return
     done
     # Whatever the headers declare is in a page.
@@ -996,7 +996,11 @@ manual_pages_render()
     sed -n 's/^[a-z].*[ *]\(_*[a-z_]*percpu\|pcpu_[a-z_]*\|setup_[a-z_]*\)(.*/\1/p' \
         "$top_srcdir/include/permod/percpu.h" |
         grep -v '^pcpu_slow_' | sort -u >> names
-    [ "$(wc -l < names)" -gt 40 ] || return
+    for header in percpu_counter percpu_list percpu_ref; do
+        grep '^[a-z_]' "$top_srcdir/include/permod/$header.h" | grep -o "_*${header}_[a-z_]*(" |
+            tr -d '(' | sort -u >> names
+    done
+    [ "$(wc -l < names)" -gt 75 ] || return
     while read -r name; do
         cat "$top_srcdir"/doc/*.3 | has /dev/stdin "$name" || return
     done < names

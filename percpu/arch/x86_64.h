@@ -75,17 +75,17 @@ static inline size_t pcpu_sequence_take(const uintptr_t *caches, size_t header, 
 {
 	size_t cache, count = 0;
 
-	__asm__ volatile(
-		PCPU_RSEQ_ENTER(
-			"%[cache]") "	movl (%[cache], %[header]), %k[count]\n"
-				    "	movl %k[count], %%ecx\n"
-				    "	leaq (%[cache], %[array]), %%rsi\n"
-				    "	movq %[entries], %%rdi\n"
-				    "	rep movsl\n"
-				    "	movl $0, (%[cache], %[header])\n" PCPU_RSEQ_LEAVE("6f")
-		: [cache] "=&r"(cache), [count] "+&r"(count)
-		: PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries)
-		: "rcx", "rsi", "rdi", "cc", "memory");
+	__asm__ volatile(PCPU_RSEQ_ENTER(
+				 "%[cache]") "	movl (%[cache], %[header]), %k[count]\n"
+					     "	movl %k[count], %%ecx\n"
+					     "	leaq (%[cache], %[array]), %%rsi\n"
+					     "	movq %[entries], %%rdi\n"
+					     "	rep movsl\n"
+					     "	movl $0, (%[cache], %[header])\n" PCPU_RSEQ_LEAVE(
+						     "6f")
+			 : [cache] "=&r"(cache), [count] "+&r"(count)
+			 : PCPU_CACHE_INPUTS(caches, header, array), [entries] "r"(entries)
+			 : "rcx", "rsi", "rdi", "cc", "memory");
 	return count;
 }
 

@@ -148,6 +148,35 @@ __attribute__((constructor(102))) static void change_before_main(void)
 	shadow_of_nothing = __alloc_percpu(8, 8);
 }
 
+/* The other kinds of addresses. */
+static void check_kinds(const struct pcpu_map *map)
+{
+	void *reserved = __alloc_reserved_percpu(100, 4);
+	const void *const neither[] = {
+		NULL,
+		&object,
+		&map,
+		"text",
+		(const void *)check_initial_values,
+		(const void *)map->arena,
+		(const void *)(map->cookies - 1),
+		(const void *)(map->cookies + map->unit_size),
+		(const void *)(map->units - 1),
+		(const void *)(map->units + map->unit_size * nr_cpu_ids),
+		(const void *)UINTPTR_MAX,
+	};
+	uintptr_t cookie;
+	int on;
+
+	EXPECT(pcpu_classify(per_cpu_ptr(shadow_of_nothing, 0), &on, &cookie) == PCPU_DYNAMIC);
+	EXPECT(on == 0 && cookie == (uintptr_t)shadow_of_nothing);
+	EXPECT(pcpu_classify(reserved, &on, &cookie) == PCPU_RESERVED);
+	EXPECT(on == -1 && cookie == (uintptr_t)reserved);
+	free_percpu(reserved);
+	for (size_t i = 0; i < sizeof(neither) / sizeof(neither[0]); i++)
+		EXPECT(pcpu_classify(neither[i], NULL, NULL) == PCPU_NONE);
+}
+
 static void check_places(void)
 {
 	struct pcpu_map map;
@@ -173,6 +202,7 @@ static void check_places(void)
 	EXPECT(address_in_second_file() == pcpu_ptr(&elsewhere));
 	EXPECT(pcpu_static_size() == map.static_size);
 	EXPECT((uintptr_t)shadow_of_nothing >= map.cookies + map.static_size);
+	check_kinds(&map);
 }
 
 static unsigned char mark(const struct variable *v, unsigned int cpu)

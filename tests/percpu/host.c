@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TIMES = 200, PLUGINS = 4 };
+enum { TIMES = 1000, PLUGINS = 4 };
 
 #ifndef BARE
 #include <permod/percpu.h>

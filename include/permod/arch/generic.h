@@ -6,6 +6,9 @@
 #ifndef PERMOD_ARCH_GENERIC_H
 #define PERMOD_ARCH_GENERIC_H
 
+/* The largest size for which operations of different sizes on the same bytes exclude each other. */
+#define PCPU_SEQUENCE_BYTES 8
+
 #define PCPU_SLOW_VOID(name, code)                                                                 \
 	static inline void __pcpu_##name(uintptr_t cookie, size_t size, uint64_t value)            \
 	{                                                                                          \
@@ -22,6 +25,7 @@ PCPU_SLOW_VOID(write, PCPU_WRITE)
 PCPU_SLOW_VOID(add, PCPU_ADD)
 PCPU_SLOW_VOID(and, PCPU_AND)
 PCPU_SLOW_VOID(or, PCPU_OR)
+PCPU_SLOW_VOID(xor, PCPU_XOR)
 PCPU_SLOW_VALUE(xadd, PCPU_XADD)
 PCPU_SLOW_VALUE(xchg, PCPU_XCHG)
 

@@ -4,7 +4,7 @@
  * <permod/percpu.h>; do not include it.
  *
  * A sequence stores the address of its descriptor in the thread's rseq area, reads the CPU number,
- * and ends with one instruction that does the work on that CPU's copy.  If the thread is
+ * and ends with one instruction that changes that CPU's copy.  If the thread is
  * preempted, moved or gets a signal before that instruction, the kernel sends it to the abort
  * address, and it starts again.  So the CPU number is right when the work is done, and an
  * instruction without a lock prefix is enough.
@@ -24,8 +24,23 @@
 #ifndef PERMOD_ARCH_X86_64_H
 #define PERMOD_ARCH_X86_64_H
 
-/* The signature that the C library registered: the word before every abort address. */
-#define PCPU_RSEQ_SIGNATURE "0x53053053"
+/* What the library must know: there are sequences, for all sizes, and what an area is registered
+ * with, which is also the word before every abort address. */
+#define PCPU_HAVE_SEQUENCES 1
+#define PCPU_SEQUENCE_BYTES 8
+#define PCPU_RSEQ_SIGNATURE 0x53053053
+
+/* Where a thread's area is, and the number in it that selects the unit.  The library's own sequences
+ * look elsewhere. */
+#ifndef PCPU_RSEQ_AREA
+#define PCPU_RSEQ_AREA pcpu_layout.rseq
+#endif
+#ifndef PCPU_RSEQ_INDEX
+#define PCPU_RSEQ_INDEX 4
+#endif
+
+#define PCPU_TEXT_OF(number) #number
+#define PCPU_TEXT(number) PCPU_TEXT_OF(number)
 
 /*
  * Labels: 0 start, 1 first instruction inside, 2 behind the commit, 3 descriptor, 4 abort, 5 no
@@ -39,10 +54,11 @@
 	".popsection\n"                                                                            \
 	"0:	leaq 3b(%%rip), " t "\n"                                                           \
 	"	movq " t ", %%fs:8(%[rseq])\n"                                                     \
-	"1:	movslq %%fs:4(%[rseq]), " t "\n"                                                   \
-	"	testq " t ", " t "\n"                                                              \
-	"	js 5f\n"                                                                                 \
-	"	movq (%[offset], " t ", 8), " t "\n"
+	"1:	movslq %%fs:" PCPU_TEXT(PCPU_RSEQ_INDEX) "(%[rseq]), " t "\n"                      \
+							 "	testq " t ", " t "\n"              \
+							 "	js 5f\n"                                \
+							 "	movq (%[offset], " t ", 8), " t    \
+							 "\n"
 
 /*
  * What leads up to the abort address decodes as one undefined instruction (ud1).  The section is
@@ -53,29 +69,29 @@
 	"2:	movq $0, %%fs:8(%[rseq])\n"                                                            \
 	".pushsection .text.pcpu_unlikely, \"ax?\", @progbits\n"                                   \
 	"	.byte 0x0f, 0xb9, 0x3d\n"                                                                \
-	"	.long " PCPU_RSEQ_SIGNATURE "\n"                                                   \
-	"4:	jmp 0b\n"                                                                              \
-	"5:	movq $0, %%fs:8(%[rseq])\n"                                                            \
-	"	jmp " without "\n"                                                                 \
-	".popsection\n"                                                                            \
-	"6:\n"
-
-/* Where a thread's area is; the library's own sequences look elsewhere. */
-#ifndef PCPU_RSEQ_AREA
-#define PCPU_RSEQ_AREA pcpu_layout.rseq
-#endif
+	"	.long " PCPU_TEXT(PCPU_RSEQ_SIGNATURE) "\n"                                        \
+						       "4:	jmp 0b\n"                               \
+						       "5:	movq $0, %%fs:8(%[rseq])\n"             \
+						       "	jmp " without "\n"                 \
+						       ".popsection\n"                             \
+						       "6:\n"
 
 /* Operands that every sequence has.  The variable stands for all its copies: naming it as written
  * keeps other accesses to them in order, without making the compiler forget all of memory. */
 #define PCPU_RSEQ_INPUTS(cookie)                                                                   \
 	[rseq] "r"(PCPU_RSEQ_AREA), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
 
-/* Operations without a result leave for the slow path by a jump.  Compilers that can't have both
- * a jump and an output operand are told that all of memory changes. */
+/*
+ * Where a thread has no sequences, operations leave for the slow path by a jump.  Compilers that can't
+ * have both a jump and an output operand are told that all of memory changes; and let the library do
+ * what has a result.
+ */
 #if defined(__clang__) || __GNUC__ >= 11
+#define PCPU_GOTO_OUTPUTS 1
 #define PCPU_GOTO_WRITES(type, cookie) "+m"(*(type *)(cookie))
 #define PCPU_GOTO_CLOBBERS "rax", "cc"
 #else
+#define PCPU_GOTO_OUTPUTS 0
 #define PCPU_GOTO_WRITES(type, cookie)
 #define PCPU_GOTO_CLOBBERS "rax", "cc", "memory"
 #endif
@@ -97,74 +113,114 @@ slow:                                                                           
 		pcpu_slow_operation(PCPU_CODE(code, bytes), cookie, value, 0);                     \
 	}
 
-/* Operations with a result: a scratch register that stays negative tells of the slow path, as an
- * address is never negative. */
-#define PCPU_RSEQ_VALUE(name, body, code, type, bytes, result, inputs)                             \
+/* `result` is made of what the sequence has left in `r`. */
+#if PCPU_GOTO_OUTPUTS
+#define PCPU_RSEQ_VALUE(name, body, result, code, type, bytes, imm)                                \
 	static inline __attribute__((always_inline))                                               \
 	type __pcpu_##name##_##bytes(uintptr_t cookie, type value, type expected)                  \
 	{                                                                                          \
-		intptr_t t;                                                                        \
-		type old = expected;                                                               \
+		type r;                                                                            \
                                                                                                    \
-		__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n" body       \
-					 PCPU_RSEQ_LEAVE("6f")                                     \
-				 : [t] "=&r"(t), [old] result(old), "+m"(*(type *)(cookie))        \
-				 : PCPU_RSEQ_INPUTS(cookie), [value] inputs(value)                 \
-				 : "cc");                                                          \
-		if (__builtin_expect(t < 0, 0))                                                    \
-			return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,           \
-							 (code) == PCPU_CMPXCHG ? expected         \
-										: value,           \
-							 value);                                   \
-		return old;                                                                        \
+		__asm__ volatile goto(                                                             \
+			PCPU_RSEQ_ENTER("%%rax") body PCPU_RSEQ_LEAVE("%l[slow]")                  \
+			: [r] "=&q"(r), PCPU_GOTO_WRITES(type, cookie)                             \
+			: PCPU_RSEQ_INPUTS(cookie), [value] imm(value), [expected] imm(expected)   \
+			: PCPU_GOTO_CLOBBERS                                                       \
+			: slow);                                                                   \
+		return (type)(result);                                                             \
+slow:                                                                                              \
+		return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,                   \
+						 (code) == PCPU_CMPXCHG ? expected : value,        \
+						 value);                                           \
 	}
+#else
+#define PCPU_RSEQ_VALUE(name, body, result, code, type, bytes, imm)                                \
+	static inline type __pcpu_##name##_##bytes(uintptr_t cookie, type value, type expected)    \
+	{                                                                                          \
+		return (type)pcpu_slow_operation(PCPU_CODE(code, bytes), cookie,                   \
+						 (code) == PCPU_CMPXCHG ? expected : value,        \
+						 value);                                           \
+	}
+#endif
 
-/* One operation for each size: suffix of the instruction, operand modifier. */
-#define PCPU_RSEQ_VOID_SIZES(name, insn, code)                                                     \
-	PCPU_RSEQ_VOID(name, insn "b", code, uint8_t, 1, "b", "iq")                                \
-	PCPU_RSEQ_VOID(name, insn "w", code, uint16_t, 2, "w", "ir")                               \
-	PCPU_RSEQ_VOID(name, insn "l", code, uint32_t, 4, "k", "ir")                               \
-	PCPU_RSEQ_VOID(name, insn "q", code, uint64_t, 8, "q", "er")
+/*
+ * One operation for each size.  `s` and `m` are the suffix of an instruction and the modifier of an
+ * operand, `load` fills the whole register.  The commit is a plain store as a rule: xadd and cmpxchg
+ * take longer than the instructions they stand for.
+ */
+#define PCPU_RSEQ_SIZES(kind, ...)                                                                 \
+	kind(uint8_t, 1, "b", "b", "movzbl (%%rax, %[cookie]), %k[r]\n", "iq", __VA_ARGS__)        \
+		kind(uint16_t, 2, "w", "w", "movzwl (%%rax, %[cookie]), %k[r]\n", "ir",            \
+		     __VA_ARGS__) kind(uint32_t, 4, "l", "k", "movl (%%rax, %[cookie]), %k[r]\n",  \
+				       "ir", __VA_ARGS__)                                          \
+			kind(uint64_t, 8, "q", "q", "movq (%%rax, %[cookie]), %q[r]\n", "er",      \
+			     __VA_ARGS__)
 
-#define PCPU_RSEQ_READ(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(read, "	" insn " (%[t]), %" mod "[old]\n", PCPU_READ, type, bytes, "=&q",  \
-			"r")
-#define PCPU_RSEQ_XADD(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xadd, "	" insn " %" mod "[old], (%[t])\n", PCPU_XADD, type, bytes, "+&q",  \
-			"r")
-#define PCPU_RSEQ_XCHG(insn, type, bytes, mod)                                                     \
-	PCPU_RSEQ_VALUE(xchg,                                                                      \
-			"	" insn " (%[t]), %" mod "[old]\n"                                  \
-			"	" insn " %" mod "[value], (%[t])\n",                               \
-			PCPU_XCHG, type, bytes, "=&q", "q")
-#define PCPU_RSEQ_CMPXCHG(insn, type, bytes, mod)                                                  \
-	PCPU_RSEQ_VALUE(cmpxchg, "	" insn " %" mod "[value], (%[t])\n", PCPU_CMPXCHG, type,   \
-			bytes, "+&a", "q")
+#define PCPU_RSEQ_CHANGE(type, bytes, s, m, load, imm, name, insn, code)                           \
+	PCPU_RSEQ_VOID(name, insn s, code, type, bytes, m, imm)
+#define PCPU_RSEQ_READ(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(read, load, r, code, type, bytes, imm)
+#define PCPU_RSEQ_XADD(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(xadd,                                                                      \
+			load "	add" s " %" m "[value], %" m "[r]\n"                               \
+			     "	mov" s " %" m "[r], (%%rax, %[cookie])\n",                         \
+			r - value, code, type, bytes, imm)
+#define PCPU_RSEQ_XCHG(type, bytes, s, m, load, imm, code)                                         \
+	PCPU_RSEQ_VALUE(xchg, load "	mov" s " %" m "[value], (%%rax, %[cookie])\n", r, code,    \
+			type, bytes, imm)
+#define PCPU_RSEQ_CMPXCHG(type, bytes, s, m, load, imm, code)                                      \
+	PCPU_RSEQ_VALUE(cmpxchg,                                                                   \
+			load "	cmp" s " %" m "[expected], %" m "[r]\n"                            \
+			     "	jne 2f\n"                                                           \
+			     "	mov" s " %" m "[value], (%%rax, %[cookie])\n",                     \
+			r, code, type, bytes, imm)
 
-PCPU_RSEQ_VOID_SIZES(write, "mov", PCPU_WRITE)
-PCPU_RSEQ_VOID_SIZES(add, "add", PCPU_ADD)
-PCPU_RSEQ_VOID_SIZES(and, "and", PCPU_AND)
-PCPU_RSEQ_VOID_SIZES(or, "or", PCPU_OR)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, write, "mov", PCPU_WRITE)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, add, "add", PCPU_ADD)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, and, "and", PCPU_AND)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, or, "or", PCPU_OR)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CHANGE, xor, "xor", PCPU_XOR)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_READ, PCPU_READ)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_XADD, PCPU_XADD)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_XCHG, PCPU_XCHG)
+PCPU_RSEQ_SIZES(PCPU_RSEQ_CMPXCHG, PCPU_CMPXCHG)
 
-PCPU_RSEQ_READ("movb", uint8_t, 1, "b")
-PCPU_RSEQ_READ("movw", uint16_t, 2, "w")
-PCPU_RSEQ_READ("movl", uint32_t, 4, "k")
-PCPU_RSEQ_READ("movq", uint64_t, 8, "q")
+/* Two words at once: every x86-64 CPU has it but some of the first, of before 2006. */
+#define PCPU_HAVE_CMPXCHG_DOUBLE 1
 
-PCPU_RSEQ_XADD("xaddb", uint8_t, 1, "b")
-PCPU_RSEQ_XADD("xaddw", uint16_t, 2, "w")
-PCPU_RSEQ_XADD("xaddl", uint32_t, 4, "k")
-PCPU_RSEQ_XADD("xaddq", uint64_t, 8, "q")
+struct pcpu_words {
+	uint64_t word[2];
+};
 
-PCPU_RSEQ_XCHG("movb", uint8_t, 1, "b")
-PCPU_RSEQ_XCHG("movw", uint16_t, 2, "w")
-PCPU_RSEQ_XCHG("movl", uint32_t, 4, "k")
-PCPU_RSEQ_XCHG("movq", uint64_t, 8, "q")
+static inline __attribute__((always_inline)) int
+__pcpu_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2)
+{
+	uint64_t a = o1, d = o2;
+	intptr_t t;
+	int equal;
 
-PCPU_RSEQ_CMPXCHG("cmpxchgb", uint8_t, 1, "b")
-PCPU_RSEQ_CMPXCHG("cmpxchgw", uint16_t, 2, "w")
-PCPU_RSEQ_CMPXCHG("cmpxchgl", uint32_t, 4, "k")
-PCPU_RSEQ_CMPXCHG("cmpxchgq", uint64_t, 8, "q")
+	__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n"
+						 "	cmpxchg16b (%[t])\n" PCPU_RSEQ_LEAVE("6f")
+			 : [t] "=&r"(t), "+a"(a), "+d"(d), "=@ccz"(equal),
+			   "+m"(*(struct pcpu_words *)(cookie))
+			 : PCPU_RSEQ_INPUTS(cookie), "b"(n1), "c"(n2));
+	if (__builtin_expect(t < 0, 0))
+		return pcpu_slow_cmpxchg_double(cookie, o1, o2, n1, n2);
+	return equal;
+}
+
+/* The same for processes that use atomic instructions: on one copy. */
+static inline int __pcpu_atomic_cmpxchg_double(void *copy, uint64_t o1, uint64_t o2, uint64_t n1,
+					       uint64_t n2)
+{
+	int equal;
+
+	__asm__ volatile("lock; cmpxchg16b %[words]"
+			 : "+a"(o1), "+d"(o2),
+			   "=@ccz"(equal), [words] "+m"(*(struct pcpu_words *)copy)
+			 : "b"(n1), "c"(n2));
+	return equal;
+}
 
 /* The faces that <permod/percpu.h> uses: the size is a constant, one case remains. */
 #define PCPU_DISPATCH_VOID(name)                                                                   \
@@ -207,6 +263,7 @@ PCPU_DISPATCH_VOID(write)
 PCPU_DISPATCH_VOID(add)
 PCPU_DISPATCH_VOID(and)
 PCPU_DISPATCH_VOID(or)
+PCPU_DISPATCH_VOID(xor)
 PCPU_DISPATCH_VALUE(read)
 PCPU_DISPATCH_VALUE(xadd)
 PCPU_DISPATCH_VALUE(xchg)
@@ -218,11 +275,21 @@ PCPU_DISPATCH_VALUE(cmpxchg)
 #define __pcpu_xchg(cookie, size, v) __pcpu_any_xchg(cookie, size, v, 0)
 #define __pcpu_cmpxchg(cookie, size, expected, v) __pcpu_any_cmpxchg(cookie, size, v, expected)
 
+static inline char *__pcpu_thread_pointer(void)
+{
+	char *pointer;
+
+	__asm__("movq %%fs:0, %0" : "=r"(pointer));
+	return pointer;
+}
+
 static inline __attribute__((always_inline)) unsigned int __pcpu_cpu(void)
 {
 	int cpu;
 
-	__asm__ volatile("movl %%fs:4(%1), %0" : "=r"(cpu) : "r"(pcpu_layout.rseq));
+	__asm__ volatile("movl %%fs:" PCPU_TEXT(PCPU_RSEQ_INDEX) "(%1), %0"
+			 : "=r"(cpu)
+			 : "r"(PCPU_RSEQ_AREA));
 	if (__builtin_expect(cpu < 0, 0))
 		return pcpu_slow_cpu();
 	return (unsigned int)cpu;
