@@ -11,7 +11,7 @@
  *     depend.c   --module-dir: which file has which symbol     info.c   permod info
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
- *     picture.c  the same address space as an SVG picture
+ *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
