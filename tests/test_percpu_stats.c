@@ -496,8 +496,10 @@ static const struct scene scenes[] = {
 
 static void play_well(const char *scene, const char *const *settings)
 {
-	struct outcome outcome = play(scene, settings, 0);
+	struct outcome outcome;
 
+	setenv("PERCPU_CHECK", "0", 1); /* guard gaps would count as used */
+	outcome = play(scene, settings, 0);
 	ck_assert_msg(ended_well(&outcome), "%s, %s: %s", scene, settings[0], outcome.text);
 }
 

@@ -173,7 +173,8 @@ bool has_room(const struct label *label)
 /* From right to left: each is above all those whose lines would cross it. */
 static void place_labels(struct picture *picture, struct labels *labels)
 {
-	qsort(labels->label, labels->count, sizeof(*labels->label), compare_labels);
+	if (labels->count)
+		qsort(labels->label, labels->count, sizeof(*labels->label), compare_labels);
 	for (size_t i = labels->count; i-- > 0;) {
 		struct label *label = &labels->label[i];
 		double end = label->x + text_width(label->text) + 2 * CHARACTER;
