@@ -3,25 +3,26 @@
  * Caches: for each CPU, and each size from 1 to PCPU_SMALL grains, a list of clean areas and one of
  * freed areas that wait to be cleaned.  A list is an array used as a stack, and its length.
  *
- *     caches[cpu] -->  | lengths and limits, one header for each size | arrays: clean, dirty; ... |
- *                        ^ header_of(size)                              ^ pcpu_cache_array_at(size, list)
+ *     caches[cpu] --> | headers: lengths and limit of each size | arrays of each size: clean, dirty |
  *
  * The operations are restartable sequences that end by storing the length, on the CPU they run on,
  * so that no other thread is ever between two of their instructions.  A process without them has
  * no caches.
  *
  * Emptying the caches of other CPUs: every sequence looks its cache up in the table.  With all
- * entries of the table pointing to an empty cache with limit 0, and after membarrier(2) has
+ * entries of the table pointing to an empty cache with limit 0, and after a fence (fence.c) has
  * restarted the sequences that had looked before, the real ones are nobody's but ours.
  */
 #define _GNU_SOURCE
 #include "cache.h"
 
-#include <linux/membarrier.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+/* ThreadSanitizer's, in a program that has it. */
+#pragma GCC visibility push(default)
+extern void __tsan_acquire(void *address) __attribute__((weak));
+#pragma GCC visibility pop
 
 uintptr_t *pcpu_caches;
 static uintptr_t *caches;     /* the same, before anybody uses it */
@@ -30,19 +31,14 @@ static unsigned int cpus;
 static uint64_t used[PCPU_MAX_CPUS / 64]; /* atomic: caches that hold or held anything */
 static const struct pcpu_cache_header nothing[PCPU_SMALL];
 
-static int barrier(int command)
-{
-	return (int)syscall(SYS_membarrier, command, 0, 0);
-}
-
 void pcpu_cache_init(const struct pcpu_space *space)
 {
 	size_t table = (space->nr_cpus * sizeof(uintptr_t) + space->page - 1) & ~(space->page - 1);
 	char *memory;
 
-	/* What can't be stopped for a fork() can't be had. */
-	if (!PCPU_HAS_CACHES || !pcpu_restartable || pcpu_checked ||
-	    barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ))
+	/* What can't be stopped for a fork() can't be had; nor what ThreadSanitizer can't see: that an
+	 * area's old owner has done before its new one begins. */
+	if (!PCPU_HAS_CACHES || pcpu_checked || __tsan_acquire || !pcpu_fence_register())
 		return;
 	memory = mmap(NULL, table + space->nr_cpus * PCPU_CACHE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -115,11 +111,8 @@ void pcpu_cache_stop(void)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++)
 		__atomic_store_n(&caches[cpu], (uintptr_t)nothing, __ATOMIC_RELAXED);
-	/* A process whose parent registered is registered too, but it costs nothing to be sure. */
-	if (cpus && barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ) &&
-	    (barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) ||
-	     barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ)))
-		pcpu_die("the caches of free memory can't be stopped: membarrier(2) failed");
+	if (cpus)
+		pcpu_fence();
 }
 
 static bool is_used(unsigned int cpu)

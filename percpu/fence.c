@@ -40,11 +40,15 @@ static int membarrier(int command)
 	return (int)syscall(SYS_membarrier, command, 0, 0);
 }
 
+bool pcpu_fence_register(void)
+{
+	return pcpu_restartable && !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
+}
+
 static void set_up(void)
 {
 	pcpu_setup();
-	pcpu_fences = PCPU_STRUCTURE_SEQUENCES && pcpu_restartable &&
-		      !membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ);
+	pcpu_fences = PCPU_STRUCTURE_SEQUENCES && pcpu_fence_register();
 	/* After the handlers of pcpu_lock(), which means: the lock is taken before it. */
 	pthread_atfork(pcpu_fence_lock, pcpu_fence_unlock, pcpu_fence_unlock);
 }

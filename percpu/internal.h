@@ -261,6 +261,10 @@ void pcpu_find_pages(int pagemap, uintptr_t begin, size_t count, size_t page, ui
 /* stats.c: remember the size of an area that somebody got (grains). */
 void pcpu_note_size(struct pcpu_space *space, size_t size);
 
+/* fence.c: whether this process can have fences; a fence restarts all sequences that are under way. */
+bool pcpu_fence_register(void);
+void pcpu_fence(void);
+
 /* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
 extern bool pcpu_checked; /* the mode; constant after set-up */
 void pcpu_choose_check(void);

@@ -38,7 +38,6 @@ static inline void pcpu_prepare_thread_quietly(void)
 /* fence.c: once before the others; then whether there are fences in this process, constant. */
 void pcpu_fence_setup(void);
 extern bool pcpu_fences;
-void pcpu_fence(void);
 void pcpu_fence_lock(void);
 void pcpu_fence_unlock(void);
 
