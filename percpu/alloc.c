@@ -28,7 +28,7 @@
 #define LEAST_LIMIT ((size_t)16)
 #define ANYHOW(areas) ((areas) / 64)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
-#define TOGETHER ((size_t)(256 << 10) / PCPU_GRAIN)
+#define TOGETHER ((size_t)(128 << 10) / PCPU_GRAIN)
 /* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write. */
 #define WAITING_AREAS ((size_t)64)
 #define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
@@ -378,6 +378,7 @@ allocate_slowly(size_t bytes, size_t align, bool reserved, unsigned int flags)
 		position = flags & PCPU_NOWAIT ? take_at_once(&size, align) : take_slowly(size);
 	if (position >= 0) {
 		pcpu_set_state(&pcpu_core, (size_t)position, (unsigned int)size);
+		pcpu_note_size(&pcpu_core, round_up(bytes));
 		return cookie_of((size_t)position);
 	}
 	offset = take_one(bytes, align, reserved, flags);

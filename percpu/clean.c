@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@
 #define COMPACT ((size_t)64)
 /* Pages of a batch that are asked for on each CPU. */
 #define WINDOW ((size_t)512)
-/* Ranges that are asked for at a time. */
+/* Ranges of pages that are asked for at a time. */
 #define FOUND 32
 /* With more touched CPUs than this, ask for pages rather than read all copies. */
 #define FEW_CPUS 4U
@@ -39,22 +38,6 @@
 #define LONG_RANGE ((size_t)64 << 10)
 
 /* ---- Which pages are there ------------------------------------------------------------------ */
-
-/* The kernel's interface to look for pages (include/uapi/linux/fs.h), not in older headers. */
-struct found {
-	uint64_t start, end, categories;
-};
-struct request {
-	uint64_t size, flags, start, end, walk_end, found, found_length, most_pages;
-	uint64_t inverted, all_of, any_of, reported;
-};
-#define SCAN _IOWR('f', 16, struct request)
-#define IS_PRESENT ((uint64_t)1 << 3)
-#define IS_SWAPPED ((uint64_t)1 << 4)
-#define IS_ZERO_PAGE ((uint64_t)1 << 5)
-
-/* An entry of /proc/self/pagemap: present, or swapped out. */
-#define ENTRY_IS_THERE ((uint64_t)3 << 62)
 
 /* The pages that a batch spans, on one CPU. */
 struct window {
@@ -68,32 +51,6 @@ struct window {
 static uintptr_t window_address(const struct window *window)
 {
 	return (uintptr_t)pcpu_unit_address(window->space, window->cpu, window->begin);
-}
-
-/* Find ranges with pages from *from on; returns how many, and where it stopped in *from. */
-static int scan(int pagemap, uintptr_t *from, uintptr_t end, struct found *found, size_t most)
-{
-	struct request request = {
-		.size = sizeof(request),
-		.start = *from,
-		.end = end,
-		.found = (uintptr_t)found,
-		.found_length = most,
-		.inverted = IS_ZERO_PAGE,
-		.all_of = IS_ZERO_PAGE,
-		.any_of = IS_PRESENT | IS_SWAPPED,
-	};
-	int count = ioctl(pagemap, SCAN, &request);
-
-	if (count >= 0)
-		*from = (uintptr_t)request.walk_end;
-	return count;
-}
-
-static void set_bits(uint64_t *map, size_t begin, size_t end)
-{
-	for (; begin < end; begin++)
-		map[begin / 64] |= (uint64_t)1 << (begin % 64);
 }
 
 /* The first CPU from `cpu` on that is touched, or is not; nr_cpus if there is none. */
@@ -132,10 +89,10 @@ static void touch_range(struct pcpu_space *space, uintptr_t begin, uintptr_t end
 
 static bool look_through(struct pcpu_space *space, int pagemap, uintptr_t from, uintptr_t to)
 {
-	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
+	struct pcpu_pages found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
 
 	while (from < to) {
-		int count = scan(pagemap, &from, to, found, FOUND);
+		int count = pcpu_scan_pages(pagemap, &from, to, found, FOUND);
 
 		if (count < 0)
 			return false;
@@ -191,22 +148,6 @@ static bool has_many_touched(const struct pcpu_space *space)
 	return count > FEW_CPUS;
 }
 
-/* The pages of a window that are there, before Linux 6.7; all if it can't be told. */
-static void read_pages(struct window *window, int pagemap)
-{
-	size_t page = window->space->page, first = window_address(window) / page;
-	uint64_t entry[64];
-
-	for (size_t i = 0; i < window->size / page; i++) {
-		off_t at = (off_t)((first + i) * sizeof(*entry));
-
-		if (i % 64 == 0 && pread(pagemap, entry, sizeof(entry), at) <= 0)
-			memset(entry, 0xff, sizeof(entry));
-		if (entry[i % 64] & ENTRY_IS_THERE)
-			set_bits(window->there, i, i + 1);
-	}
-}
-
 static bool has_pages(const struct window *window)
 {
 	for (size_t i = 0; i < WINDOW / 64; i++) {
@@ -214,27 +155,6 @@ static bool has_pages(const struct window *window)
 			return true;
 	}
 	return false;
-}
-
-/* Ask which pages of a window are there. */
-static void find_pages(struct window *window, int pagemap)
-{
-	uintptr_t base = window_address(window), from = base, end = base + window->size;
-	size_t page = window->space->page;
-	struct found found[FOUND] = { 0 }; /* valgrind does not know the ioctl */
-
-	memset(window->there, 0, sizeof(window->there));
-	while (from < end) {
-		int count = scan(pagemap, &from, end, found, FOUND);
-
-		if (count < 0) {
-			read_pages(window, pagemap);
-			return;
-		}
-		for (int i = 0; i < count; i++)
-			set_bits(window->there, (size_t)(found[i].start - base) / page,
-				 (size_t)(found[i].end - base) / page);
-	}
 }
 
 /* ---- Zeroing -------------------------------------------------------------------------------- */
@@ -347,7 +267,8 @@ static void clean_touched(struct window *window, int pagemap, const struct pcpu_
 	for (window->cpu = next_cpu(space, 0, true); window->cpu < space->nr_cpus;
 	     window->cpu = next_cpu(space, window->cpu + 1, true)) {
 		if (window->asked)
-			find_pages(window, pagemap);
+			pcpu_find_pages(pagemap, window_address(window), window->size / space->page,
+					space->page, window->there);
 		if (!window->asked || has_pages(window))
 			clean_cpu(window, batch);
 	}

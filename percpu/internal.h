@@ -36,6 +36,7 @@
  *     alloc.c    the entries: sizes, the fast and the slow way       ops.c   slow paths, rseq
  *     cache.c    free areas of each CPU; arch/ their sequences       map.c   looking at it
  *     clean.c    zeroing what was freed, where it was written    check.c the checked mode
+ *     resident.c which pages are there                           stats.c counting it all
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
@@ -156,6 +157,11 @@ struct pcpu_space {
 	size_t empty;		  /* live chunks behind the first without any area */
 	size_t areas;		  /* allocated */
 	size_t loose;		  /* pages of all chunks' loose parts */
+	size_t added;		  /* live chunks behind the first */
+	size_t most_areas, most_added;
+
+	/* atomic: sizes of areas that were asked for (grains); 0: none as yet */
+	uint32_t smallest, largest;
 };
 
 extern struct pcpu_space pcpu_core;
@@ -248,6 +254,20 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch);
  * the index behind them. */
 size_t pcpu_next_run(const struct pcpu_space *space, const struct pcpu_batch *batch, size_t i,
 		     size_t *begin, size_t *end);
+
+/* resident.c: ranges of pages that are there, as the kernel writes them, from *from on, which
+ * becomes where it stopped.  Returns how many; negative before Linux 6.7. */
+struct pcpu_pages {
+	uint64_t start, end, categories;
+};
+int pcpu_scan_pages(int pagemap, uintptr_t *from, uintptr_t end, struct pcpu_pages *found,
+		    size_t most);
+/* Which of some pages are there, as a bitmap; all if it can't be told.  `pagemap` is /proc's file
+ * of that name, or -1 if there is none. */
+void pcpu_find_pages(int pagemap, uintptr_t begin, size_t count, size_t page, uint64_t *there);
+
+/* stats.c: remember the size of an area that somebody got (grains). */
+void pcpu_note_size(struct pcpu_space *space, size_t size);
 
 /* fence.c: whether this process can have fences; a fence restarts all sequences that are under way. */
 bool pcpu_fence_register(void);

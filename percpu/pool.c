@@ -152,6 +152,8 @@ static struct pcpu_chunk *add_chunk(struct pcpu_space *space, size_t grains)
 	if (space->top < slot + 1)
 		space->top = slot + 1;
 	space->empty++;
+	if (++space->added > space->most_added)
+		space->most_added = space->added;
 	return &space->chunk[slot];
 }
 
@@ -165,6 +167,7 @@ static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
 	chunk->live = false;
 	space->empty--;
+	space->added--;
 	while (space->top > 1 && !space->chunk[space->top - 1].live)
 		space->top--;
 }
@@ -251,6 +254,8 @@ static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size
 	if (taken && was_empty)
 		space->empty--;
 	space->areas += taken;
+	if (space->areas > space->most_areas)
+		space->most_areas = space->areas;
 	return taken;
 }
 
@@ -324,6 +329,7 @@ size_t pcpu_take(struct pcpu_space *space, size_t size, size_t align, bool reser
 	if (!taken)
 		return SIZE_MAX;
 	pcpu_area_begin(space, position, grains);
+	pcpu_note_size(space, grains);
 	return (size_t)position * PCPU_GRAIN;
 }
 

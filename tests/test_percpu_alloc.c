@@ -727,7 +727,7 @@ static const struct {
 	{ free_interior, "not the start of an allocation" },
 	{ free_unaligned, "not the start of an allocation" },
 	{ free_twice, "freed already" },
-	{ free_twice_after_chunk_went, "allocated" },
+	{ free_twice_after_chunk_went, "freed already" },
 	{ free_stale_part_of_a_merged_area, "not the start of an allocation" },
 	{ free_wild, "not a per-CPU pointer" },
 	{ free_heap, "not a per-CPU pointer" },

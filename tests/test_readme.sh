@@ -26,6 +26,19 @@ module_runs()
         [ "$(head -n 1 out)" = "$(sed -n 's/^    \(CPU .*\)/\1/p' "$readme")" ]
 }
 
+# Every line that is shown of the map, but for the numbers of pages, which are those of two CPUs.
+map_is_right()
+{
+    sed -n '/^    $ permod map/,/^    requests  /p' "$readme" | sed '1d; s/^    //' > told
+    [ "$(wc -l < told)" -gt 5 ] && run "$permod" map --call on_request requests.o || return
+    while read -r line; do
+        case $line in
+        Pages*) has out "${line%%:*}: " ;;
+        *) has out "$line" ;;
+        esac || return
+    done < told
+}
+
 host_runs()
 {
     extract host.c && $CC -O2 $include -Wall -Wextra -Werror host.c -o host -pthread \
@@ -50,6 +63,7 @@ settings_are_told()
 }
 
 check "README: the module" module_runs
+check "README: the map" map_is_right
 if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
     skip "README: the host" "the libraries are built with a sanitizer"
 else

@@ -193,14 +193,16 @@ help_names_subcommands()
 # Every option that the code takes is in the help, and the manual page knows it.
 help_tells_every_option()
 {
-    run 0 run --help || return
-    for option in $(sed -n 's/^.*{ "\([a-z-]*\)", [a-z]*_argument.*$/\1/p' \
-        "$top_srcdir"/tools/run.c | grep -v '^help$'); do
-        has out "--$option " &&
-            sed 's/\\-/-/g' "$top_srcdir/doc/permod.1" | grep -q -e "--$option" || return
-        options=$options.
+    for name in run map; do
+        run 0 $name --help || return
+        for option in $(sed -n 's/^.*{ "\([a-z-]*\)", [a-z]*_argument.*$/\1/p' \
+            "$top_srcdir"/tools/$name.c | grep -v '^help$'); do
+            has out "--$option " &&
+                sed 's/\\-/-/g' "$top_srcdir/doc/permod.1" | grep -q -e "--$option" || return
+            options=$options.
+        done
     done
-    [ ${#options} -ge 7 ]
+    [ ${#options} -ge 10 ]
 }
 
 version_tells_operations()
@@ -226,8 +228,8 @@ wrong_usage_exits_2()
         run 2 info && refuses_with "no FILE" &&
         run 2 info counter.ko counter.ko && refuses_with "too many" &&
         run 2 check --svg counter.ko && refuses_with "'--svg'" &&
-        run 2 map --svg && refuses_with "'--svg'" &&
-        run 2 map counter.ko && refuses_with "too many"
+        run 2 map --svg && refuses_with "'--svg' needs a value" &&
+        run 2 map counter.ko -- && refuses_with "no MODULE"
 }
 
 bad_option_values_exit_2()
@@ -820,7 +822,7 @@ for cpu in possible[:8] + possible[-1:]:
     assert "CPU %d: cookie " % cpu in text, cpu' || return
     run_with "PERCPU_CPUS=600 PERCPU_UNIT=8M PERCPU_RESERVED=1M PERCPU_DYNAMIC=64K" 0 map &&
         has out "600 possible CPUs: 0-599" && has out "CPU 7: " && lacks out "CPU 300: " &&
-        has out "CPU 599: " && has out " 8 MiB  | static" &&
+        has out "CPU 599: " && has out " 8 MiB  | static" && has out "; 0 B in memory" &&
         grep -Eq '^reserved  *0x[0-9a-f]+  *1 MiB  *0 B  *1 MiB$' out
 }
 
@@ -843,6 +845,133 @@ equal(offset, 16 << 20)
 equal([region["name"] for region in found["regions"]], ["static", "reserved", "dynamic"])
 assert abs(int(found["arena"], 0) - int(found["cookies"], 0)) < 1 << 31
 assert found["operations"] in ("rseq", "atomic")'
+}
+
+# A module that allocates, and writes on some CPUs: pages 0 and 2 of one variable, and ten others.
+compile map_user.ko "$modules/tool_map.c"
+
+# The statistics are those of what the module did.
+map_tells_statistics()
+{
+    # Guard gaps would count as used.
+    run_with PERCPU_CHECK=0 0 map --json ./map_user.ko && is err "" && python '
+found = document()
+stats = found["stats"]
+page = os.sysconf("SC_PAGESIZE")
+equal(stats["page"], page)
+# Ten of 100 bytes, one of three pages and one of 300 000 bytes; in the reserved region one int.
+equal(stats["areas"], 13)
+equal(stats["used"], 10 * 100 + 3 * page + 300000 + 4)
+equal((stats["smallest"], stats["largest"]), (4, 300000))
+equal((stats["chunks"], stats["most_chunks"]), (2, 2))
+for key in "areas", "used", "idle", "free", "fragments", "fragmented", "resident", "empty":
+    equal(sum(chunk[key] for chunk in found["chunk_stats"]), stats[key])
+for chunk in found["chunk_stats"]:
+    equal(chunk["used"] + chunk["idle"] + chunk["free"], chunk["size"])
+reserved, first, second = found["chunk_stats"]
+equal([chunk["region"] for chunk in found["chunk_stats"]], ["reserved", "dynamic", "dynamic"])
+equal((second["areas"], second["smallest"], second["largest"]), (1, 300000, 300000))
+equal((first["areas"], first["median"]), (11, 100))
+equal(found["modules"], [{"name": "map_user", "offset": 0, "size": 4}])
+# Two pages on the first CPU, one on the last, and that of the int on all.
+sizes = {int(cpu): sum(size for offset, size in ranges) // page
+         for cpu, ranges in found["resident"].items()}
+wanted = {cpu: 1 for cpu in possible}
+wanted[possible[0]] += 2
+wanted[possible[-1]] += 1
+equal(sizes, wanted)
+equal(sum(sizes.values()), stats["resident"] + stats["static_resident"])' || return
+    run 0 map ./map_user.ko && is err "" && python '
+lines = [line.split() for line in open("out").read().splitlines()]
+assert ["Variables", "allocated:", "13,"] in [line[:3] for line in lines]
+chunks = [line for line in lines if line[:1] in (["reserved"], ["0"], ["1"]) and len(line) > 10]
+equal([line[0] for line in chunks[:3]], ["reserved", "0", "1"])
+equal(lines[-1], ["map_user", "0x0", "4", "B"])'
+}
+
+# svg_agrees CPUS: the picture in map.svg is XML, and says what the JSON document in out says.
+svg_agrees()
+{
+    python '
+import xml.etree.ElementTree as ElementTree
+found = document()
+cpus = int(sys.argv[1])
+space = "{http://www.w3.org/2000/svg}"
+root = ElementTree.parse("map.svg").getroot()
+equal(root.tag, space + "svg")
+rows = [group for group in root.iter(space + "g") if group.get("data-cpus")]
+equal(sum(int(row.get("data-cpus")) for row in rows), cpus)
+assert len(rows) <= 30 or cpus <= 30, "rows that are alike are apart"
+pages = sum(int(row.get("data-cpus")) * int(page.get("data-pages"))
+            for row in rows for page in row if page.get("data-pages"))
+equal(pages, found["stats"]["resident"] + found["stats"]["static_resident"])
+texts = ["".join(text.itertext()) for text in root.iter(space + "text")]
+for name in "Per-CPU address space", "CPU 0", "0x0", "reserved: ", "dynamic, chunk 0: ":
+    assert any(text.startswith(name) for text in texts), name
+for module in found["modules"]:
+    assert module["name"] in texts, module
+    assert any(text.startswith(module["name"][:40]) and text.endswith(" B")
+               for text in texts), module
+# Nothing lies outside, and no two texts in one line cover each other.
+width, height = float(root.get("width")), float(root.get("height"))
+places = []
+for text in root.iter(space + "text"):
+    length = 7.25 * len("".join(text.itertext()))
+    x, y, kind = float(text.get("x")), float(text.get("y")), text.get("class").split()
+    x -= length if "right" in kind else length / 2 if "middle" in kind else 0
+    assert 0 <= x and x + length <= width and 10 <= y <= height, (x, y, length, text.text)
+    places.append((y, x, x + length, text.text))
+for a in places:
+    for b in places:
+        if a is not b and abs(a[0] - b[0]) < 10 and a[1] <= b[1] < a[2] - 1:
+            sys.exit("%r covers %r" % (a, b))
+for rect in root.iter(space + "rect"):
+    if rect.get("width") != "100%":
+        assert 0 <= float(rect.get("x")) <= width - float(rect.get("width")), rect.attrib
+assert not list(root.iter(space + "script")) and "http" not in root.get("style", "")' "$1"
+}
+
+map_as_picture()
+{
+    count=$(python 'print(len(possible))')
+    run 0 map --svg map.svg && is out "" && is err "" && run 0 map --svg map.svg --json &&
+        svg_agrees "$count" || return
+    for cpus in 8 64 1024; do
+        [ $cpus -gt "$(python 'print(max(possible))')" ] || continue
+        run_with "PERCPU_CPUS=$cpus" 0 map --svg map.svg --json ./map_user.ko -- ./counter.ko &&
+            is err "" && svg_agrees $cpus || return
+    done
+    # Small units, and hardly any.
+    run_with "PERCPU_UNIT=8M PERCPU_RESERVED=5000 PERCPU_DYNAMIC=3000" 0 map --svg map.svg \
+        --json ./map_user.ko && svg_agrees "$count" &&
+        run_with "PERCPU_RESERVED=0 PERCPU_DYNAMIC=0" 0 map --svg map.svg &&
+        has map.svg "</svg>" || return
+    run 0 map --call tick --svg map.svg --json counter.ko && svg_agrees "$count" && python '
+equal(sorted(map(int, document()["resident"])), allowed)'
+}
+
+# What is special in XML, what is no UTF-8, what is no character of XML, and what is long.
+map_escapes_names()
+{
+    long=$(printf '%0200d' 7)
+    printf 'bad\377and\357\277\276none\033.ko' > name
+    cp counter.ko 'a<b&"c>.ko' && cp map_user.ko "$(cat name)" && cp counter.ko "$long.ko" || return
+    run 0 map --svg map.svg --json './a<b&"c>.ko' -- "./$(cat name)" && python '
+import xml.etree.ElementTree as ElementTree
+texts = [text.text for text in ElementTree.parse("map.svg").getroot().iter(
+    "{http://www.w3.org/2000/svg}text")]
+for name in "a<b&\"c>", "bad\\xffand\\xef\\xbf\\xbenone\\x1b":
+    assert name in texts, (name, texts)' &&
+        run 0 map --svg map.svg --json "./$long.ko" && svg_agrees "$(python 'print(len(possible))')"
+}
+
+map_tells_failures()
+{
+    run 1 map --svg missing/map.svg && fails_with "missing/map.svg" &&
+        run 1 map --svg /dev/full && fails_with "/dev/full" &&
+        run 1 map --json missing.ko && fails_with "missing.ko" &&
+        run 1 map --call nothing counter.ko && fails_with "nothing" &&
+        rm -f map.svg && run 1 map --svg map.svg missing.ko && [ ! -e map.svg ]
 }
 
 # ---- Samples and manual pages ------------------------------------------------------------------
@@ -926,6 +1055,10 @@ check "check: the problems of a bad file" check_tells_problems
 check "check: nothing is run" check_runs_nothing
 check "map: the drawing" map_draws_all
 check "map: as JSON" map_as_json
+check "map: statistics of what a module allocated" map_tells_statistics
+check "map: a picture that says the same" map_as_picture
+check "map: names are escaped in the picture" map_escapes_names
+check "map: what can't be loaded or written" map_tells_failures
 check "samples: the host" sample_host_runs
 if command -v groff > log; then
     check "manual pages are clean and complete" manual_pages_render

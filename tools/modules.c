@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The modules that permod run was given: from words on the command line to modules in memory, in
+ * The modules that permod run and map were given: from words on the command line to modules in memory, in
  * order, and out again in reverse order.
  */
 #define _GNU_SOURCE
 #include "tool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- The command line ----------------------------------------------------------------------- */
 
@@ -205,6 +207,17 @@ enum status unload_modules(struct session *session)
 	free(session->loaded);
 	session->loaded = NULL;
 	return status;
+}
+
+FILE *divert_stdout(void)
+{
+	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (out && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+		return out;
+	complain("can't write the output: %s", strerror(errno));
+	return NULL;
 }
 
 static bool is_executable(const struct permod_module *module, uintptr_t address)

@@ -6,12 +6,10 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What the options ask for; zero or NULL if they don't. */
 struct wishes {
@@ -221,21 +219,6 @@ static enum status run_requests(const struct wishes *wishes, struct calls *calls
 	status = run_modules(wishes, calls, &session, requests, count, out);
 	close_module_dir(session.dir);
 	return status;
-}
-
-/*
- * With --json nothing but the document may reach standard output: what modules write there goes to
- * standard error.  Returns where the document goes, NULL after a message.
- */
-static FILE *divert_stdout(void)
-{
-	int fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-
-	if (out && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
-		return out;
-	complain("can't write the output: %s", strerror(errno));
-	return NULL;
 }
 
 static enum status run_with_output(const struct wishes *wishes, struct calls *calls,

@@ -11,6 +11,7 @@
  *     depend.c   --module-dir: which file has which symbol     info.c   permod info
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
+ *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -221,6 +222,12 @@ enum status load_file(struct session *session, const char *path, const char *roo
 /* A function of the modules, the last one's first; NULL after a message.  @owner is its index. */
 void *find_function(const struct session *session, const char *name, size_t *owner);
 
+/*
+ * With --json nothing but the document may reach standard output: what modules write there goes to
+ * standard error.  Returns where the document goes, NULL after a message.
+ */
+FILE *divert_stdout(void);
+
 /* A module's name as the loader makes it of a file's; freed by the caller. */
 char *module_name(const char *path);
 
@@ -245,5 +252,32 @@ struct outcome {
 
 void show_tables(FILE *out, const struct outcome *outcome);
 void show_json(FILE *out, const struct outcome *outcome);
+
+/* ---- map.c, picture.c ----------------------------------------------------------------------- */
+
+/* Where a module's per-CPU variables are: offsets in a unit, from the first to behind the last. */
+struct placed {
+	const char *name;
+	size_t begin, end;
+};
+
+/* What permod map found out; sizes as the library tells them. */
+struct survey {
+	const struct session *session;
+	struct pcpu_map map;
+	struct pcpu_totals stats;
+	struct pcpu_chunk_stats *chunks; /* the reserved region first */
+	size_t num_chunks;
+	size_t pages; /* of a unit, up to the end of the last chunk */
+	unsigned char *
+		*resident; /* for each CPU number: a byte for each page; NULL if none is there */
+	struct placed *modules;
+	size_t num_modules;
+};
+
+/* How many pages of a CPU are in memory. */
+size_t count_resident(const struct survey *survey, unsigned int cpu);
+/* Write a picture to a file; STATUS_FAILED after a message. */
+enum status draw_picture(const struct survey *survey, const char *file);
 
 #endif

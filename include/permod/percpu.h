@@ -852,6 +852,93 @@ struct pcpu_map {
 /** pcpu_get_map() - fill in @map. */
 void pcpu_get_map(struct pcpu_map *map);
 
+/**
+ * struct pcpu_chunk_stats - a range of offsets, the same in all units, and the areas allocated in it.
+ * Offsets are those in a unit: a cookie's is its distance from pcpu_map's @cookies.  Sizes are in
+ * bytes and have been rounded up to a multiple of 4; where allocations are checked (PERCPU_CHECK),
+ * an area's size includes the guard gap behind it.
+ *
+ * The first chunk is the reserved region, the second the dynamic part of the first chunk; both may
+ * have size 0.  The others follow in the order of offsets.
+ *
+ * @kind:	PCPU_RESERVED or PCPU_DYNAMIC
+ * @offset:	where it begins
+ * @size:	@used + @idle + @free
+ * @areas:	how many are allocated
+ * @used:	their bytes
+ * @idle:	bytes of areas that were freed, or never allocated yet, and lie in the list of some
+ *		CPU or wait to be cleaned; pcpu_trim() makes them free
+ * @free:	bytes in no area
+ * @fragments:	how many free ranges there are
+ * @fragmented:	bytes of those with something allocated or idle behind them, as the kernel's sum_frag
+ * @largest_free: bytes of the largest free range, the kernel's contig_bytes
+ * @smallest, @median, @largest: sizes of the allocated areas, 0 if there are none; half of the areas
+ *		are no larger than the median
+ * @resident:	pages that lie in the chunk, or begin in it, added up over all CPUs, that are in memory
+ *		or swapped out, as pcpu_resident() tells it
+ * @empty:	how many of them lie in it as a whole and have no allocated area; the kernel's
+ *		empty populated pages.  pcpu_trim() gives them back, unless the program provided them
+ */
+struct pcpu_chunk_stats {
+	enum pcpu_kind kind;
+	size_t offset, size;
+	size_t areas, used, idle, free;
+	size_t fragments, fragmented, largest_free;
+	size_t smallest, median, largest;
+	size_t resident, empty;
+};
+
+/**
+ * struct pcpu_totals - the allocator as a whole.  Bytes and pages as in struct pcpu_chunk_stats.
+ * @areas, @used, @idle, @free, @fragments, @fragmented, @resident, @empty: sums over all chunks;
+ *		exact as of one moment if no other thread allocates or frees meanwhile
+ * @most_areas:	the most areas that were out of chunks at a time, allocated or idle: no less than
+ *		the most that were allocated, and more by what lists of CPUs held then
+ * @chunks, @most_chunks: of dynamic memory, with the first: now and at most; exact
+ * @smallest, @largest: sizes of areas allocated up to now.  What was served from the areas that are
+ *		kept for PCPU_NOWAIT (of 16, 32, 64, 128 and 256 bytes) and is freed again may be missing
+ * @page:	bytes of a page
+ * @static_resident: pages that begin in the static region, added up as @resident, of which they are
+ *		no part
+ */
+struct pcpu_totals {
+	size_t areas, most_areas;
+	size_t used, idle, free;
+	size_t fragments, fragmented;
+	size_t smallest, largest;
+	size_t chunks, most_chunks;
+	size_t page;
+	size_t static_resident, resident, empty;
+};
+
+/**
+ * pcpu_stats() - count what is allocated, free and in memory, at one moment.
+ * @stats:	filled in
+ * @chunks:	an array of the caller's for statistics of each chunk; may be NULL if @count is 0
+ * @count:	how many of them it has room for; the others are counted in @stats only
+ *
+ * Returns how many chunks there are, which may be more than @count, and may change any time.
+ * Thread-safe, not async-signal-safe.  It looks at every area and asks the kernel for the pages of
+ * every CPU: that takes time, some milliseconds for a thousand CPUs, in which other threads that
+ * allocate or free have to wait if their CPU's list does not serve them.
+ */
+size_t pcpu_stats(struct pcpu_totals *stats, struct pcpu_chunk_stats *chunks, size_t count);
+
+/**
+ * pcpu_resident() - which pages of a CPU's unit are there, much as mincore(2).
+ * @cpu:	a possible CPU
+ * @offset:	in its unit, a multiple of the page size
+ * @size:	bytes, rounded up to whole pages
+ * @pages:	the caller's, a byte for each page: set to 1 if it is in memory or swapped out, or else 0
+ *
+ * A page is there as soon as it was written; where it was only read, it is not, but seems so before
+ * Linux 6.7.  Where /proc/self/pagemap can't be opened mincore(2) is asked, and what is swapped out
+ * is missing.  Takes no lock: outdated as soon as anybody writes.  Returns 0, or -EINVAL if the CPU
+ * is not possible or the range is not one of whole pages in a unit.  Thread-safe, not
+ * async-signal-safe.
+ */
+int pcpu_resident(unsigned int cpu, size_t offset, size_t size, unsigned char *pages);
+
 #ifdef __cplusplus
 }
 #endif
