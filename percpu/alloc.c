@@ -78,13 +78,21 @@ static void let_in(void)
 
 /* ---- The pool, for batches ------------------------------------------------------------------ */
 
+/* What a list may hold in any case: its areas may each keep a page on every CPU that writes. */
+static size_t least_limit(void)
+{
+	size_t touched = pcpu_count_touched(&pcpu_core);
+	size_t limit = touched > 2 ? 2 * LEAST_LIMIT / touched : LEAST_LIMIT;
+
+	return limit > 2 ? limit : 2;
+}
+
 /* Under the lock, when areas have been taken or given. */
 static void adapt(void)
 {
-	size_t limit = ANYHOW(pcpu_core.areas);
+	size_t limit = ANYHOW(pcpu_core.areas), least = least_limit();
 
-	__atomic_store_n(&scattered_limit, limit > LEAST_LIMIT ? limit : LEAST_LIMIT,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&scattered_limit, limit > least ? limit : least, __ATOMIC_RELAXED);
 }
 
 static void give(const struct pcpu_batch *batch)
@@ -189,7 +197,7 @@ static void set_limit(size_t size, size_t wanted)
 		wanted = most / size;
 	if (wanted > PCPU_BATCH)
 		wanted = PCPU_BATCH;
-	pcpu_cache_set_limit(size, wanted < LEAST_LIMIT ? LEAST_LIMIT : wanted);
+	pcpu_cache_set_limit(size, wanted < least_limit() ? least_limit() : wanted);
 }
 
 /* Put clean areas where they are allocated from, as many as there is room for. */
@@ -472,7 +480,7 @@ static bool let_wait(size_t position)
 	if (pcpu_checked)
 		return waiting.count >= PCPU_BATCH / 2 || waiting_grains >= WAITING_CHECKED;
 	return waiting.count >= WAITING_AREAS ||
-	       waiting_grains * pcpu_count_touched(&pcpu_core) >= WAITING_GRAINS;
+	       waiting_grains * (pcpu_count_touched(&pcpu_core) + 1) >= WAITING_GRAINS;
 }
 
 __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)

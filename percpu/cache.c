@@ -28,7 +28,7 @@ uintptr_t *pcpu_caches;
 static uintptr_t *caches;     /* the same, before anybody uses it */
 static uintptr_t first_cache; /* address of CPU 0's; the others follow */
 static unsigned int cpus;
-static uint64_t used[PCPU_MAX_CPUS / 64]; /* atomic: caches that hold or held anything */
+static unsigned long used[PCPU_MAX_CPUS / PCPU_LONG_BITS]; /* which hold or held anything */
 static const struct pcpu_cache_header nothing[PCPU_SMALL];
 
 void pcpu_cache_init(const struct pcpu_space *space)
@@ -91,10 +91,8 @@ size_t pcpu_cache_limit(size_t size)
 void pcpu_cache_set_limit(size_t size, size_t limit)
 {
 	unsigned int cpu = pcpu_current_cpu();
-	uint64_t bit = (uint64_t)1 << (cpu % 64);
 
-	if (!(__atomic_load_n(&used[cpu / 64], __ATOMIC_RELAXED) & bit))
-		__atomic_fetch_or(&used[cpu / 64], bit, __ATOMIC_RELAXED);
+	pcpu_set_add(used, cpu);
 	__atomic_store_n(&header_at(cpu, size)->limit, (uint32_t)limit, __ATOMIC_RELAXED);
 }
 
@@ -113,11 +111,6 @@ void pcpu_cache_stop(void)
 		__atomic_store_n(&caches[cpu], (uintptr_t)nothing, __ATOMIC_RELAXED);
 	if (cpus)
 		pcpu_fence();
-}
-
-static bool is_used(unsigned int cpu)
-{
-	return __atomic_load_n(&used[cpu / 64], __ATOMIC_RELAXED) >> (cpu % 64) & 1;
 }
 
 static void drain_list(unsigned int cpu, size_t size, enum pcpu_list list, struct pcpu_batch *batch,
@@ -140,7 +133,7 @@ static void drain_list(unsigned int cpu, size_t size, enum pcpu_list list, struc
 void pcpu_cache_drain(struct pcpu_batch *batch, void (*give)(struct pcpu_batch *, enum pcpu_list))
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++) {
-		for (size_t size = 1; is_used(cpu) && size <= PCPU_SMALL; size++) {
+		for (size_t size = 1; pcpu_set_has(used, cpu) && size <= PCPU_SMALL; size++) {
 			drain_list(cpu, size, PCPU_CLEAN_LIST, batch, give);
 			drain_list(cpu, size, PCPU_DIRTY_LIST, batch, give);
 		}
@@ -150,7 +143,7 @@ void pcpu_cache_drain(struct pcpu_batch *batch, void (*give)(struct pcpu_batch *
 void pcpu_cache_sum(size_t *areas, size_t *grains)
 {
 	for (unsigned int cpu = 0; cpu < cpus; cpu++) {
-		for (size_t size = 1; is_used(cpu) && size <= PCPU_SMALL; size++) {
+		for (size_t size = 1; pcpu_set_has(used, cpu) && size <= PCPU_SMALL; size++) {
 			const struct pcpu_cache_header *header = header_at(cpu, size);
 			size_t count = __atomic_load_n(&header->clean, __ATOMIC_RELAXED) +
 				       __atomic_load_n(&header->dirty, __ATOMIC_RELAXED);

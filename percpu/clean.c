@@ -57,21 +57,18 @@ static uintptr_t window_address(const struct window *window)
 static unsigned int next_cpu(const struct pcpu_space *space, unsigned int cpu, bool touched)
 {
 	while (cpu < space->nr_cpus) {
-		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
+		unsigned int last = cpu % PCPU_LONG_BITS;
+		unsigned long word = pcpu_set_from(space->touched, cpu);
 
-		word = (touched ? word : ~word) >> (cpu % 64);
+		if (!touched)
+			word = ~word & ~0UL >> last;
 		if (word) {
-			cpu += (unsigned int)__builtin_ctzll(word);
+			cpu += (unsigned int)__builtin_ctzl(word);
 			return cpu < space->nr_cpus ? cpu : space->nr_cpus;
 		}
-		cpu = (cpu / 64 + 1) * 64;
+		cpu += PCPU_LONG_BITS - last;
 	}
 	return space->nr_cpus;
-}
-
-static void touch(struct pcpu_space *space, unsigned int cpu)
-{
-	__atomic_fetch_or(&space->touched[cpu / 64], (uint64_t)1 << (cpu % 64), __ATOMIC_RELAXED);
 }
 
 /* Mark CPUs that have pages in a range behind their static variables. */
@@ -83,7 +80,7 @@ static void touch_range(struct pcpu_space *space, uintptr_t begin, uintptr_t end
 	for (size_t unit = first; unit <= last; unit++) {
 		if (unit < last ||
 		    end > space->units + unit * space->unit_size + space->static_size)
-			touch(space, (unsigned int)unit);
+			pcpu_set_add(space->touched, (unsigned int)unit);
 	}
 }
 
@@ -132,7 +129,7 @@ static void find_touched(struct window *window, int pagemap)
 			continue;
 		for (cpu = 0; cpu < space->nr_cpus; cpu++) {
 			if (pcpu_is_possible(space, cpu))
-				touch(space, cpu);
+				pcpu_set_add(space->touched, cpu);
 		}
 		return;
 	}

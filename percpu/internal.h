@@ -142,7 +142,7 @@ struct pcpu_space {
 	size_t slots; /* of chunks behind the first */
 
 	/* atomic: CPUs that were seen to have written memory; of these bits none is ever cleared */
-	uint64_t *touched;
+	unsigned long *touched;
 
 	/* atomic, each byte changed by the owner of its area alone */
 	uint8_t *state;
@@ -332,6 +332,28 @@ static inline char *pcpu_unit_address(const struct pcpu_space *space, unsigned i
 static inline bool pcpu_is_possible(const struct pcpu_space *space, unsigned int cpu)
 {
 	return (space->possible[cpu / 64] >> (cpu % 64)) & 1;
+}
+
+/* Sets of CPUs to which threads add at any time; words for which every architecture has atomics. */
+#define PCPU_LONG_BITS ((unsigned int)(8 * sizeof(long)))
+
+/* The word that has a CPU as its lowest bit, with those that follow it. */
+static inline unsigned long pcpu_set_from(const unsigned long *set, unsigned int cpu)
+{
+	return __atomic_load_n(&set[cpu / PCPU_LONG_BITS], __ATOMIC_RELAXED) >>
+	       (cpu % PCPU_LONG_BITS);
+}
+
+static inline bool pcpu_set_has(const unsigned long *set, unsigned int cpu)
+{
+	return pcpu_set_from(set, cpu) & 1;
+}
+
+static inline void pcpu_set_add(unsigned long *set, unsigned int cpu)
+{
+	if (!pcpu_set_has(set, cpu))
+		__atomic_fetch_or(&set[cpu / PCPU_LONG_BITS], 1UL << (cpu % PCPU_LONG_BITS),
+				  __ATOMIC_RELAXED);
 }
 
 /* Write one line to standard error and abort: for bugs of the caller that can't be survived. */

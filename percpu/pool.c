@@ -5,8 +5,8 @@
  *
  * What is free is zero on every CPU.  Pages that hold nothing but free memory are given back, with
  * hysteresis: some may stay for the next who needs them.  When they become too many, a chunk's are
- * given back once as much was freed in it as is in use.  One empty chunk is kept, so that one
- * area at the edge does not make and drop a chunk each time.
+ * given back once as much was freed in it as is in use, or if it has very many itself.  One empty
+ * chunk is kept, so that one area at the edge does not make and drop a chunk each time.
  */
 #include "internal.h"
 
@@ -23,9 +23,8 @@ unsigned int pcpu_count_touched(const struct pcpu_space *space)
 {
 	unsigned int count = 0;
 
-	for (unsigned int word = 0; word * 64 < space->nr_cpus; word++)
-		count += (unsigned int)__builtin_popcountll(
-			__atomic_load_n(&space->touched[word], __ATOMIC_RELAXED));
+	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu += PCPU_LONG_BITS)
+		count += (unsigned int)__builtin_popcountl(pcpu_set_from(space->touched, cpu));
 	return count;
 }
 
@@ -37,9 +36,7 @@ static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 	if (space->provided && begin < space->first_size)
 		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
-		uint64_t word = __atomic_load_n(&space->touched[cpu / 64], __ATOMIC_RELAXED);
-
-		if (word >> (cpu % 64) & 1)
+		if (pcpu_set_has(space->touched, cpu))
 			madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
 	}
 }
@@ -67,13 +64,16 @@ static uint64_t parts_of(const struct pcpu_space *space, const struct pcpu_chunk
 	return (~(uint64_t)0 >> (63 - (high - low))) << low;
 }
 
+static size_t loose_pages(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
+{
+	return (size_t)__builtin_popcountll(chunk->loose) * (part_size(space, chunk) / space->page);
+}
+
 static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, uint64_t parts)
 {
-	size_t pages = part_size(space, chunk) / space->page;
-
-	space->loose += (size_t)__builtin_popcountll(parts) * pages;
-	space->loose -= (size_t)__builtin_popcountll(chunk->loose) * pages;
+	space->loose -= loose_pages(space, chunk);
 	chunk->loose = parts;
+	space->loose += loose_pages(space, chunk);
 }
 
 /* Give back the loose pages between two offsets, of which everything is free. */
@@ -103,14 +103,25 @@ static void drop_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_
 	}
 }
 
+/* Give back what the states of a free range of grains fill: they are zero. */
+static void drop_states(const struct pcpu_space *space, size_t begin, size_t end)
+{
+	begin = (begin + space->page - 1) & ~(space->page - 1);
+	end &= ~(space->page - 1);
+	if (begin < end)
+		madvise(space->state + begin, end - begin, MADV_DONTNEED);
+}
+
 /* Give back the pages of a chunk in which nothing is taken. */
 static void drop_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
 	size_t begin, end;
 
 	for (size_t from = chunk->begin; pcpu_chunk_next_free(space, chunk, from, &begin, &end);
-	     from = end)
+	     from = end) {
 		drop_loose(space, chunk, begin * PCPU_GRAIN, end * PCPU_GRAIN);
+		drop_states(space, begin, end);
+	}
 	chunk->freed = 0;
 	set_loose(space, chunk, 0);
 }
@@ -163,7 +174,6 @@ static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	size_t grains = chunk->end - chunk->begin;
 
 	drop_free_pages(space, chunk);
-	madvise(space->state + chunk->begin, grains, MADV_DONTNEED);
 	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
 	chunk->live = false;
 	space->empty--;
@@ -192,6 +202,12 @@ static void drop_empty_chunks(struct pcpu_space *space)
 	}
 }
 
+/* Bytes of so many pages, on all CPUs that have them. */
+static size_t bytes_of(const struct pcpu_space *space, size_t pages)
+{
+	return pages * space->page * pcpu_count_touched(space);
+}
+
 /* After something was given back to a chunk. */
 static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
@@ -199,8 +215,9 @@ static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 
 	if (!used && is_added(space, chunk) && ++space->empty > KEEP_EMPTY)
 		drop_chunk(space, chunk);
-	else if (chunk->freed >= used &&
-		 space->loose * space->page * pcpu_count_touched(space) > KEEP_BYTES)
+	else if (bytes_of(space, space->loose) > KEEP_BYTES &&
+		 (chunk->freed >= used ||
+		  bytes_of(space, loose_pages(space, chunk)) > 2 * KEEP_BYTES))
 		drop_free_pages(space, chunk);
 }
 

@@ -167,7 +167,7 @@ static int make_tables(struct pcpu_space *space)
 	size_t grains = space->unit_size / PCPU_GRAIN;
 	size_t bits = round_up(grains / 8 + sizeof(uint64_t), space->page);
 	size_t states = round_up(grains, space->page);
-	size_t touched = (space->nr_cpus + 63) / 64 * sizeof(uint64_t);
+	size_t touched = round_up(space->nr_cpus, 64) / 8;
 	size_t first = round_up(space->static_size, RESERVED_ALIGN) / PCPU_GRAIN;
 	size_t behind = first + space->reserved_size / PCPU_GRAIN;
 	char *tables;
@@ -181,7 +181,7 @@ static int make_tables(struct pcpu_space *space)
 	madvise(tables, space->tables_size, MADV_NOHUGEPAGE);
 	space->allocated = (uint64_t *)tables;
 	space->state = (uint8_t *)tables + bits;
-	space->touched = (uint64_t *)(tables + bits + states);
+	space->touched = (unsigned long *)(tables + bits + states);
 	space->chunk = (struct pcpu_chunk *)(tables + bits + states + touched);
 	pcpu_chunk_open(&space->reserved, first, behind);
 	pcpu_chunk_open(&space->chunk[0], behind, behind + space->dynamic_size / PCPU_GRAIN);

@@ -224,7 +224,7 @@ static int scene_remote(void)
 	no_more = true;
 	pthread_barrier_wait(&turn);
 	pthread_join(writer, NULL);
-	expect(recycled > ITEMS);
+	expect(recycled > ITEMS / 2);
 	return 0;
 }
 
@@ -259,7 +259,7 @@ static int scene_forked(void)
 		dirty(area, size);
 		free_percpu(area);
 	}
-	expect(recycled > ITEMS);
+	expect(recycled > ITEMS / 4);
 	if (!child)
 		_exit(0);
 	expect(waitpid(child, &status, 0) == child && status == 0);
@@ -498,7 +498,8 @@ static int scene_resident(void)
 			expect(peak <= written * 5 / 4 + MANY * 64 / 2 + MIB);
 			free_many(order);
 			printf(", freed %zu\n", grown(start) / KIB);
-			expect(grown(start) <= MIB);
+			/* The last areas, if scattered, each keep a page on all these CPUs. */
+			expect(grown(start) <= (writers[i] <= 4 ? MIB : 3 * MIB));
 		}
 	}
 	pcpu_trim();
