@@ -17,6 +17,7 @@
 #include "internal.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #ifdef HAVE_VALGRIND_MEMCHECK_H
 #include <valgrind/memcheck.h>
 #else
@@ -42,12 +43,34 @@ extern void __asan_unpoison_memory_region(const volatile void *address, size_t s
 
 bool pcpu_checked;
 
+bool pcpu_runs_on_valgrind(void)
+{
+	return RUNNING_ON_VALGRIND;
+}
+
+/*
+ * Let valgrind find areas that were lost.  It looks for pointers to them wherever memory may be used,
+ * but only for such as point to what can be read: so cookies can be read here, by valgrind alone.
+ */
+static void prepare_valgrind(const struct pcpu_space *space)
+{
+	size_t begin = space->reserved.end * PCPU_GRAIN;
+
+	mprotect((void *)space->cookies, space->unit_size, PROT_READ);
+	VALGRIND_MAKE_MEM_NOACCESS(space->cookies, space->unit_size);
+	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++)
+		VALGRIND_MAKE_MEM_NOACCESS(pcpu_unit_address(space, cpu, begin),
+					   space->unit_size - begin);
+}
+
 /* By the setting; if there is none, where a tool looks on. */
-void pcpu_choose_check(void)
+void pcpu_choose_check(const struct pcpu_space *space)
 {
 	bool watched = RUNNING_ON_VALGRIND || __asan_poison_memory_region;
 
 	pcpu_checked = pcpu_setting("PERCPU_CHECK", watched);
+	if (pcpu_checked && RUNNING_ON_VALGRIND)
+		prepare_valgrind(space);
 }
 
 /* Let tools know that a range of offsets may be used, or may not, on every CPU. */
@@ -84,6 +107,7 @@ size_t pcpu_checked_take(struct pcpu_space *space, size_t bytes, size_t align)
 	allow(space, offset, bytes, true);
 	allow(space, offset + bytes, (grains + GUARD) * PCPU_GRAIN - bytes, false);
 	VALGRIND_MALLOCLIKE_BLOCK(space->cookies + offset, bytes, 0, 1);
+	VALGRIND_MAKE_MEM_NOACCESS(space->cookies + offset, bytes);
 	return offset;
 }
 

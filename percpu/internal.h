@@ -276,7 +276,8 @@ void pcpu_fence(void);
 /* check.c: areas with guard gaps; bytes asked for, offsets in bytes.  Taking is under the lock. */
 #define PCPU_GUARD ((size_t)16 * PCPU_GRAIN) /* bytes of a gap */
 extern bool pcpu_checked;		     /* the mode; constant after set-up */
-void pcpu_choose_check(void);
+void pcpu_choose_check(const struct pcpu_space *space);
+bool pcpu_runs_on_valgrind(void);
 size_t pcpu_checked_take(struct pcpu_space *space, size_t bytes, size_t align);
 void pcpu_checked_free(struct pcpu_space *space, size_t position);
 void pcpu_checked_clean(struct pcpu_space *space, const struct pcpu_batch *batch);

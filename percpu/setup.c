@@ -263,6 +263,9 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 	};
 	int error;
 
+	/* For each byte of address space, valgrind has a note to make. */
+	if (sizes.unit_auto && pcpu_runs_on_valgrind())
+		sizes.unit /= 8;
 	if (static_size > PTRDIFF_MAX || reserved_size < PCPU_AUTO || dyn_size < PCPU_AUTO ||
 	    unit_size < PCPU_AUTO)
 		return -EINVAL;
@@ -347,7 +350,7 @@ static void set_up(void)
 	layout_symbol = *near;
 	mprotect(near, pcpu_core.control_size, PROT_READ);
 	pcpu_place_core();
-	pcpu_choose_check();
+	pcpu_choose_check(&pcpu_core);
 	pcpu_cache_init(&pcpu_core);
 	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
 	if (pcpu_setting("PERCPU_DEBUG", 0))

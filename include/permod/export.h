@@ -13,6 +13,9 @@
 #include <stddef.h>
 
 #ifdef __cplusplus
+/* Functions here have the names of structures, as is usual in C. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -89,6 +92,7 @@ void permod_host_unexport(struct permod_host_export *node);
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 #endif
 
 #endif

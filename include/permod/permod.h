@@ -27,6 +27,9 @@
 #include <permod/percpu.h>
 
 #ifdef __cplusplus
+/* Functions here have the names of structures, as is usual in C. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -249,6 +252,7 @@ const char *permod_version(void);
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 #endif
 
 #endif
