@@ -150,7 +150,7 @@ static void give_list(struct pcpu_batch *batch, enum pcpu_list list)
 /* All that waits or is in a cache goes back to the pool. */
 static void drain(void)
 {
-	struct pcpu_batch batch;
+	static struct pcpu_batch batch; /* with everybody else shut out; stacks can be small */
 
 	shut_out();
 	pcpu_cache_stop();
@@ -197,7 +197,12 @@ static void set_limit(size_t size, size_t wanted)
 		wanted = most / size;
 	if (wanted > PCPU_BATCH)
 		wanted = PCPU_BATCH;
-	pcpu_cache_set_limit(size, wanted < least_limit() ? least_limit() : wanted);
+	if (wanted < least_limit())
+		wanted = least_limit();
+	/* The reserve has room in any case. */
+	if (wanted < RESERVE && size >= RESERVE_LEAST && !(size & (size - 1)))
+		wanted = RESERVE;
+	pcpu_cache_set_limit(size, wanted);
 }
 
 /* Put clean areas where they are allocated from, as many as there is room for. */
@@ -251,11 +256,13 @@ static void refill(struct pcpu_batch *batch, size_t size, size_t count)
 static void top_up_reserve(struct pcpu_batch *batch)
 {
 	for (size_t size = RESERVE_LEAST; size <= PCPU_SMALL; size *= 2) {
-		if (pcpu_cache_count(size, PCPU_CLEAN_LIST) >= RESERVE)
+		size_t count = pcpu_cache_count(size, PCPU_CLEAN_LIST);
+
+		if (count >= RESERVE)
 			continue;
-		if (!pcpu_cache_limit(size))
+		if (pcpu_cache_limit(size) < RESERVE)
 			set_limit(size, LEAST_LIMIT);
-		refill(batch, size, RESERVE);
+		refill(batch, size, RESERVE - count);
 		store(batch);
 	}
 }
@@ -268,16 +275,18 @@ static size_t refill_count(size_t size)
 
 	if (some < freed)
 		some = freed;
-	return some < limit ? some : limit;
+	if (some > limit)
+		some = limit;
+	return some ? some : 1;
 }
 
 /* The cache is empty: a position, or -1. */
 __attribute__((noinline)) static int64_t take_slowly(size_t size)
 {
+	pthread_mutex_t *mine = enter();
 	size_t limit = pcpu_cache_limit(size);
 	struct pcpu_batch batch;
 	int64_t position;
-	pthread_mutex_t *mine = enter();
 
 	if (!limit)
 		set_limit(size, LEAST_LIMIT);
@@ -389,6 +398,9 @@ allocate_slowly(size_t bytes, size_t align, bool reserved, unsigned int flags)
 		pcpu_note_size(&pcpu_core, round_up(bytes));
 		return cookie_of((size_t)position);
 	}
+	/* When it is freed it comes into a list, where all have this alignment. */
+	if (!reserved && size <= PCPU_SMALL && align < natural_align(size))
+		align = natural_align(size);
 	offset = take_one(bytes, align, reserved, flags);
 	if (offset == SIZE_MAX && !(flags & PCPU_NOWAIT) && !reserved) {
 		drain();
@@ -539,7 +551,8 @@ void free_percpu(void __percpu *ptr)
 
 /* ---- fork() and looking --------------------------------------------------------------------- */
 
-/* With all these locks held and the caches stopped, nobody is between two states. */
+/* With all these locks held and the caches stopped, no list and no chunk is between two states.  (A
+ * thread that has just taken an area, or not yet left it, loses that one in the child.) */
 void pcpu_alloc_before_fork(void)
 {
 	shut_out();

@@ -22,8 +22,8 @@
 #include <valgrind/memcheck.h>
 #else
 #define RUNNING_ON_VALGRIND 0
-#define VALGRIND_MAKE_MEM_NOACCESS(address, size) ((void)0)
-#define VALGRIND_MAKE_MEM_DEFINED(address, size) ((void)0)
+#define VALGRIND_MAKE_MEM_NOACCESS(address, size) ((void)(address), (void)(size))
+#define VALGRIND_MAKE_MEM_DEFINED(address, size) ((void)(address), (void)(size))
 #define VALGRIND_MALLOCLIKE_BLOCK(address, size, redzone, zeroed) ((void)0)
 #define VALGRIND_FREELIKE_BLOCK(address, redzone) ((void)0)
 #endif

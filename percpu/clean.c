@@ -117,6 +117,14 @@ static bool look_at_units(struct window *window, int pagemap, unsigned int begin
 	return true;
 }
 
+static void touch_all(struct pcpu_space *space)
+{
+	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++) {
+		if (pcpu_is_possible(space, cpu))
+			pcpu_set_add(space->touched, cpu);
+	}
+}
+
 /* Find out which other CPUs have been written by now; all possible ones, if it can't be told. */
 static void find_touched(struct window *window, int pagemap)
 {
@@ -127,10 +135,7 @@ static void find_touched(struct window *window, int pagemap)
 		end = next_cpu(space, cpu, true);
 		if (look_at_units(window, pagemap, cpu, end))
 			continue;
-		for (cpu = 0; cpu < space->nr_cpus; cpu++) {
-			if (pcpu_is_possible(space, cpu))
-				pcpu_set_add(space->touched, cpu);
-		}
+		touch_all(space);
 		return;
 	}
 }
@@ -282,7 +287,7 @@ static void clean_all(struct window *window, const struct pcpu_batch *batch)
 /* With questions to the kernel, which must not be where a thread is cancelled. */
 static void clean_where_written(struct window *window, const struct pcpu_batch *batch)
 {
-	int saved = errno, state, pagemap;
+	int state, pagemap;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -291,26 +296,31 @@ static void clean_where_written(struct window *window, const struct pcpu_batch *
 		clean_touched(window, pagemap, batch);
 		close(pagemap);
 	} else {
+		touch_all(window->space);
 		clean_all(window, batch);
 	}
 	pthread_setcancelstate(state, NULL);
-	errno = saved;
 }
 
 bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 {
 	struct window window = { .space = space };
 	size_t filled, pages;
+	int saved = errno;
 
 	if (!batch->count)
 		return true;
 	filled = measure(&window, batch);
-	/* What is in memory that is shared or a file's can't be told from its pages. */
-	if ((space->provided && window.begin < space->first_size) ||
-	    (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus))
-		clean_all(&window, batch);
-	else
-		clean_where_written(&window, batch);
 	pages = window.size / space->page;
+	/* What is in memory that is shared or a file's can't be told from its pages. */
+	if (space->provided && window.begin < space->first_size) {
+		touch_all(space);
+		clean_all(&window, batch);
+	} else if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus) {
+		clean_all(&window, batch);
+	} else {
+		clean_where_written(&window, batch);
+	}
+	errno = saved;
 	return pages <= COMPACT || pages <= 2 * filled;
 }

@@ -107,9 +107,10 @@ void pcpu_counter_publish(struct percpu_counter *counter, struct percpu_counter_
 		if (!held || !reaches((int64_t)held, batch))
 			return;
 		if (__atomic_compare_exchange_n(&slot->published, &published, total, false,
-						__ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
 			__atomic_fetch_add((uint64_t *)&counter->count, held, __ATOMIC_RELAXED);
-			return;
+			/* Somebody may have taken it for published before, and gone. */
+			published = total;
 		}
 	}
 }

@@ -111,15 +111,17 @@ static void give_place(size_t offset)
 
 void pcpu_image_register(struct pcpu_image *image)
 {
-	size_t offset;
+	size_t offset = 0;
 
 	pcpu_setup();
-	if (image->size || !image_size(image))
+	if (!image_size(image))
 		return;
 	pcpu_lock();
-	offset = take_place(image);
-	if (offset != SIZE_MAX)
-		place(image, offset);
+	if (!image->size) {
+		offset = take_place(image);
+		if (offset != SIZE_MAX)
+			place(image, offset);
+	}
 	pcpu_unlock();
 	if (offset == SIZE_MAX)
 		pcpu_die("no room for %zu bytes of a shared object's per-CPU variables in the "

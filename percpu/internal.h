@@ -76,9 +76,9 @@
 /* Where address space is scarce the automatic unit is halved, down to this. */
 #define PCPU_LEAST_UNIT ((size_t)2 << 20)
 
-/* Positions are 32-bit numbers in caches. */
+/* Positions, and the end of the last chunk, are 32-bit numbers. */
 #if UINTPTR_MAX > 0xffffffffU
-#define PCPU_MAX_UNIT ((size_t)PCPU_GRAIN << 32)
+#define PCPU_MAX_UNIT (((size_t)PCPU_GRAIN << 32) - PCPU_CHUNK)
 #else
 #define PCPU_MAX_UNIT SIZE_MAX
 #endif

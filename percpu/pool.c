@@ -10,6 +10,7 @@
  */
 #include "internal.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 /* Empty chunks behind the first that are kept. */
@@ -28,6 +29,15 @@ unsigned int pcpu_count_touched(const struct pcpu_space *space)
 	return count;
 }
 
+/* Give whole pages back to the system; errno is the caller's. */
+static void give_back(void *begin, size_t size)
+{
+	int saved = errno;
+
+	madvise(begin, size, MADV_DONTNEED);
+	errno = saved;
+}
+
 /* Give pages of a range of offsets back to the system on all touched CPUs: others have none, as far
  * as the areas here are concerned.  Locked pages (mlock(2)) stay, and those that the program
  * provided; they are zero, which is what counts. */
@@ -37,7 +47,7 @@ static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
 		if (pcpu_set_has(space->touched, cpu))
-			madvise(pcpu_unit_address(space, cpu, begin), end - begin, MADV_DONTNEED);
+			give_back(pcpu_unit_address(space, cpu, begin), end - begin);
 	}
 }
 
@@ -103,13 +113,13 @@ static void drop_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, size_
 	}
 }
 
-/* Give back what the states of a free range of grains fill: they are zero. */
-static void drop_states(const struct pcpu_space *space, size_t begin, size_t end)
+/* Give back the pages that lie wholly between two bytes of the tables, which are zero. */
+static void drop_table(const struct pcpu_space *space, uintptr_t begin, uintptr_t end)
 {
 	begin = (begin + space->page - 1) & ~(space->page - 1);
 	end &= ~(space->page - 1);
 	if (begin < end)
-		madvise(space->state + begin, end - begin, MADV_DONTNEED);
+		give_back((void *)begin, end - begin);
 }
 
 /* Give back the pages of a chunk in which nothing is taken. */
@@ -120,10 +130,16 @@ static void drop_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
 	for (size_t from = chunk->begin; pcpu_chunk_next_free(space, chunk, from, &begin, &end);
 	     from = end) {
 		drop_loose(space, chunk, begin * PCPU_GRAIN, end * PCPU_GRAIN);
-		drop_states(space, begin, end);
+		drop_table(space, (uintptr_t)space->state + begin, (uintptr_t)space->state + end);
 	}
 	chunk->freed = 0;
 	set_loose(space, chunk, 0);
+}
+
+static void drop_all_free_pages(struct pcpu_space *space, struct pcpu_chunk *chunk)
+{
+	set_loose(space, chunk, ~(uint64_t)0);
+	drop_free_pages(space, chunk);
 }
 
 /* ---- Chunks --------------------------------------------------------------------------------- */
@@ -171,10 +187,9 @@ static struct pcpu_chunk *add_chunk(struct pcpu_space *space, size_t grains)
 /* With its pages go those of its bits and states, which are zero now. */
 static void drop_chunk(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
-	size_t grains = chunk->end - chunk->begin;
-
 	drop_free_pages(space, chunk);
-	madvise((char *)space->allocated + chunk->begin / 8, grains / 8, MADV_DONTNEED);
+	drop_table(space, (uintptr_t)space->allocated + chunk->begin / 8,
+		   (uintptr_t)space->allocated + chunk->end / 8);
 	chunk->live = false;
 	space->empty--;
 	space->added--;
@@ -246,9 +261,9 @@ void pcpu_pool_trim(struct pcpu_space *space)
 	drop_empty_chunks(space);
 	for (size_t i = 0; i < space->top; i++) {
 		if (space->chunk[i].live)
-			drop_free_pages(space, &space->chunk[i]);
+			drop_all_free_pages(space, &space->chunk[i]);
 	}
-	drop_free_pages(space, &space->reserved);
+	drop_all_free_pages(space, &space->reserved);
 }
 
 /* ---- Taking and giving ---------------------------------------------------------------------- */
@@ -260,7 +275,10 @@ static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size
 	size_t taken = pcpu_chunk_take(space, chunk, size, align, positions, count);
 	uint64_t used = 0;
 
-	for (size_t i = 0, begin; i < taken && chunk->loose; i++) {
+	/* Where a part is several pages, others of it may stay loose. */
+	bool small = part_size(space, chunk) == space->page;
+
+	for (size_t i = 0, begin; small && i < taken && chunk->loose; i++) {
 		begin = positions[i];
 		while (i + 1 < taken && positions[i + 1] == positions[i] + size)
 			i++;
@@ -283,6 +301,8 @@ size_t pcpu_pool_take(struct pcpu_space *space, size_t size, size_t align, uint3
 	struct pcpu_chunk *chunk;
 	size_t taken = 0;
 
+	if (!count)
+		return 0;
 	while (space->open < space->top &&
 	       (!space->chunk[space->open].live || !space->chunk[space->open].free))
 		space->open++;

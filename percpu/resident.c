@@ -68,8 +68,12 @@ static void read_entries(int pagemap, uintptr_t begin, size_t count, size_t page
 	for (size_t i = 0; i < count; i++) {
 		off_t at = (off_t)((begin / page + i) * sizeof(*entry));
 
-		if (i % 64 == 0 && pread(pagemap, entry, sizeof(entry), at) <= 0)
+		/* What is not read counts as there. */
+		if (i % 64 == 0) {
 			memset(entry, 0xff, sizeof(entry));
+			if (pread(pagemap, entry, sizeof(entry), at) < 0)
+				memset(entry, 0xff, sizeof(entry));
+		}
 		if (entry[i % 64] & ENTRY_IS_THERE)
 			set_bits(there, i, i + 1);
 	}

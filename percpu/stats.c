@@ -145,7 +145,10 @@ static void for_each_area(const struct pcpu_space *space, size_t begin, size_t e
 	for (size_t position = begin, size; position < end; position += size) {
 		unsigned int state = pcpu_state(space, position);
 
-		size = state && state != PCPU_CLEAN ? pcpu_area_size(space, position) : 0;
+		/* By this one look: the state may change at any time, but not between small and large. */
+		size = state & ~PCPU_FREED;
+		if (size > PCPU_SMALL)
+			size = state == PCPU_CLEAN ? 0 : pcpu_area_size(space, position);
 		/* An area in a list has a size that nobody notes, or one that was noted just now. */
 		if (size == 0 || size > end - position)
 			size = 1;

@@ -140,9 +140,46 @@ static void stay_here(void)
 		perror("sched_setaffinity");
 }
 
+/*
+ * A copy that is looked at by its address before and after an operation, whatever its type: the compiler
+ * must not take the operation for one on something else.
+ */
+static DEFINE_PER_CPU(long long, wide);
+static DEFINE_PER_CPU(const char *, pointer);
+struct pair {
+	const char *pointer;
+	long long count;
+} __attribute__((aligned(16)));
+static DEFINE_PER_CPU(struct pair, both);
+
+__attribute__((noinline)) static void try_addresses(unsigned int cpu, const char *text)
+{
+	long long *count = per_cpu_ptr(&wide, cpu), before = *count;
+	const char **name = per_cpu_ptr(&pointer, cpu), *first = *name;
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
+	struct pair *pair = per_cpu_ptr(&both, cpu);
+	long long counted = pair->count;
+	const char *named = pair->pointer;
+
+	this_cpu_cmpxchg_double(both.pointer, both.count, named, counted, text, counted + 1);
+	COMPARE("cmpxchg_double", pair, count, pair->count - counted, 1);
+	COMPARE("cmpxchg_double", pair, pointer, pair->pointer != named, 1);
+#endif
+	this_cpu_inc(wide);
+	COMPARE("inc", long long, address, *count - before, 1);
+	this_cpu_xchg(wide, 70);
+	COMPARE("xchg", long long, address, *count, 70);
+	this_cpu_write(pointer, text);
+	COMPARE("write", pointer, address, *name != first && *name == text, 1);
+	while (*count < 80)
+		this_cpu_add_return(wide, 1);
+	COMPARE("add_return", long long, address, *count, 80);
+}
+
 int main(void)
 {
 	stay_here();
+	try_addresses(smp_processor_id(), "text");
 	try_schar();
 	try_uchar();
 	try_sshort();

@@ -81,6 +81,12 @@
 #define PCPU_RSEQ_INPUTS(cookie)                                                                   \
 	[rseq] "r"(PCPU_RSEQ_AREA), [offset] "r"(pcpu_layout.offset), [cookie] "r"(cookie)
 
+/* Variables as memory, whatever their types: an operation on a pointer or a long long changes it too. */
+typedef uint8_t __attribute__((may_alias)) __pcpu_memory_1;
+typedef uint16_t __attribute__((may_alias)) __pcpu_memory_2;
+typedef uint32_t __attribute__((may_alias)) __pcpu_memory_4;
+typedef uint64_t __attribute__((may_alias)) __pcpu_memory_8;
+
 /*
  * Where a thread has no sequences, operations leave for the slow path by a jump.  Compilers that can't
  * have both a jump and an output operand are told that all of memory changes; and let the library do
@@ -88,11 +94,11 @@
  */
 #if defined(__clang__) || __GNUC__ >= 11
 #define PCPU_GOTO_OUTPUTS 1
-#define PCPU_GOTO_WRITES(type, cookie) "+m"(*(type *)(cookie))
+#define PCPU_GOTO_WRITES(bytes, cookie) "+m"(*(__pcpu_memory_##bytes *)(cookie))
 #define PCPU_GOTO_CLOBBERS "rax", "cc"
 #else
 #define PCPU_GOTO_OUTPUTS 0
-#define PCPU_GOTO_WRITES(type, cookie)
+#define PCPU_GOTO_WRITES(bytes, cookie)
 #define PCPU_GOTO_CLOBBERS "rax", "cc", "memory"
 #endif
 
@@ -104,7 +110,7 @@
 		__asm__ volatile goto(PCPU_RSEQ_ENTER("%%rax") insn                                \
 				      " %" mod                                                     \
 				      "[value], (%%rax, %[cookie])\n" PCPU_RSEQ_LEAVE("%l[slow]")  \
-				      : PCPU_GOTO_WRITES(type, cookie)                             \
+				      : PCPU_GOTO_WRITES(bytes, cookie)                            \
 				      : PCPU_RSEQ_INPUTS(cookie), [value] imm(value)               \
 				      : PCPU_GOTO_CLOBBERS                                         \
 				      : slow);                                                     \
@@ -123,7 +129,7 @@ slow:                                                                           
                                                                                                    \
 		__asm__ volatile goto(                                                             \
 			PCPU_RSEQ_ENTER("%%rax") body PCPU_RSEQ_LEAVE("%l[slow]")                  \
-			: [r] "=&q"(r), PCPU_GOTO_WRITES(type, cookie)                             \
+			: [r] "=&q"(r), PCPU_GOTO_WRITES(bytes, cookie)                            \
 			: PCPU_RSEQ_INPUTS(cookie), [value] imm(value), [expected] imm(expected)   \
 			: PCPU_GOTO_CLOBBERS                                                       \
 			: slow);                                                                   \
@@ -188,10 +194,6 @@ PCPU_RSEQ_SIZES(PCPU_RSEQ_CMPXCHG, PCPU_CMPXCHG)
 /* Two words at once: every x86-64 CPU has it but some of the first, of before 2006. */
 #define PCPU_HAVE_CMPXCHG_DOUBLE 1
 
-struct pcpu_words {
-	uint64_t word[2];
-};
-
 static inline __attribute__((always_inline)) int
 __pcpu_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, uint64_t n2)
 {
@@ -202,7 +204,8 @@ __pcpu_cmpxchg_double(uintptr_t cookie, uint64_t o1, uint64_t o2, uint64_t n1, u
 	__asm__ volatile(PCPU_RSEQ_ENTER("%[t]") "	addq %[cookie], %[t]\n"
 						 "	cmpxchg16b (%[t])\n" PCPU_RSEQ_LEAVE("6f")
 			 : [t] "=&r"(t), "+a"(a), "+d"(d), "=@ccz"(equal),
-			   "+m"(*(struct pcpu_words *)(cookie))
+			   "+m"(((__pcpu_memory_8 *)cookie)[0]),
+			   "+m"(((__pcpu_memory_8 *)cookie)[1])
 			 : PCPU_RSEQ_INPUTS(cookie), "b"(n1), "c"(n2));
 	if (__builtin_expect(t < 0, 0))
 		return pcpu_slow_cmpxchg_double(cookie, o1, o2, n1, n2);
@@ -217,7 +220,8 @@ static inline int __pcpu_atomic_cmpxchg_double(void *copy, uint64_t o1, uint64_t
 
 	__asm__ volatile("lock; cmpxchg16b %[words]"
 			 : "+a"(o1), "+d"(o2),
-			   "=@ccz"(equal), [words] "+m"(*(struct pcpu_words *)copy)
+			   "=@ccz"(equal), [words] "+m"(((__pcpu_memory_8 *)copy)[0]),
+			   "+m"(((__pcpu_memory_8 *)copy)[1])
 			 : "b"(n1), "c"(n2));
 	return equal;
 }
