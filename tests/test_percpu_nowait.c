@@ -536,6 +536,13 @@ static int interrupt(struct tracer *tracer)
 	return status;
 }
 
+/* So many instructions are stepped over in all, unless PERMOD_LONG is set. */
+#define BUDGET 8000
+/* Signals in one go: more than the reserve can serve. */
+#define SIGNALS 60
+/* From one signal to the next: more than a sequence has, so that it comes to its end. */
+#define APART 64
+
 /* A signal at the instructions first, first + step, ... of the region; the child's last status. */
 static int trace(struct tracer *tracer, long first, long step)
 {
@@ -548,7 +555,9 @@ static int trace(struct tracer *tracer, long first, long step)
 		long n = tracer->instructions++;
 
 		follow_sequence(tracer, get_registers(tracer).rip);
-		if (step && n >= first && (n - first) % step == 0 && !tracer->spare)
+		/* Handlers that use up all there is make the region longer: that must end. */
+		if (step && n >= first && (n - first) % step == 0 && !tracer->spare &&
+		    tracer->signals < 4 * SIGNALS)
 			status = interrupt(tracer);
 		if (!is_step(status))
 			return status;
@@ -576,13 +585,6 @@ static struct tracer trace_child(const struct region *region, long first, long s
 		      step, status);
 	return tracer;
 }
-
-/* So many instructions are stepped over in all, unless PERMOD_LONG is set. */
-#define BUDGET 8000
-/* Signals in one go: more than the reserve can serve. */
-#define SIGNALS 60
-/* From one signal to the next: more than a sequence has, so that it comes to its end. */
-#define APART 64
 
 START_TEST(handlers_allocate_at_each_instruction)
 {
