@@ -26,7 +26,7 @@
 /* How many areas a list may hold: at first, of all areas anyhow, and at most in grains: for one or
  * two CPUs that write, and with more of them so much together. */
 #define LEAST_LIMIT ((size_t)16)
-#define ANYHOW(areas) ((areas) / 64)
+#define ANYHOW(areas) ((areas) / 256)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 #define TOGETHER ((size_t)(128 << 10) / PCPU_GRAIN)
 /* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write. */
@@ -267,17 +267,27 @@ static void top_up_reserve(struct pcpu_batch *batch)
 	}
 }
 
-/* How many areas to take from the pool: some, and more where others have been freed. */
+/*
+ * How many areas to take from the pool: as many as have been freed meanwhile, since so many come and
+ * go; where none were, twice as many as the last time, up to a part of all that there are.
+ */
 static size_t refill_count(size_t size)
 {
-	size_t limit = pcpu_cache_limit(size), freed = pcpu_cache_count(size, PCPU_DIRTY_LIST);
-	size_t some = __atomic_load_n(&scattered_limit, __ATOMIC_RELAXED);
+	size_t freed = pcpu_cache_count(size, PCPU_DIRTY_LIST);
+	size_t most = __atomic_load_n(&scattered_limit, __ATOMIC_RELAXED) * 16;
+	size_t count = freed ? freed : 2 * pcpu_cache_refilled(size);
 
-	if (some < freed)
-		some = freed;
-	if (some > limit)
-		some = limit;
-	return some ? some : 1;
+	if (count > most)
+		count = most;
+	if (count < least_limit())
+		count = least_limit();
+	if (!freed && count > pcpu_cache_limit(size))
+		set_limit(size, count);
+	if (count > pcpu_cache_limit(size))
+		count = pcpu_cache_limit(size);
+	count = count ? count : 1;
+	pcpu_cache_set_refilled(size, count);
+	return count;
 }
 
 /* The cache is empty: a position, or -1. */

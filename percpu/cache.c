@@ -96,6 +96,17 @@ void pcpu_cache_set_limit(size_t size, size_t limit)
 	__atomic_store_n(&header_at(cpu, size)->limit, (uint32_t)limit, __ATOMIC_RELAXED);
 }
 
+size_t pcpu_cache_refilled(size_t size)
+{
+	return __atomic_load_n(&header_at(pcpu_current_cpu(), size)->refilled, __ATOMIC_RELAXED);
+}
+
+void pcpu_cache_set_refilled(size_t size, size_t count)
+{
+	__atomic_store_n(&header_at(pcpu_current_cpu(), size)->refilled, (uint32_t)count,
+			 __ATOMIC_RELAXED);
+}
+
 /* ---- All CPUs' ------------------------------------------------------------------------------ */
 
 void pcpu_cache_start(void)

@@ -18,7 +18,8 @@ enum pcpu_list { PCPU_CLEAN_LIST, PCPU_DIRTY_LIST };
 
 /* For each size.  The sequences know that the limit is behind the lengths, in this order. */
 struct pcpu_cache_header {
-	uint32_t clean, dirty, limit, unused;
+	uint32_t clean, dirty, limit;
+	uint32_t refilled; /* how many were taken from the pool the last time */
 };
 
 /* Bytes: of the headers, of an array, and of a cache. */
@@ -71,6 +72,8 @@ bool pcpu_cache_put(size_t size, const uint32_t *positions, size_t count);
 size_t pcpu_cache_count(size_t size, enum pcpu_list list);
 size_t pcpu_cache_limit(size_t size);
 void pcpu_cache_set_limit(size_t size, size_t limit);
+size_t pcpu_cache_refilled(size_t size);
+void pcpu_cache_set_refilled(size_t size, size_t count);
 /* Between these two all caches look empty and full to everybody, and can be drained. */
 void pcpu_cache_stop(void);
 void pcpu_cache_start(void);
