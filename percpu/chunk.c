@@ -14,6 +14,8 @@
 #include "internal.h"
 
 #define WORD_BITS ((size_t)64)
+/* How far to look for the ends of a gap: longer ones are all alike, being of the highest order. */
+#define FAR (PCPU_CHUNK / PCPU_GRAIN)
 
 /* Set or clear the bits from `begin` to before `end`. */
 static void fill_bits(uint64_t *map, size_t begin, size_t end, bool value)
@@ -137,9 +139,9 @@ static bool failed_before(const struct pcpu_chunk *chunk, size_t size, size_t al
 /* A gap of this size has a word without any bit in it, which is found faster. */
 #define LONG_GAP (2 * WORD_BITS - 1)
 
-/* The next gap from a position on that may hold `size`. */
+/* The next gap from a position on that may hold `size`; no more than `most` of it. */
 static bool next_gap(const struct pcpu_space *space, const struct pcpu_chunk *chunk, size_t size,
-		     size_t from, size_t *begin, size_t *end)
+		     size_t most, size_t from, size_t *begin, size_t *end)
 {
 	if (size >= LONG_GAP) {
 		size_t word = (from + WORD_BITS - 1) / WORD_BITS, last = chunk->end / WORD_BITS;
@@ -150,7 +152,12 @@ static bool next_gap(const struct pcpu_space *space, const struct pcpu_chunk *ch
 			return false;
 		from = find_set_before(space->allocated, from, word * WORD_BITS);
 	}
-	return pcpu_chunk_next_free(space, chunk, from, begin, end);
+	*begin = find_bit(space->allocated, from, chunk->end, false);
+	if (*begin == chunk->end)
+		return false;
+	*end = chunk->end - *begin > most ? *begin + most : chunk->end;
+	*end = find_bit(space->allocated, *begin, *end, true);
+	return true;
 }
 
 /* The last search went to the end: no gap that it has seen is longer than `longest`. */
@@ -175,11 +182,12 @@ size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_
 		       size_t align, uint32_t *positions, size_t count)
 {
 	size_t begin, end = chunk->hint[order_of(size)], taken = 0, longest = 0;
+	size_t most = count * size + align;
 	bool passed = false;
 
 	if (failed_before(chunk, size, align))
 		return 0;
-	while (taken < count && next_gap(space, chunk, size, end, &begin, &end)) {
+	while (taken < count && next_gap(space, chunk, size, most, end, &begin, &end)) {
 		size_t at = (begin + align - 1) & ~(align - 1), behind = at;
 
 		if (!passed && end - begin >= size) {
@@ -208,17 +216,25 @@ size_t pcpu_chunk_take(struct pcpu_space *space, struct pcpu_chunk *chunk, size_
 
 void pcpu_chunk_give(struct pcpu_space *space, struct pcpu_chunk *chunk, size_t begin, size_t end)
 {
+	size_t low, high, length;
+
 	fill_bits(space->allocated, begin, end, false);
 	chunk->free += end - begin;
 	chunk->freed += end - begin;
 	/* The gap that it is now part of. */
-	begin = find_set_before(space->allocated, chunk->begin, begin);
-	end = find_bit(space->allocated, end, chunk->end, true);
-	if (end - begin >= chunk->failed_size)
+	low = begin - chunk->begin > FAR ? begin - FAR : chunk->begin;
+	high = chunk->end - end > FAR ? end + FAR : chunk->end;
+	begin = find_set_before(space->allocated, low, begin);
+	end = find_bit(space->allocated, end, high, true);
+	if ((begin == low && low != chunk->begin) || (end == high && high != chunk->end))
+		length = chunk->free;
+	else
+		length = end - begin;
+	if (length >= chunk->failed_size)
 		chunk->failed_size = 0;
-	lower_hints(chunk, end - begin, begin);
-	if (chunk->longest < end - begin)
-		chunk->longest = end - begin;
+	lower_hints(chunk, length, begin);
+	if (chunk->longest < length)
+		chunk->longest = length;
 }
 
 /* ---- States --------------------------------------------------------------------------------- */

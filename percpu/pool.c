@@ -74,9 +74,16 @@ static uint64_t parts_of(const struct pcpu_space *space, const struct pcpu_chunk
 	return (~(uint64_t)0 >> (63 - (high - low))) << low;
 }
 
+/* Whether the loose parts of a chunk are pages, as in all but long ones. */
+static bool is_known_by_page(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
+{
+	return part_size(space, chunk) == space->page;
+}
+
+/* Of long chunks it's not known: what was freed is the measure there. */
 static size_t loose_pages(const struct pcpu_space *space, const struct pcpu_chunk *chunk)
 {
-	return (size_t)__builtin_popcountll(chunk->loose) * (part_size(space, chunk) / space->page);
+	return is_known_by_page(space, chunk) ? (size_t)__builtin_popcountll(chunk->loose) : 0;
 }
 
 static void set_loose(struct pcpu_space *space, struct pcpu_chunk *chunk, uint64_t parts)
@@ -223,16 +230,28 @@ static size_t bytes_of(const struct pcpu_space *space, size_t pages)
 	return pages * space->page * pcpu_count_touched(space);
 }
 
+/* Whether so much of a chunk is free but in memory that it is worth a walk through its gaps. */
+static bool has_many_loose(const struct pcpu_space *space, const struct pcpu_chunk *chunk,
+			   size_t used)
+{
+	if (!is_known_by_page(space, chunk))
+		return chunk->freed >= used &&
+		       bytes_of(space, chunk->freed * PCPU_GRAIN / space->page) > KEEP_BYTES;
+	if (bytes_of(space, space->loose) <= KEEP_BYTES)
+		return false;
+	return chunk->freed >= used || bytes_of(space, loose_pages(space, chunk)) > 2 * KEEP_BYTES;
+}
+
 /* After something was given back to a chunk. */
 static void settle(struct pcpu_space *space, struct pcpu_chunk *chunk)
 {
 	size_t used = chunk->end - chunk->begin - chunk->free;
 
-	if (!used && is_added(space, chunk) && ++space->empty > KEEP_EMPTY)
+	/* A long one is not kept for small areas. */
+	if (!used && is_added(space, chunk) &&
+	    (++space->empty > KEEP_EMPTY || !is_known_by_page(space, chunk)))
 		drop_chunk(space, chunk);
-	else if (bytes_of(space, space->loose) > KEEP_BYTES &&
-		 (chunk->freed >= used ||
-		  bytes_of(space, loose_pages(space, chunk)) > 2 * KEEP_BYTES))
+	else if (has_many_loose(space, chunk, used))
 		drop_free_pages(space, chunk);
 }
 
@@ -276,9 +295,9 @@ static size_t take_from(struct pcpu_space *space, struct pcpu_chunk *chunk, size
 	uint64_t used = 0;
 
 	/* Where a part is several pages, others of it may stay loose. */
-	bool small = part_size(space, chunk) == space->page;
+	bool by_page = is_known_by_page(space, chunk);
 
-	for (size_t i = 0, begin; small && i < taken && chunk->loose; i++) {
+	for (size_t i = 0, begin; by_page && i < taken && chunk->loose; i++) {
 		begin = positions[i];
 		while (i + 1 < taken && positions[i + 1] == positions[i] + size)
 			i++;
