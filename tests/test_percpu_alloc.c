@@ -487,25 +487,24 @@ START_TEST(room_freed_in_the_first_chunk_is_used_before_others)
 }
 END_TEST
 
-/* A gap far from the freed area's other end is still found. */
+/* A gap far from the freed area's other end is still found: in one chunk, which a guard keeps. */
 START_TEST(long_free_areas_merge)
 {
-	size_t half, first, second, guard;
+	size_t whole = 5 * PCPU_CHUNK - 64, half = whole / 2, first, second, guard, place;
 
 	open_model();
-	half = model.space.slots * PCPU_CHUNK / 2;
-	first = pcpu_take(&model.space, model.space.slots * PCPU_CHUNK, 4, false);
-	ck_assert_uint_ne(first, SIZE_MAX);
-	guard = pcpu_take(&model.space, model.space.dynamic_size, 4, false);
-	ck_assert_uint_ne(guard, SIZE_MAX);
-	ck_assert_ptr_null(pcpu_give(&model.space, first));
+	ck_assert_uint_ne(pcpu_take(&model.space, model.space.dynamic_size, 4, false), SIZE_MAX);
+	place = pcpu_take(&model.space, whole, 4, false);
+	guard = pcpu_take(&model.space, 64, 4, false);
+	ck_assert_uint_eq(guard, place + whole);
+	ck_assert_ptr_null(pcpu_give(&model.space, place));
 	first = pcpu_take(&model.space, half, 4, false);
 	second = pcpu_take(&model.space, half, 4, false);
-	ck_assert(first != SIZE_MAX && second != SIZE_MAX);
+	ck_assert_uint_eq(first, place);
+	ck_assert_uint_eq(second, place + half);
 	ck_assert_ptr_null(pcpu_give(&model.space, second));
 	ck_assert_ptr_null(pcpu_give(&model.space, first));
-	first = pcpu_take(&model.space, 2 * half, 4, false);
-	ck_assert_uint_ne(first, SIZE_MAX);
+	ck_assert_uint_eq(pcpu_take(&model.space, 2 * half, 4, false), place);
 	pcpu_space_exit(&model.space);
 }
 END_TEST
