@@ -90,7 +90,8 @@ size_t pcpu_setting(const char *name, size_t otherwise)
 		break;
 	}
 	if (*text < '0' || *text > '9' || *end || errno || number > (SIZE_MAX >> 1 >> shift))
-		pcpu_die("the setting %s=%s is not a size such as 4096, 64K or 1G", name, text);
+		pcpu_die("the setting %s=%s is not a number, such as 2, 4096, 64K or 1G", name,
+			 text);
 	return (size_t)number << shift;
 }
 

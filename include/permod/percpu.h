@@ -253,7 +253,9 @@ const struct pcpu_layout *pcpu_near_layout(void);
 
 /**
  * __addr_to_pcpu_ptr(address), __pcpu_ptr_to_addr(cookie) - from addresses of variables, as this
- * image's code names them, to cookies, and back; other values are returned as they are.
+ * image's code names them, to cookies, and back; cookies are returned as they are.  (Not so the
+ * addresses of other objects that the compiler sees: what it knows the size of is taken for one of
+ * this image's variables.  So no function that returns a cookie may have the attribute alloc_size.)
  *
  * A port or program that keeps its variables elsewhere defines both as macros (from a pointer to a
  * uintptr_t, and from a uintptr_t to one) before it includes this header; every other macro uses

@@ -26,7 +26,8 @@
  * and may be used by any number of threads.  percpu_list_steal(), percpu_list_drain() and
  * percpu_list_pop_any() take a lock: not for signal handlers.  What a thread wrote to an object
  * before it pushed it is seen by the thread that gets it.  In a child after fork() the lists are
- * copies.  ThreadSanitizer is told of that order; of that of chains only if the library is built with it.
+ * copies; but of a second list that another thread had in hand just then, the child has nothing.
+ * With PERCPU_INDEX=mm_cid the lists are those of CPU numbers all the same.  ThreadSanitizer is told of that order; of that of chains only if the library is built with it.
  */
 #ifndef PERMOD_PERCPU_LIST_H
 #define PERMOD_PERCPU_LIST_H
