@@ -14,11 +14,9 @@
  */
 #define _GNU_SOURCE
 #include <permod/percpu.h>
-#include "bench/bench.h"
+#include "bench/threads.h"
 
 #include <malloc.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,44 +110,13 @@ static const struct way {
 
 /* ---- One at a time, by one thread and by two ------------------------------------------------ */
 
-#define MOST_THREADS 2
-
-struct job {
-	const struct way *way;
-	int thread;
-	pthread_barrier_t *start;
-	double ns;
-};
-
 static int threads;
 
-/* To the thread's place among the CPUs that we may use. */
-static void bind_thread(int thread, const cpu_set_t *allowed)
+static void do_pairs(void *argument, int thread)
 {
-	cpu_set_t one;
-	int nth = 0;
+	const struct way *way = argument;
 
-	thread %= CPU_COUNT(allowed);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, allowed) || nth++ != thread)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-	}
-}
-
-static void *do_pairs(void *argument)
-{
-	struct job *job = argument;
-	const struct way *way = job->way;
-	cpu_set_t allowed;
-	double begin;
-
-	sched_getaffinity(0, sizeof(allowed), &allowed);
-	bind_thread(job->thread, &allowed);
-	pthread_barrier_wait(job->start);
-	begin = bench_now();
+	(void)thread;
 	for (int i = 0; i < PAIRS; i++) {
 		void *item = way->take();
 
@@ -158,30 +125,12 @@ static void *do_pairs(void *argument)
 		way->write(item);
 		way->give(item);
 	}
-	job->ns = (bench_now() - begin) / PAIRS;
-	return NULL;
 }
 
 /* Nanoseconds a pair, the mean of all threads. */
-static double measure_pairs(void *argument)
+static double measure_pairs(void *way)
 {
-	pthread_t id[MOST_THREADS];
-	struct job job[MOST_THREADS];
-	pthread_barrier_t start;
-	double sum = 0;
-
-	pthread_barrier_init(&start, NULL, (unsigned int)threads);
-	for (int i = 0; i < threads; i++) {
-		job[i] = (struct job){ argument, i, &start, 0 };
-		if (pthread_create(&id[i], NULL, do_pairs, &job[i]))
-			abort();
-	}
-	for (int i = 0; i < threads; i++) {
-		pthread_join(id[i], NULL);
-		sum += job[i].ns;
-	}
-	pthread_barrier_destroy(&start);
-	return sum / threads;
+	return bench_threads(threads, do_pairs, way) / PAIRS;
 }
 
 static double bench_pairs(int thread_count, int rounds)
@@ -425,7 +374,7 @@ static int measure_machine(int result_pipe)
 		result.two_threads = bench_pairs(2, rounds);
 	else
 		puts("pair, 2 threads: left out, there is one CPU");
-	bind_thread(0, &allowed);
+	bench_bind(0);
 	pcpu_trim();
 	bench_many(false, rounds, &result);
 	bench_many(true, rounds, &result);

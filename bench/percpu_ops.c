@@ -16,15 +16,12 @@
  */
 #define _GNU_SOURCE
 #include <permod/permod.h>
-#include "bench/bench.h"
 #include "bench/percpu_ops.h"
+#include "bench/threads.h"
 
-#include <pthread.h>
-#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_THREADS 2
 #define MOST_CPUS 1024
 #define COUNT_OF(array) (int)(sizeof(array) / sizeof((array)[0]))
 
@@ -36,7 +33,7 @@ static long count = 5000000;
 static __thread struct lines thread_variables;
 static DEFINE_PER_CPU_ALIGNED(struct lines, static_variables);
 static struct lines __percpu *dynamic_variables;
-static struct lines private_lines[MOST_THREADS], cpu_lines[MOST_CPUS];
+static struct lines private_lines[BENCH_MOST_THREADS], cpu_lines[MOST_CPUS];
 
 #define DEFINE(name, operation)                                                                    \
 	static void name(int thread)                                                               \
@@ -99,64 +96,17 @@ DEFINE(getcpu_add, __atomic_fetch_add(&cpu_lines[sched_getcpu() % MOST_CPUS].v[i
 
 /* ---- Threads -------------------------------------------------------------------------------- */
 
-struct job {
-	void (*body)(int thread);
-	int thread;
-	pthread_barrier_t *start;
-	double ns;
-};
-
 static int threads;
 
-/* The thread's place among the CPUs that we may use. */
-static void bind_thread(int thread)
+static void do_job(void *body, int thread)
 {
-	cpu_set_t allowed, one;
-	int nth = 0;
-
-	sched_getaffinity(0, sizeof(allowed), &allowed);
-	thread %= CPU_COUNT(&allowed);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed) || nth++ != thread)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-	}
-}
-
-static void *do_job(void *argument)
-{
-	struct job *job = argument;
-	double begin;
-
-	bind_thread(job->thread);
-	pthread_barrier_wait(job->start);
-	begin = bench_now();
-	job->body(job->thread);
-	job->ns = (bench_now() - begin) / (double)count;
-	return NULL;
+	(*(void (**)(int))body)(thread);
 }
 
 /* Nanoseconds an operation, the mean of all threads. */
-static double measure(void *argument)
+static double measure(void *body)
 {
-	pthread_t id[MOST_THREADS];
-	struct job job[MOST_THREADS];
-	pthread_barrier_t start;
-	double sum = 0;
-
-	pthread_barrier_init(&start, NULL, (unsigned int)threads);
-	for (int i = 0; i < threads; i++) {
-		job[i] = (struct job){ *(void (**)(int))argument, i, &start, 0 };
-		pthread_create(&id[i], NULL, do_job, &job[i]);
-	}
-	for (int i = 0; i < threads; i++) {
-		pthread_join(id[i], NULL);
-		sum += job[i].ns;
-	}
-	pthread_barrier_destroy(&start);
-	return sum / threads;
+	return bench_threads(threads, do_job, body) / (double)count;
 }
 
 /* ---- Candidates ----------------------------------------------------------------------------- */
@@ -335,7 +285,7 @@ int main(int argc, char **argv)
 	printf("%u possible CPUs, operations: %s by %s\n", num_possible_cpus(), pcpu_ops_name(),
 	       pcpu_index_name());
 	/* The first two groups add; the others write other values. */
-	for (threads = 1; threads <= MOST_THREADS; threads++) {
+	for (threads = 1; threads <= BENCH_MOST_THREADS; threads++) {
 		run_group(&groups[0], rounds);
 		run_group(&groups[1], rounds);
 		measured += (rounds + 1) * threads;
@@ -344,7 +294,7 @@ int main(int argc, char **argv)
 		puts("the sums are wrong");
 		return EXIT_FAILURE;
 	}
-	for (threads = 1; threads <= MOST_THREADS; threads++) {
+	for (threads = 1; threads <= BENCH_MOST_THREADS; threads++) {
 		for (int i = 2; i < COUNT_OF(groups); i++)
 			run_group(&groups[i], rounds);
 	}

@@ -12,14 +12,12 @@
 #include <permod/percpu_counter.h>
 #include <permod/percpu_list.h>
 #include <permod/percpu_ref.h>
-#include "bench/bench.h"
 #include "bench/percpu_ops.h"
+#include "bench/threads.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 
-#define MOST_THREADS 2
 #define NODES 64
 
 static long count = 5000000;
@@ -127,64 +125,18 @@ static void pop_and_push_per_cpu(void)
 
 /* ---- Threads -------------------------------------------------------------------------------- */
 
-struct job {
-	void (*body)(void);
-	int thread;
-	pthread_barrier_t *start;
-	double ns;
-};
-
 static int threads;
 
-/* The thread's place among the CPUs that we may use. */
-static void bind_thread(int thread)
+static void do_job(void *body, int thread)
 {
-	cpu_set_t allowed, one;
-	int nth = 0;
-
-	sched_getaffinity(0, sizeof(allowed), &allowed);
-	thread %= CPU_COUNT(&allowed);
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed) || nth++ != thread)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		sched_setaffinity(0, sizeof(one), &one);
-	}
-}
-
-static void *do_job(void *argument)
-{
-	struct job *job = argument;
-	double begin;
-
-	bind_thread(job->thread);
-	pthread_barrier_wait(job->start);
-	begin = bench_now();
-	job->body();
-	job->ns = (bench_now() - begin) / (double)count;
-	return NULL;
+	(void)thread;
+	(*(void (**)(void))body)();
 }
 
 /* Nanoseconds an operation, the mean of all threads. */
-static double measure(void *argument)
+static double measure(void *body)
 {
-	pthread_t id[MOST_THREADS];
-	struct job job[MOST_THREADS];
-	pthread_barrier_t start;
-	double sum = 0;
-
-	pthread_barrier_init(&start, NULL, (unsigned int)threads);
-	for (int i = 0; i < threads; i++) {
-		job[i] = (struct job){ *(void (**)(void))argument, i, &start, 0 };
-		pthread_create(&id[i], NULL, do_job, &job[i]);
-	}
-	for (int i = 0; i < threads; i++) {
-		pthread_join(id[i], NULL);
-		sum += job[i].ns;
-	}
-	pthread_barrier_destroy(&start);
-	return sum / threads;
+	return bench_threads(threads, do_job, body) / (double)count;
 }
 
 /* ---- The other side ------------------------------------------------------------------------- */
@@ -330,7 +282,7 @@ int main(void)
 	if (count <= 0 || !set_up())
 		return EXIT_FAILURE;
 	printf("%u possible CPUs, operations: %s\n", num_possible_cpus(), pcpu_ops_name());
-	for (threads = 1; threads <= MOST_THREADS; threads++) {
+	for (threads = 1; threads <= BENCH_MOST_THREADS; threads++) {
 		compare("one counter", KINDS(single_counters), rounds);
 		compare("64 counters in turn", KINDS(many_counters), rounds);
 		compare("reference counts", KINDS(references), rounds);

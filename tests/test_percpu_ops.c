@@ -1100,21 +1100,6 @@ static int run_suite(void)
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Start this program again in another mode; the choice is made once in a process. */
-static int run_mode(const char *name, const char *variable, const char *value)
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0) {
-		setenv("PERCPU_TEST_MODE", name, 1);
-		setenv(variable, value, 1);
-		run_again(NULL);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? EXIT_SUCCESS
-									       : EXIT_FAILURE;
-}
-
 int main(void)
 {
 	int failed = 0;

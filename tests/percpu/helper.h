@@ -148,6 +148,22 @@ static inline UNUSED struct outcome play(const char *scene, const char *const *s
 	return outcome;
 }
 
+/* Start this program again with a setting, and PERCPU_TEST_MODE to say so: the choice of operations is
+ * made once in a process. */
+static inline UNUSED int run_mode(const char *name, const char *variable, const char *value)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		setenv("PERCPU_TEST_MODE", name, 1);
+		setenv(variable, value, 1);
+		run_again(NULL);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? EXIT_SUCCESS
+									       : EXIT_FAILURE;
+}
+
 struct scene {
 	const char *name;
 	int (*play)(void);

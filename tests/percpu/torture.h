@@ -216,21 +216,6 @@ static inline bool has_concurrency_ids(void)
 	return is_restartable() && getauxval(27) >= 28;
 }
 
-/* Start this program again; the choice is made once in a process. */
-static int run_mode(const char *name, const char *variable, const char *value)
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0) {
-		setenv("PERCPU_TEST_MODE", name, 1);
-		setenv(variable, value, 1);
-		run_again(NULL);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? EXIT_SUCCESS
-									       : EXIT_FAILURE;
-}
-
 static inline UNUSED int run_in_all_modes(const char *name, void (*add_tests)(TCase *tests))
 {
 	TCase *tests = tcase_create(name);
