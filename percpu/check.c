@@ -68,7 +68,7 @@ void pcpu_choose_check(const struct pcpu_space *space)
 {
 	bool watched = RUNNING_ON_VALGRIND || __asan_poison_memory_region;
 
-	pcpu_checked = pcpu_setting("PERCPU_CHECK", watched);
+	pcpu_checked = pcpu_flag("PERCPU_CHECK", watched);
 	if (pcpu_checked && RUNNING_ON_VALGRIND)
 		prepare_valgrind(space);
 }

@@ -198,6 +198,7 @@ int pcpu_space_init(struct pcpu_space *space, size_t static_size, ptrdiff_t rese
 		    ptrdiff_t dyn_size, ptrdiff_t unit_size);
 void pcpu_space_exit(struct pcpu_space *space);
 size_t pcpu_setting(const char *name, size_t otherwise);
+bool pcpu_flag(const char *name, bool otherwise);
 
 /* page.c: let the caller's function provide the first chunk's pages; its first error, or 0. */
 int pcpu_populate(struct pcpu_space *space, pcpu_populate_fn populate, void *data);

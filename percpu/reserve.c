@@ -149,7 +149,7 @@ size_t pcpu_huge_page(void)
 	char text[32];
 	size_t size = 0;
 
-	if (!pcpu_setting("PERCPU_HUGE", 0))
+	if (!pcpu_flag("PERCPU_HUGE", false))
 		return 0;
 	if (pcpu_read_file("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", text,
 			   sizeof(text)))

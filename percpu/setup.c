@@ -95,6 +95,16 @@ size_t pcpu_setting(const char *name, size_t otherwise)
 	return (size_t)number << shift;
 }
 
+/* A setting that is 0 or 1. */
+bool pcpu_flag(const char *name, bool otherwise)
+{
+	size_t value = pcpu_setting(name, otherwise);
+
+	if (value > 1)
+		pcpu_die("the setting %s=%zu is neither 0 nor 1", name, value);
+	return value;
+}
+
 static size_t round_up(size_t size, size_t align)
 {
 	return (size + align - 1) & ~(align - 1);
@@ -335,6 +345,16 @@ __attribute__((weak)) int setup_per_cpu_areas(void)
 	return size < 0 ? (int)size : 0;
 }
 
+static const char *hint(int error)
+{
+	if (error == -EINVAL)
+		return ": a unit must hold all regions, and be a multiple of a page, or of a huge page "
+		       "where these are asked for";
+	if (error == -ENOMEM)
+		return ": smaller units, or fewer CPUs, need less address space";
+	return "";
+}
+
 static void set_up(void)
 {
 	struct pcpu_layout *near;
@@ -343,9 +363,9 @@ static void set_up(void)
 	if (!error && !pcpu_core.units)
 		error = -EINVAL;
 	if (error)
-		pcpu_die("can't set up per-CPU areas: %s (settings PERCPU_UNIT, PERCPU_RESERVED, "
-			 "PERCPU_DYNAMIC, PERCPU_HUGE)",
-			 strerror(-error));
+		pcpu_die("can't set up per-CPU areas: %s%s (settings PERCPU_UNIT, PERCPU_RESERVED, "
+			 "PERCPU_DYNAMIC, PERCPU_HUGE, PERCPU_CPUS)",
+			 strerror(-error), hint(error));
 	near = (struct pcpu_layout *)pcpu_core.control;
 	near->rseq = pcpu_choose_operations();
 	layout_symbol = *near;
@@ -354,7 +374,7 @@ static void set_up(void)
 	pcpu_choose_check(&pcpu_core);
 	pcpu_cache_init(&pcpu_core);
 	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
-	if (pcpu_setting("PERCPU_DEBUG", 0))
+	if (pcpu_flag("PERCPU_DEBUG", false))
 		pcpu_print_setup();
 }
 
