@@ -480,6 +480,11 @@ __attribute__((noreturn)) static void refuse(void __percpu *ptr, const char *wro
 	if (pcpu_classify((void *)ptr, &cpu, NULL) != PCPU_NONE && cpu >= 0)
 		pcpu_die("free_percpu(%p): the pointer %s: it is an address in the unit of CPU %d",
 			 (void *)ptr, wrong, cpu);
+	if (!chunk && offset / PCPU_GRAIN >= pcpu_core.reserved.end && offset < pcpu_core.unit_size)
+		pcpu_die(
+			"free_percpu(%p): the pointer %s; offset %#zx, in the dynamic region, where "
+			"there is no chunk now",
+			(void *)ptr, wrong, offset);
 	if (!chunk)
 		pcpu_die("free_percpu(%p): the pointer %s", (void *)ptr, wrong);
 	if (chunk == &pcpu_core.reserved)
