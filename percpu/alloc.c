@@ -522,8 +522,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 		return;
 	pcpu_setup();
 	/* A thread's first time: from now on it can do it the fast way. */
-	if (pcpu_caches && !pcpu_thread_is_known())
-		pcpu_prepare_thread();
+	get_usable();
 	mine = enter();
 	pcpu_lock();
 	while (waiting.count >= PCPU_BATCH) {
