@@ -5,6 +5,7 @@
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
  *     archive.c  which members are taken           symbols.c  global names: who defines them
+ *     tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     arch/      one file per machine
@@ -97,10 +98,13 @@ struct link_private {
 	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
 	struct link_cell *cells;
 	struct link_section
-		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
-	struct link_section cell; /* all cells */
-	struct link_section **placed; /* what is loaded, by region and then by offset */
+		common; /* COMMON symbols; `value` is an alignment until link_layout() */
+	struct link_section tls_common; /* those that are thread-local */
+	struct link_section tls_begin;	/* has the symbol that stands for the link's own block */
+	struct link_section cell;	/* all cells */
+	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
+	struct link_tls *tls_block; /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
 	uint64_t got_offset;  /* in LINK_RODATA */
 	uint64_t stub_offset; /* in LINK_TEXT */
@@ -202,6 +206,27 @@ int link_choose_region(struct link_section *section);
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
 
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+static inline bool link_is_tls_symbol(const struct link_symbol *symbol)
+{
+	return symbol->section ? symbol->section->flags & SHF_TLS : symbol->type == STT_TLS;
+}
+
+static inline bool link_is_tls_kind(enum link_kind kind)
+{
+	return kind >= LINK_TLS_GENERAL && kind <= LINK_TLS_MODULE;
+}
+
+/* Define what stands for the link's own block, if code names it. */
+void link_define_tls_begin(struct link *link);
+/* Refuse what mixes thread-local variables with others. */
+int link_check_tls(struct link *link, const struct link_relocation *relocation);
+/* Note what a relocation of these kinds wants. */
+int link_want_tls(struct link *link, const struct link_relocation *relocation);
+/* What its value is made of in place of S or G, after the slot was written. */
+uint64_t link_tls_target(struct link *link, const struct link_relocation *relocation);
+
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
 /* Visit every relocation of loaded sections that has something to do, until one is not 0. */
@@ -218,6 +243,9 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
+/* Slots by number, from 0. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
+void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 

@@ -65,9 +65,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_GOT_RELAXABLE:
 		want_slot(link, symbol);
 		break;
-	case LINK_SIZE:
-	case LINK_IGNORED:
-	case LINK_REFUSED:
+	default:
 		break;
 	}
 }
@@ -100,10 +98,10 @@ static int check_section_of_symbol(struct link *link, const struct link_relocati
 static int check_symbol(struct link *link, const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	int error = link_check_tls(link, relocation);
 
-	if (symbol->type == STT_TLS || (symbol->section && symbol->section->flags & SHF_TLS))
-		return link_fail_relocation(link, -ENOEXEC, relocation,
-					    "is not supported (thread-local storage)");
+	if (error)
+		return error;
 	if (symbol->type == STT_GNU_IFUNC && symbol->defined)
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "is not supported (indirect function)");
@@ -152,9 +150,10 @@ static int scan_entry(struct link *link, const struct link_table *table, const E
 	if (entry->r_offset > size || size - entry->r_offset < relocation.type->bytes)
 		return fail_entry(table, entry, "outside its section", entry->r_offset, size);
 	error = check_symbol(link, &relocation);
-	if (!error)
-		mark(link, &relocation);
-	return error;
+	if (error)
+		return error;
+	mark(link, &relocation);
+	return link_is_tls_kind(relocation.type->kind) ? link_want_tls(link, &relocation) : 0;
 }
 
 static int scan_table(struct link *link, const struct link_table *table)

@@ -15,6 +15,7 @@
  *     nearest.c  what a misspelt name meant        arena.c   address space for modules
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -32,6 +33,7 @@
 #include <stdarg.h>
 
 struct kernel_param;
+struct tls_carrier;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -39,8 +41,9 @@ struct kernel_param;
  * context's. */
 struct export
 {
-	const char *name;	     /* the owner's memory */
-	uintptr_t address;	     /* of a per-CPU variable the cookie */
+	const char *name;  /* the owner's memory */
+	uintptr_t address; /* of a per-CPU variable the cookie */
+	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
 	struct permod_module *owner; /* NULL: the host */
 	uint32_t hash;
@@ -109,16 +112,19 @@ struct permod_module {
 	uintptr_t base;
 	size_t size; /* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size; /* bytes */
-	uintptr_t window;   /* where code without -fPIE sees the variables, or 0; see load.c */
-	size_t window_size; /* bytes, whole pages */
+	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;	 /* bytes */
+	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
+	size_t window_size;	 /* bytes, whole pages */
+	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
 
 	/* tables */
 	struct module_symbol *symbols; /* by name; their memory has variables and names too */
 	size_t num_symbols;
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
+	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
+	size_t num_thread_symbols;
 	struct export *exports;
 	size_t num_exports;
 	size_t num_published;		    /* the first so many are in the context's table */
@@ -150,6 +156,7 @@ struct load {
 	size_t num_externals;
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
+	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -208,6 +215,7 @@ void each_program_export(void (*call)(void *arg, const char *name), void *arg);
 
 /* Who has a symbol, as link_symbol.owner says it: a module, or one of these. */
 extern struct permod_module provider_host, provider_permod, provider_libdl;
+bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
@@ -284,6 +292,17 @@ int set_parameters(struct load *load);
 /* Forget those that can't be used without what init alone needed. */
 void drop_init_parameters(struct permod_module *module);
 void free_parameters(struct permod_module *module);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+/* Let libc make room for a module's thread-local variables, and tell where those are that its code
+ * refers to: a step between placing and relocating. */
+int open_tls(struct load *load);
+void close_tls(struct tls_carrier *carrier);
+/* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
+uint64_t tls_module(const struct tls_carrier *carrier);
+/* The calling thread's variable. */
+void *tls_address(const struct tls_carrier *carrier, size_t offset);
 
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 

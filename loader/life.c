@@ -91,6 +91,7 @@ void discard_module(struct permod_module *module)
 	give_block(module->base, module->size);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
+	close_tls(module->tls);
 	free(module->constructors);
 	free(module->destructors);
 	free(module->uses);

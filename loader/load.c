@@ -249,7 +249,7 @@ static void fill_cells(struct load *load)
 	}
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
 	module->dso_handle = module;
-	if (handle && handle->section && handle->section->region < LINK_REGIONS) {
+	if (handle && handle->section && handle->section->region < LINK_TLS) {
 		module->dso_handle = (void *)link_symbol_address(load->link, handle);
 		module->handlers = true;
 	}
@@ -259,6 +259,7 @@ int relocate_module(struct load *load)
 {
 	struct permod_module *module = load->module;
 	struct link *link = load->link;
+	int error;
 
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		struct link_part *part = &link->part[region];
@@ -274,7 +275,8 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	return link_relocate(link);
+	error = open_tls(load);
+	return error ? error : link_relocate(link);
 }
 
 /* Copy the variables' initial values to every possible CPU; what is zero is so already, and pages
@@ -396,6 +398,7 @@ void free_load(struct load *load)
 {
 	link_free(load->link);
 	free(load->percpu_image);
+	free(load->tls_image);
 	free(load->externals);
 }
 
