@@ -15,6 +15,7 @@
  *     nearest.c  what a misspelt name meant        arena.c   address space for modules
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     indirect.c IFUNCs: calling their resolvers
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -245,6 +246,12 @@ int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+/* Call the resolvers of the module's IFUNCs, and keep what they return; its code can run, and its
+ * read-only data can still be written. */
+int resolve_indirect(struct load *load);
+
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
 /* The context's last error stands against loading. */
@@ -296,6 +303,19 @@ struct builtin {
 const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
+
+#ifdef __x86_64__
+/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
+ * gets copies.  How many words the second has depends on libgcc; the first is always there. */
+#if !defined(__clang__) && __GNUC__ >= 12
+#define CPU_FEATURE_WORDS 3
+#else
+#define CPU_FEATURE_WORDS 1
+#endif
+extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
+	__attribute__((visibility("hidden")));
+#endif
 
 /* Modules by address, for handlers that know only a function. */
 void register_module(struct permod_module *module);
