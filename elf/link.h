@@ -10,7 +10,8 @@
  *     link_new -> link_add_memory ... -> link_layout -> link_define (each undefined symbol)
  *              -> set percpu_address -> link_interval -> set base and buffers -> link_relocate
  *
- * All regions but that of per-CPU variables form one block; each begins on a page of its own:
+ * All regions but that of per-CPU variables form one block; each begins on a page of its own, unless
+ * the caller puts them elsewhere after link_interval():
  *
  *     base +----------+----------+------------------+--------+-----------+-------------+-----------+
  *          | text r-x | rodata r | ro after init rw | data rw| init text | init rodata | init data |
@@ -87,9 +88,9 @@ struct link_symbol {
 
 /* A part of the block; see the drawing.  Region LINK_PERCPU has no offset. */
 struct link_part {
-	uint64_t offset;       /* from the block's base; bytes, a multiple of the page */
-	uint64_t size;	       /* bytes */
-	uint64_t align;	       /* bytes */
+	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
+	uint64_t size;	 /* bytes */
+	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 };
 

@@ -43,9 +43,15 @@ void unlock_shared(void)
 }
 
 /* The child of a fork must not find the lock held by a thread that it doesn't have. */
+static void end_fork(void)
+{
+	seal_packed();
+	unlock_shared();
+}
+
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+	pthread_atfork(lock_shared, end_fork, end_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */

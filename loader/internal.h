@@ -13,6 +13,7 @@
  *     file.c     reading files, .modinfo           param.c   parameters: parsing, types
  *     resolve.c  who has a symbol                  exports.c the table of exported symbols
  *     nearest.c  what a misspelt name meant        arena.c   address space for modules
+ *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *
@@ -81,10 +82,11 @@ struct module_symbol {
 	size_t size;
 };
 
-/* A range of a module's block. */
+/* What sections of one region make up. */
 struct module_part {
 	uintptr_t address;
-	size_t size; /* bytes, not rounded; 0: there is none */
+	size_t size;		/* bytes, not rounded; 0: there is none */
+	struct pack_page *page; /* that it shares with others, or NULL: it is in the block */
 };
 
 /* An array of functions to be run at load or unload. */
@@ -106,8 +108,9 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	uintptr_t base;
-	size_t size; /* of the block, bytes; without the init regions once these are freed */
+	bool placed;
+	uintptr_t base; /* of the block: parts in whole pages of its own */
+	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
 	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
 	size_t percpu_size; /* bytes */
@@ -150,6 +153,9 @@ struct load {
 	size_t num_externals;
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
+	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
+	bool whole_pages;	     /* share none */
+	bool again;		     /* failed, and would not with whole pages */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -223,10 +229,40 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
+/* Under the shared lock: make ready for the next two. */
+int open_arena(void);
+/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
+void release_range(uintptr_t base, size_t size);
+
 /* Map `size` bytes (whole pages) read-write at an address of low..high; 0, -ENOMEM or -ERANGE. */
 int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- pack.c --------------------------------------------------------------------------------- */
+
+enum pack_kind { PACK_TEXT, PACK_RODATA, PACK_DATA, PACK_KINDS };
+
+/* Take some bytes, of a page at most, of one that others share; NULL: it must be whole pages. */
+struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, uintptr_t *address);
+/* Write text or read-only data.  false: this can't be done, it must be whole pages. */
+bool write_packed(const struct pack_page *page, uintptr_t address, const void *bytes, size_t size);
+void give_packed(struct pack_page *page, uintptr_t address, size_t size);
+/* After a fork, in parent and child, under the shared lock. */
+void seal_packed(void);
+
+/* ---- image.c -------------------------------------------------------------------------------- */
+
+/* Take memory for the module's parts, within the load's interval: 0, -ENOMEM or -ERANGE. */
+int place_image(struct load *load);
+/* Let the link have a buffer for each part. */
+int open_buffers(struct load *load);
+/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
+int write_part(struct load *load, size_t region);
+/* Give back what init alone needed, or everything. */
+void give_init_image(struct permod_module *module);
+void give_image(struct permod_module *module);
 
 /* ---- load.c --------------------------------------------------------------------------------- */
 

@@ -88,7 +88,7 @@ void discard_module(struct permod_module *module)
 		unlist_module(module);
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
-	give_block(module->base, module->size);
+	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
 	free(module->constructors);
@@ -272,16 +272,12 @@ static void run_destructors(struct permod_module *module)
 static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
-	size_t kept = load->link->init_offset;
 	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
 
 	if (error)
 		return error;
 	drop_init_parameters(module);
-	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
-		module->part[region].size = 0;
-	give_block(module->base + kept, module->size - kept);
-	module->size = kept;
+	give_init_image(module);
 	return 0;
 }
 
