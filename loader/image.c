@@ -16,9 +16,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* So many modules are there before others share pages; the setting PERMOD_PACK. */
-#define FEW_MODULES 8
-
 /* Modules that have memory. */
 static unsigned int num_placed;
 
@@ -34,11 +31,10 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
 /* Whether parts may lie anywhere in the arena. */
 static bool may_pack(const struct load *load)
 {
-	const char *setting = getenv("PERMOD_PACK");
-	unsigned long few = setting ? strtoul(setting, NULL, 10) : FEW_MODULES;
 	struct pcpu_map map;
 
-	if (load->whole_pages || __atomic_load_n(&num_placed, __ATOMIC_RELAXED) < few)
+	if (load->whole_pages ||
+	    __atomic_load_n(&num_placed, __ATOMIC_RELAXED) < load->pm->few_modules)
 		return false;
 	pcpu_get_map(&map);
 	return load->interval.low.base + load->link->block_size <= map.arena &&

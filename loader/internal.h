@@ -28,6 +28,7 @@
 #include <permod/permod.h>
 
 #include "elf/link.h"
+#include "loader/pack.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -53,6 +54,12 @@ struct export_table {
 	size_t size, count;
 };
 
+/* Modules by name. */
+struct module_table {
+	struct permod_module **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -63,10 +70,12 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	char *error; /* NULL: none yet; or no_memory_text */
+	unsigned long few_modules; /* the process has so many before others share pages */
+	char *error;		   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
+	struct module_table modules;
 };
 
 enum module_state {
@@ -100,6 +109,8 @@ struct call_array {
 struct permod_module {
 	struct permod *pm;
 	char *name;
+	uint32_t name_hash;
+	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum module_state state;
 	int references; /* atomic; -1 once it is going */
@@ -128,7 +139,7 @@ struct permod_module {
 	const struct kernel_param **params; /* entries of __param, which were checked */
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
-	size_t num_uses;
+	size_t num_uses, num_users;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
 
@@ -136,7 +147,7 @@ struct permod_module {
 	void (*exit)(void);
 	void *dso_handle; /* what its atexit handlers are registered with */
 	bool handlers;	  /* it may have registered some */
-	struct permod_module *next_registered;
+	struct permod_module *next_registered, **link_registered;
 };
 
 /* One load on its way. */
@@ -240,18 +251,6 @@ int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
 
-/* ---- pack.c --------------------------------------------------------------------------------- */
-
-enum pack_kind { PACK_TEXT, PACK_RODATA, PACK_DATA, PACK_KINDS };
-
-/* Take some bytes, of a page at most, of one that others share; NULL: it must be whole pages. */
-struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, uintptr_t *address);
-/* Write text or read-only data.  false: this can't be done, it must be whole pages. */
-bool write_packed(const struct pack_page *page, uintptr_t address, const void *bytes, size_t size);
-void give_packed(struct pack_page *page, uintptr_t address, size_t size);
-/* After a fork, in parent and child, under the shared lock. */
-void seal_packed(void);
-
 /* ---- image.c -------------------------------------------------------------------------------- */
 
 /* Take memory for the module's parts, within the load's interval: 0, -ENOMEM or -ERANGE. */
@@ -305,6 +304,10 @@ int start_module(struct load *load);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
+/* Room for one more in the table of names, or -ENOMEM; after that name_module() can't fail. */
+int reserve_module_name(struct permod *pm);
+void name_module(struct permod_module *module);
+void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);

@@ -84,8 +84,12 @@ void discard_module(struct permod_module *module)
 	free_parameters(module);
 	if (module->registered)
 		unregister_module(module);
-	if (module->listed)
+	if (module->listed) {
+		unname_module(module);
 		unlist_module(module);
+	}
+	for (size_t i = 0; i < module->num_uses; i++)
+		module->uses[i]->num_users--;
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
 	give_image(module);
@@ -384,6 +388,8 @@ static int check_users(const struct permod_module *module)
 	FILE *stream = NULL;
 	unsigned int count = 0;
 
+	if (!module->num_users)
+		return 0;
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
 		if (!uses_module(user, module))
 			continue;
@@ -392,8 +398,11 @@ static int check_users(const struct permod_module *module)
 		if (stream)
 			fprintf(stream, "%s%s", count > 1 ? ", " : "", user->name);
 	}
+	/* What its code calls back from is one that is not in the list yet. */
 	if (!count)
-		return 0;
+		return fail(pm, -EBUSY,
+			    "%s: can't be unloaded: it is used by a module that is being loaded",
+			    module->name);
 	if (!stream || fclose(stream)) {
 		free(names);
 		return fail_memory(pm);

@@ -353,7 +353,8 @@ static int publish(struct load *load)
 {
 	struct permod_module *module = load->module;
 
-	if (reserve_exports(&load->pm->exports, module->num_exports))
+	if (reserve_exports(&load->pm->exports, module->num_exports) ||
+	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
@@ -364,6 +365,7 @@ static int publish(struct load *load)
 		add_export(&load->pm->exports, export);
 		module->num_published++;
 	}
+	name_module(module);
 	list_module(module);
 	register_module(module);
 	return 0;
