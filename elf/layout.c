@@ -328,8 +328,6 @@ static int place_regions(struct link *link)
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
 		part->offset = end;
-		if (part->size && part->align < page)
-			part->align = page;
 		end += link_align(part->size, page);
 		if (end >= LINK_MOST)
 			return fail_size(link);

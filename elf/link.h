@@ -10,7 +10,8 @@
  *     link_new -> link_add_memory ... -> link_layout -> link_define (each undefined symbol)
  *              -> set percpu_address -> link_interval -> set base and buffers -> link_relocate
  *
- * All regions but that of per-CPU variables form one block; each begins on a page of its own:
+ * All regions but that of per-CPU variables form one block; each begins on a page of its own, unless
+ * the caller puts them elsewhere after link_interval():
  *
  *     base +----------+----------+------------------+--------+-----------+-------------+-----------+
  *          | text r-x | rodata r | ro after init rw | data rw| init text | init rodata | init data |
@@ -88,9 +89,9 @@ struct link_symbol {
 
 /* A part of the block; see the drawing.  Region LINK_PERCPU has no offset. */
 struct link_part {
-	uint64_t offset;       /* from the block's base; bytes, a multiple of the page */
-	uint64_t size;	       /* bytes */
-	uint64_t align;	       /* bytes */
+	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
+	uint64_t size;	 /* bytes */
+	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 };
 
@@ -200,6 +201,9 @@ unsigned char *link_section_buffer(const struct link *link, const struct link_se
 /* Copy all sections into the buffers (which need not be zero), fill slots, stubs and relocations
  * for the target addresses.  -ERANGE names section, symbol, value and bound. */
 int link_relocate(struct link *link);
+
+/* Whether the link has functions that are chosen at load time. */
+bool link_has_indirects(const struct link *link);
 
 /* Visit the IFUNCs of the link, until one is not 0, and call the resolver of each, when the buffers are
  * relocated and the text can run; tell what it returned before LINK_RODATA is made read-only. */

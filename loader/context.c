@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define PERMOD_FLAGS PERMOD_NO_LIBDL
+/* Of the setting PERMOD_PACK. */
+#define FEW_MODULES 8
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -43,9 +45,15 @@ void unlock_shared(void)
 }
 
 /* The child of a fork must not find the lock held by a thread that it doesn't have. */
+static void end_fork(void)
+{
+	seal_packed();
+	unlock_shared();
+}
+
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+	pthread_atfork(lock_shared, end_fork, end_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -147,6 +155,7 @@ static int init_lock(pthread_mutex_t *lock)
 int permod_new(struct permod **pm, const struct permod_options *options)
 {
 	int error = options ? check_options(options) : 0;
+	const char *setting;
 	struct permod *made;
 
 	*pm = NULL;
@@ -159,18 +168,10 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		return fail_new(-ENOMEM, no_memory_text);
 	}
 	made->flags = options ? options->flags : 0;
+	setting = getenv("PERMOD_PACK");
+	made->few_modules = setting ? strtoul(setting, NULL, 10) : FEW_MODULES;
 	*pm = made;
 	return 0;
-}
-
-/* Whether a module that is still there uses this one. */
-static bool is_used(const struct permod_module *module)
-{
-	for (const struct permod_module *user = module->pm->first; user; user = user->next) {
-		if (uses_module(user, module))
-			return true;
-	}
-	return false;
 }
 
 /* The last one that can go. */
@@ -178,7 +179,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (is_used(module) || is_permanent(module)))
+	while (module && (module->num_users || is_permanent(module)))
 		module = module->previous;
 	return module;
 }
@@ -203,6 +204,7 @@ void permod_free(struct permod *pm)
 		free(exports);
 	}
 	free(pm->exports.bucket);
+	free(pm->modules.bucket);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

@@ -206,8 +206,6 @@ static int place_variables(struct load *load)
 
 int place_module(struct load *load)
 {
-	struct permod_module *module = load->module;
-	uintptr_t base;
 	int error = place_variables(load);
 
 	if (!error)
@@ -218,17 +216,13 @@ int place_module(struct load *load)
 		return fail_interval(load);
 	if (!load->link->block_size)
 		return 0;
-	error = take_block(load->interval.low.base, load->interval.high.base,
-			   load->link->block_size, &base);
+	error = place_image(load);
 	if (error)
 		return fail(load->pm, error,
 			    "%s: no free address space for %llu bytes at 0x%llx..0x%llx",
 			    load->path, (unsigned long long)load->link->block_size,
 			    (unsigned long long)load->interval.low.base,
 			    (unsigned long long)load->interval.high.base);
-	module->base = base;
-	module->size = load->link->block_size;
-	load->link->base = base;
 	return 0;
 }
 
@@ -277,14 +271,10 @@ int relocate_module(struct load *load)
 {
 	struct permod_module *module = load->module;
 	struct link *link = load->link;
+	int error = open_buffers(load);
 
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		struct link_part *part = &link->part[region];
-
-		module->part[region].address = module->base + part->offset;
-		module->part[region].size = part->size;
-		part->buffer = (unsigned char *)module->base + part->offset;
-	}
+	if (error)
+		return error;
 	if (module->percpu_size) {
 		load->percpu_image = malloc(module->percpu_size);
 		if (!load->percpu_image)
@@ -328,6 +318,8 @@ int protect_region(struct load *load, size_t region, int protection)
 
 	if (!part->size)
 		return 0;
+	if (part->page)
+		return write_part(load, region);
 	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
@@ -375,7 +367,8 @@ static int publish(struct load *load)
 {
 	struct permod_module *module = load->module;
 
-	if (reserve_exports(&load->pm->exports, module->num_exports))
+	if (reserve_exports(&load->pm->exports, module->num_exports) ||
+	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
@@ -386,6 +379,7 @@ static int publish(struct load *load)
 		add_export(&load->pm->exports, export);
 		module->num_published++;
 	}
+	name_module(module);
 	list_module(module);
 	register_module(module);
 	return 0;
@@ -394,8 +388,8 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 resolve_symbols, place_module, relocate_module, copy_variables, find_calls,
-	describe_module, protect,	  publish,	set_parameters,	 start_module,
+	read_and_link, resolve_symbols, place_module, relocate_module, copy_variables, protect,
+	find_calls,    describe_module, publish,      set_parameters,  start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -410,10 +404,11 @@ void free_load(struct load *load)
 {
 	link_free(load->link);
 	free(load->percpu_image);
+	free(load->buffers);
 	free(load->externals);
 }
 
-static int take_steps(struct load *load, const char *name)
+static int take_each_step(struct load *load, const char *name)
 {
 	int error = check_name(load, name);
 
@@ -428,6 +423,18 @@ static int take_steps(struct load *load, const char *name)
 		discard_module(load->module);
 	free_load(load);
 	return error;
+}
+
+static int take_steps(struct load *load, const char *name)
+{
+	struct load first = *load;
+	int error = take_each_step(load, name);
+
+	if (!load->again)
+		return error;
+	*load = first;
+	load->whole_pages = true;
+	return take_each_step(load, name);
 }
 
 static int check_request(struct permod *pm, const char *name, unsigned int flags)

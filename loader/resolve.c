@@ -181,6 +181,7 @@ static int use_module(struct permod_module *user, struct permod_module *used)
 	if (!entry)
 		return -ENOMEM;
 	*entry = used;
+	used->num_users++;
 	return 0;
 }
 

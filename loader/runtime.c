@@ -31,6 +31,9 @@ void register_module(struct permod_module *module)
 {
 	lock_shared();
 	module->next_registered = registered;
+	module->link_registered = &registered;
+	if (registered)
+		registered->link_registered = &module->next_registered;
 	module->registered = true;
 	registered = module;
 	unlock_shared();
@@ -38,12 +41,10 @@ void register_module(struct permod_module *module)
 
 void unregister_module(struct permod_module *module)
 {
-	struct permod_module **link = &registered;
-
 	lock_shared();
-	while (*link != module)
-		link = &(*link)->next_registered;
-	*link = module->next_registered;
+	*module->link_registered = module->next_registered;
+	if (module->next_registered)
+		module->next_registered->link_registered = module->link_registered;
 	module->registered = false;
 	unlock_shared();
 }
