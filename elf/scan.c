@@ -49,6 +49,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	struct link_symbol *symbol = relocation->symbol;
 
 	symbol->needed = true;
+	link->private->got_based |= symbol->section == &link->private->got;
 	switch (relocation->type->kind) {
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
@@ -182,7 +183,7 @@ static int scan_table(struct link *link, const struct link_table *table)
 	return 0;
 }
 
-/* The GOT's beginning, for code that counts from there. */
+/* The GOT's beginning, for code that counts from there; assemblers name it far more often. */
 static void define_got(struct link *link)
 {
 	struct link_symbol *symbol = link_find(link, "_GLOBAL_OFFSET_TABLE_");
@@ -193,7 +194,6 @@ static void define_got(struct link *link)
 	symbol->section->object = link->objects;
 	symbol->visibility = STV_HIDDEN;
 	symbol->defined = true;
-	link->private->got_based = true;
 }
 
 int link_scan(struct link *link)

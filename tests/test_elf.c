@@ -1367,6 +1367,13 @@ static void look_at(struct link *link)
 	(void)sum;
 }
 
+static int resolve_to_itself(struct link *link, struct link_symbol *symbol, void *arg)
+{
+	(void)arg;
+	link_set_resolved(link, symbol, link_resolver_address(link, symbol));
+	return 0;
+}
+
 /* Take a file through the whole pipeline, as far as it goes; all it must do is end. */
 static void survive(const unsigned char *data, size_t size, const char *root)
 {
@@ -1396,6 +1403,8 @@ static void survive(const unsigned char *data, size_t size, const char *root)
 		error = relocate_at(&trial, random_number() % 2 ? BASE : interval.high.base,
 				    PERCPU);
 	check_that(!error == !trial.messages);
+	if (!error && trial.link->part[LINK_TEXT].buffer)
+		link_each_indirect(trial.link, resolve_to_itself, NULL);
 	end_trial(&trial);
 	release(&file);
 }
@@ -1464,13 +1473,26 @@ static void damage(unsigned char *data, size_t size)
 	}
 }
 
-static const char *const harmless[] = { "kinds.o", "code.o", "victim.o", "lib.a", "plain.a" };
+static const char *const harmless[] = { "kinds.o",  "code.o", "victim.o",
+					"chosen.o", "lib.a",  "plain.a" };
+
+/* The GOT's beginning, functions that are chosen, and names with versions. */
+static const char chosen_source[] =
+	".text\n.globl start, chosen\n.type chosen, @gnu_indirect_function\nchosen: ret\n"
+	".type inside, @gnu_indirect_function\ninside: ret\n"
+	"start: call chosen\nleaq inside(%rip), %rax\npushq chosen@GOTPCREL(%rip)\n"
+	"leaq _GLOBAL_OFFSET_TABLE_(%rip), %rbx\nmovabsq $data@GOT, %rax\n"
+	"movabsq $start@GOTOFF, %rax\nmovabsq $elsewhere@PLTOFF, %rax\n"
+	".data\n.globl data\ndata: .quad chosen, new, old, other\n.largecomm big, 100, 16\n"
+	".symver start, it@@NEW\n.symver data, it@OLD\n"
+	".symver new, it@NEW\n.symver old, it@OLD\n.symver other, it@OTHER\n";
 
 static unsigned char *make_harmless(unsigned int which, size_t *size)
 {
 	assemble("kinds", all_kinds);
 	compile("code", "-fcommon -fPIC", first_source);
 	assemble("victim", victim_source);
+	assemble("chosen", chosen_source);
 	run("ar rcs lib.a code.o victim.o; ar rcS plain.a victim.o kinds.o");
 	return read_bytes(harmless[which], size);
 }
