@@ -7,7 +7,7 @@
  *     archive.c  which members are taken           symbols.c  global names: who defines them
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     arch/      one file per machine
+ *     debug.c    debug information              arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -102,8 +102,9 @@ struct link_private {
 	struct link_section **placed; /* what is loaded, by region and then by offset */
 	size_t placed_count;
 	uint32_t got_count, stub_count;
-	uint64_t got_offset;  /* in LINK_RODATA */
-	uint64_t stub_offset; /* in LINK_TEXT */
+	struct link_debug *debug; /* parts of debug information, a list */
+	uint64_t got_offset;	  /* in LINK_RODATA */
+	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
 
 /* A relocation with all that it refers to. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PERMOD_FLAGS PERMOD_NO_LIBDL
+#define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER)
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -43,9 +43,15 @@ void unlock_shared(void)
 }
 
 /* The child of a fork must not find the lock held by a thread that it doesn't have. */
+static void after_fork(void)
+{
+	forget_readers();
+	unlock_shared();
+}
+
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+	pthread_atfork(lock_shared, unlock_shared, after_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -144,6 +150,14 @@ static int init_lock(pthread_mutex_t *lock)
 	return -error;
 }
 
+/* Whether an environment variable is there and neither empty nor 0. */
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value && strcmp(value, "0") != 0;
+}
+
 int permod_new(struct permod **pm, const struct permod_options *options)
 {
 	int error = options ? check_options(options) : 0;
@@ -159,6 +173,8 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		return fail_new(-ENOMEM, no_memory_text);
 	}
 	made->flags = options ? options->flags : 0;
+	if (is_set("PERMOD_NO_DEBUGGER"))
+		made->flags |= PERMOD_NO_DEBUGGER;
 	*pm = made;
 	return 0;
 }

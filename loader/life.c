@@ -82,8 +82,7 @@ void discard_module(struct permod_module *module)
 	/* Operations of parameters can register some even if nothing is started. */
 	run_handlers(module);
 	free_parameters(module);
-	if (module->registered)
-		unregister_module(module);
+	unregister_module(module);
 	if (module->listed)
 		unlist_module(module);
 	while (module->num_published > 0)
@@ -97,6 +96,7 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
+	free(module->symfile);
 	free(module->name);
 	free(module);
 }
@@ -278,6 +278,8 @@ static int end_init(struct load *load)
 	if (error)
 		return error;
 	drop_init_parameters(module);
+	if (kept < module->size)
+		unregister_init(load);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		module->part[region].size = 0;
 	give_block(module->base + kept, module->size - kept);
