@@ -32,30 +32,78 @@ struct link_debug_piece {
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
+/* Also copies of COMDAT groups (types, macros): what refers to them would have to go to the copy that
+ * is kept, and debuggers do not mind two. */
 static bool is_debug(const struct link_section *section)
 {
 	return section->region == LINK_NONE && section->type == SHT_PROGBITS &&
-	       !(section->flags & (SHF_ALLOC | SHF_EXCLUDE)) && !section->discarded &&
-	       section->size && !strncmp(section->name, PREFIX, strlen(PREFIX));
+	       !(section->flags & (SHF_ALLOC | SHF_EXCLUDE)) && section->size &&
+	       !strncmp(section->name, PREFIX, strlen(PREFIX));
 }
 
-static int decompress(const struct link_section *section, struct link_debug_piece *piece,
-		      uint64_t *align)
+/* The section as the only one of a file of its own, in `file`, `size` bytes. */
+static void make_small_file(const struct link_section *section, unsigned char *file, size_t size)
 {
-	Elf_Scn *scn = elf_getscn(section->object->elf, section->index);
+	Elf64_Shdr header = {
+		.sh_type = SHT_PROGBITS,
+		.sh_flags = SHF_COMPRESSED,
+		.sh_offset = sizeof(Elf64_Ehdr),
+		.sh_size = section->size,
+		.sh_addralign = 1,
+	};
+	Elf64_Ehdr start;
+
+	/* What it says of machine and class. */
+	memcpy(&start, section->object->data, sizeof(start));
+	start.e_shoff = size - 2 * sizeof(header);
+	start.e_shnum = 2;
+	start.e_shstrndx = SHN_UNDEF;
+	memcpy(file, &start, sizeof(start));
+	memcpy(file + sizeof(start), section->data, (size_t)section->size);
+	memcpy(file + size - sizeof(header), &header, sizeof(header));
+}
+
+static int copy_decompressed(struct link *link, Elf_Scn *scn, uint64_t compressed,
+			     struct link_debug_piece *piece, uint64_t *align)
+{
+	unsigned char *bytes;
 	GElf_Chdr header;
 	Elf_Data *data;
 
-	if (!gelf_getchdr(scn, &header) || header.ch_size / MOST_COMPRESSED > section->size ||
+	if (!scn || !gelf_getchdr(scn, &header) || header.ch_size / MOST_COMPRESSED > compressed ||
 	    (header.ch_addralign & (header.ch_addralign - 1)) || elf_compress(scn, 0, 0) < 0)
 		return -ENOEXEC;
 	data = elf_getdata(scn, NULL);
 	if (!data || !data->d_buf || data->d_size != header.ch_size)
 		return -ENOEXEC;
-	piece->data = data->d_buf;
+	bytes = link_allocate(link, data->d_size);
+	if (!bytes)
+		return -ENOMEM;
+	memcpy(bytes, data->d_buf, data->d_size);
+	piece->data = bytes;
 	piece->size = data->d_size;
 	*align = header.ch_addralign ? header.ch_addralign : 1;
 	return 0;
+}
+
+/* libelf can do it, but changes headers in the file's memory, which is the caller's. */
+static int decompress(struct link *link, const struct link_section *section,
+		      struct link_debug_piece *piece, uint64_t *align)
+{
+	size_t size =
+		sizeof(Elf64_Ehdr) + (size_t)link_align(section->size, 8) + 2 * sizeof(Elf64_Shdr);
+	unsigned char *file = link_allocate(link, size);
+	int error = -ENOEXEC;
+	Elf *elf;
+
+	if (!file)
+		return -ENOMEM;
+	make_small_file(section, file, size);
+	elf = elf_memory((char *)file, size);
+	if (elf)
+		error = copy_decompressed(link, elf_getscn(elf, 1), section->size, piece, align);
+	elf_end(elf);
+	return error;
 }
 
 /* The part of a name; *part is NULL without memory. */
@@ -96,7 +144,7 @@ static int add_piece(struct link *link, struct link_section *section,
 	piece->data = section->data;
 	piece->size = section->size;
 	if (section->flags & SHF_COMPRESSED)
-		error = decompress(section, piece, &align);
+		error = decompress(link, section, piece, &align);
 	if (error)
 		return error;
 	if (align > link_page_size(link) || piece->size >= LINK_MOST || part->size >= LINK_MOST)
@@ -183,12 +231,12 @@ static uint64_t value_of(const struct link *link, const struct link_debug *part,
 {
 	const struct link_section *section = symbol->section;
 
-	if (section && (section->discarded || (init_gone && section->region >= LINK_INIT_TEXT &&
-					       section->region <= LINK_INIT_DATA)))
-		return ends_lists_with_zeros(part);
 	/* Another part, or thread-local data. */
 	if (section && section->region == LINK_NONE)
 		return section->offset + symbol->value + (uint64_t)addend;
+	if (section && (section->discarded || (init_gone && section->region >= LINK_INIT_TEXT &&
+					       section->region <= LINK_INIT_DATA)))
+		return ends_lists_with_zeros(part);
 	return link_symbol_address(link, symbol) + (uint64_t)addend;
 }
 
