@@ -8,7 +8,7 @@
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     indirect.c functions that are chosen at load      version.c  names with "@" in them
- *     arch/      one file per machine
+ *     debug.c    debug information              arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -111,10 +111,11 @@ struct link_private {
 	size_t placed_count;
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	uint32_t got_count, stub_count;
-	bool got_based;	      /* something counts from the GOT's beginning */
-	bool versions;	      /* some name has "@" in it */
-	uint64_t got_offset;  /* in LINK_RODATA */
-	uint64_t stub_offset; /* in LINK_TEXT */
+	struct link_debug *debug; /* parts of debug information, a list */
+	bool got_based;		  /* something counts from the GOT's beginning */
+	bool versions;		  /* some name has "@" in it */
+	uint64_t got_offset;	  /* in LINK_RODATA */
+	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
 
 /* A relocation with all that it refers to. */

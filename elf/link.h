@@ -214,6 +214,30 @@ uint64_t link_resolver_address(const struct link *link, const struct link_symbol
 void link_set_resolved(struct link *link, const struct link_symbol *symbol, uint64_t address);
 
 /*
+ * Debug information, for whoever shows it to a debugger.  All sections of one name form a part.
+ */
+struct link_debug {
+	const char *name; /* ".debug_info" */
+	uint64_t size;	  /* bytes, not compressed */
+	uint64_t align;	  /* bytes */
+	struct link_debug *next;
+	struct link_debug_piece *first, **last; /* private to elf/ */
+};
+
+/* Find it; after link_layout().  0 also if there is none; -ENOMEM, or -ENOEXEC without a line if it
+ * can't be understood: then there is none. */
+int link_read_debug(struct link *link);
+
+/* The first part for NULL, then the next; NULL at the end. */
+const struct link_debug *link_next_debug(const struct link *link,
+					 const struct link_debug *previous);
+
+/* Write a part, `size` bytes, for the target addresses; `init_gone`: what init alone needed is no
+ * more.  0, or -ENOEXEC without a line. */
+int link_relocate_debug(const struct link *link, const struct link_debug *part,
+			unsigned char *buffer, bool init_gone);
+
+/*
  * What an architecture is.  One file in elf/arch/ each: a table of its relocations and a few
  * hooks.
  */

@@ -17,6 +17,8 @@
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     indirect.c IFUNCs: calling their resolvers
+ *     symfile.c  sections and symbols by address   address.c modules by address
+ *     gdb.c      modules as debuggers see them
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -31,6 +33,7 @@
 #include "elf/link.h"
 #include "loader/pack.h"
 
+#include <elf.h>
 #include <pthread.h>
 #include <stdarg.h>
 
@@ -146,9 +149,10 @@ struct permod_module {
 
 	int (*init)(void);
 	void (*exit)(void);
-	void *dso_handle; /* what its atexit handlers are registered with */
-	bool handlers;	  /* it may have registered some */
-	struct permod_module *next_registered, **link_registered;
+	void *dso_handle;	      /* what its atexit handlers are registered with */
+	bool handlers;		      /* it may have registered some */
+	struct symfile *symfile;      /* sections and symbols by address */
+	struct address_range *ranges; /* while it is registered; see address.c */
 };
 
 /* One load on its way. */
@@ -356,9 +360,56 @@ extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_feature
 	__attribute__((visibility("hidden")));
 #endif
 
-/* Modules by address, for handlers that know only a function. */
-void register_module(struct permod_module *module);
+/* ---- symfile.c ------------------------------------------------------------------------------ */
+
+/* What debuggers read of a list of such: the layout is theirs. */
+struct jit_code_entry {
+	struct jit_code_entry *next, *previous;
+	const unsigned char *symfile_addr; /* NULL while it is not in the list */
+	uint64_t symfile_size;
+};
+
+/* A module's sections and symbols, an ELF file in memory. */
+struct symfile {
+	struct jit_code_entry entry;
+	size_t size;	  /* of `bytes` */
+	size_t num_debug; /* sections of debug information */
+	Elf64_Shdr *sections;
+	Elf64_Sym *symbols;
+	char *names; /* of both */
+	/* Those of a region are first[region] .. first[region + 1] - 1; debug information follows. */
+	uint32_t first_section[LINK_REGIONS + 1], first_symbol[LINK_REGIONS + 1];
+	_Alignas(uint64_t) unsigned char bytes[];
+};
+
+/* A step of loading, when everything is relocated. */
+int make_symfile(struct load *load);
+/* Forget what init alone needed. */
+void drop_init_symbols(struct load *load);
+/* What an address in a region is in; NULL if nothing.  Signal-safe. */
+const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
+				  uintptr_t address);
+const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
+				uintptr_t address);
+
+/* ---- address.c ------------------------------------------------------------------------------ */
+
+/* Let a module be found by address, and seen by debuggers; 0 or -ENOMEM. */
+int register_module(struct permod_module *module);
+/* When this has returned, nobody looks at the module's tables any more. */
 void unregister_module(struct permod_module *module);
+/* The same for what init alone needed. */
+void unregister_init(struct load *load);
+/* The module that has an address, or NULL; under the shared lock. */
+struct permod_module *module_at(uintptr_t address);
+/* For the child of a fork: the threads that were looking are not there. */
+void forget_readers(void);
+
+/* ---- gdb.c ---------------------------------------------------------------------------------- */
+
+/* Under the shared lock; to hide what was not shown is nothing. */
+void show_to_debugger(struct permod_module *module);
+void hide_from_debugger(struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

@@ -82,8 +82,7 @@ void discard_module(struct permod_module *module)
 	/* Operations of parameters can register some even if nothing is started. */
 	run_handlers(module);
 	free_parameters(module);
-	if (module->registered)
-		unregister_module(module);
+	unregister_module(module);
 	if (module->listed) {
 		unname_module(module);
 		unlist_module(module);
@@ -101,6 +100,7 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
+	free(module->symfile);
 	free(module->name);
 	free(module);
 }
@@ -277,10 +277,15 @@ static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
 	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
+	bool has_init = false;
 
 	if (error)
 		return error;
 	drop_init_parameters(module);
+	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
+		has_init |= module->part[region].size != 0;
+	if (has_init)
+		unregister_init(load);
 	give_init_image(module);
 	return 0;
 }

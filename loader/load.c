@@ -381,15 +381,14 @@ static int publish(struct load *load)
 	}
 	name_module(module);
 	list_module(module);
-	register_module(module);
-	return 0;
+	return register_module(module) ? fail_memory(load->pm) : 0;
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
 	read_and_link, resolve_symbols, place_module, relocate_module, copy_variables, protect,
-	find_calls,    describe_module, publish,      set_parameters,  start_module,
+	find_calls,    describe_module, make_symfile, publish,	       set_parameters, start_module,
 };
 
 int check_name(struct load *load, const char *name)

@@ -23,45 +23,16 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 		      void *dso_handle);
 void __stack_chk_fail(void);
 
-/* ---- Modules by address --------------------------------------------------------------------- */
-
-static struct permod_module *registered;
-
-void register_module(struct permod_module *module)
-{
-	lock_shared();
-	module->next_registered = registered;
-	module->link_registered = &registered;
-	if (registered)
-		registered->link_registered = &module->next_registered;
-	module->registered = true;
-	registered = module;
-	unlock_shared();
-}
-
-void unregister_module(struct permod_module *module)
-{
-	lock_shared();
-	*module->link_registered = module->next_registered;
-	if (module->next_registered)
-		module->next_registered->link_registered = module->link_registered;
-	module->registered = false;
-	unlock_shared();
-}
-
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
 static void *handle_of(void (*function)(void))
 {
+	struct permod_module *module;
 	void *handle = NULL;
 
 	lock_shared();
-	for (struct permod_module *module = registered; module && !handle;
-	     module = module->next_registered) {
-		const struct module_part *text = &module->part[LINK_TEXT];
-
-		if ((uintptr_t)function - text->address >= text->size)
-			continue;
+	module = module_at((uintptr_t)function);
+	if (module) {
 		handle = module->dso_handle;
 		module->handlers = true;
 	}
