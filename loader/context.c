@@ -178,7 +178,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (is_used(module) || is_permanent(module)))
+	while (module && (is_used(module) || is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }

@@ -2,7 +2,7 @@
 /*
  * Who has a symbol.  Asked in this order: modules of the context and what the host exports, the
  * loader itself (what per-CPU operations, parameters and compilers need), and, unless the host forbids
- * it, whatever the dynamic linker knows.  All that nobody has are told in one line.
+ * it, whatever the dynamic linker knows, and libraries that are opened for it (library.c).  All that nobody has are told in one line.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -48,11 +48,15 @@ static bool find_by_libdl(const char *name, struct found *found)
 	return true;
 }
 
-static bool find_symbol(struct permod *pm, const char *name, struct found *found)
+static bool find_symbol(const struct load *load, const struct link_symbol *symbol,
+			struct found *found)
 {
+	const struct permod *pm = load->pm;
+	const char *name = symbol->name;
 	const struct export *export = find_export(&pm->exports, name);
 	const struct builtin *builtin;
 	struct permod_export program;
+	void *address;
 
 	if (export) {
 		*found = (struct found){ export->address,
@@ -70,7 +74,14 @@ static bool find_symbol(struct permod *pm, const char *name, struct found *found
 		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
 		return true;
 	}
-	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
+	if (pm->flags & PERMOD_NO_LIBDL)
+		return false;
+	if (find_by_libdl(name, found))
+		return true;
+	if (!find_in_libraries(load, symbol, &address))
+		return false;
+	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
+	return true;
 }
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
@@ -176,6 +187,7 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 			const struct link_symbol *symbol)
 {
 	const char *object = link_object_name(symbol->object);
+	const char *library = runtime_library(load, symbol->name);
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
@@ -185,7 +197,9 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
 	if (strcmp(object, load->path) != 0)
 		fprintf(wanting->stream, " in %s", object);
-	if (find_nearest(load->pm, symbol->name, nearest))
+	if (library)
+		fprintf(wanting->stream, " (should be in %s)", library);
+	else if (find_nearest(load->pm, symbol->name, nearest))
 		fprintf(wanting->stream, " (did you mean %s?)", nearest);
 }
 
@@ -254,7 +268,7 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 {
 	struct found found;
 
-	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
+	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	if (symbol->bind != STB_WEAK)
 		add_wanting(load, wanting, symbol);
@@ -279,6 +293,8 @@ int resolve_symbols(struct load *load)
 	struct wanting wanting = { NULL, 0, NULL, 0 };
 	int error = list_externals(load);
 
+	if (!error)
+		error = open_libraries(load);
 	for (size_t i = 0; i < load->num_externals && !error; i++) {
 		error = resolve_symbol(load, load->externals[i], &wanting);
 		/* A plan wants to know of all problems. */

@@ -48,6 +48,18 @@ void unregister_module(struct permod_module *module)
 	unlock_shared();
 }
 
+struct permod_module *module_of_handle(const void *dso_handle)
+{
+	struct permod_module *module;
+
+	lock_shared();
+	module = registered;
+	while (module && module->dso_handle != dso_handle)
+		module = module->next_registered;
+	unlock_shared();
+	return module;
+}
+
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
 static void *handle_of(void (*function)(void))
@@ -152,6 +164,8 @@ HELPERS(DECLARE_HELPER)
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
 	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
+	{ "__cxa_thread_atexit", (const void *)module_thread_atexit, true },
+	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
 	{ "atexit", (const void *)module_atexit, true },
