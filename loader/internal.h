@@ -17,6 +17,7 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
+ *     indirect.c IFUNCs: calling their resolvers
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -221,6 +222,8 @@ extern struct permod_module provider_host, provider_permod, provider_libdl;
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
+bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
  * if there was anything to change. */
 bool use_originals(struct load *load, bool originals);
@@ -286,6 +289,12 @@ unsigned int count_thread_exits(const struct permod_module *module, unsigned int
 /* Run those of the calling thread and forget those of others, for a module that must go. */
 void drop_thread_exits(struct permod_module *module);
 
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+/* Call the resolvers of the module's IFUNCs, and keep what they return; its code can run, and its
+ * read-only data can still be written. */
+int resolve_indirect(struct load *load);
+
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
 /* The context's last error stands against loading. */
@@ -339,6 +348,19 @@ struct builtin {
 const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
+
+#ifdef __x86_64__
+/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
+ * gets copies.  How many words the second has depends on libgcc; the first is always there. */
+#if !defined(__clang__) && __GNUC__ >= 12
+#define CPU_FEATURE_WORDS 3
+#else
+#define CPU_FEATURE_WORDS 1
+#endif
+extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
+	__attribute__((visibility("hidden")));
+#endif
 
 /* Modules by address, for handlers that know only a function. */
 void register_module(struct permod_module *module);

@@ -104,14 +104,6 @@ const char *runtime_library(const struct load *load, const char *name)
 
 /* ---- Looking for a symbol -------------------------------------------------------------------- */
 
-/* A symbol's value may be NULL; then there is no message. */
-static bool look_up(void *library, const char *name, void **address)
-{
-	dlerror();
-	*address = dlsym(library, name);
-	return *address || !dlerror();
-}
-
 static bool find_in_runtime(const struct load *load, const char *name, void **address)
 {
 	static void *opened[RUNTIMES];
@@ -127,7 +119,7 @@ static bool find_in_runtime(const struct load *load, const char *name, void **ad
 			return false;
 		__atomic_store_n(&opened[runtime], library, __ATOMIC_RELEASE);
 	}
-	return look_up(library, name, address);
+	return ask_libdl(library, name, address);
 }
 
 bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address)
@@ -135,7 +127,7 @@ bool find_in_libraries(const struct load *load, const struct link_symbol *symbol
 	const struct permod_module *module = load->module;
 
 	for (size_t i = 0; i < module->num_libraries; i++) {
-		if (look_up(module->libraries[i], symbol->name, address))
+		if (ask_libdl(module->libraries[i], symbol->name, address))
 			return true;
 	}
 	/* What may be missing is no reason to open anything. */

@@ -32,15 +32,21 @@ static size_t round_up(size_t size, size_t align)
 /* ---- Link ----------------------------------------------------------------------------------- */
 
 /* Symbols that every module has for itself: the loader fills them in. */
-static const struct {
+static const struct cell {
 	const char *name;
 	size_t size;
-	bool copy; /* of a constant that is out of reach where it is */
+	const void *original; /* a copy of a constant that is out of reach where it is; or NULL */
+	size_t original_size;
 } cells[] = {
-	{ "__this_module", sizeof(struct module), false },
-	{ "__dso_handle", sizeof(void *), false },
-	{ "__pcpu_image", sizeof(struct pcpu_image), false },
-	{ "pcpu_layout", sizeof(struct pcpu_layout), true },
+	{ "__this_module", sizeof(struct module), NULL, 0 },
+	{ "__dso_handle", sizeof(void *), NULL, 0 },
+	{ "__pcpu_image", sizeof(struct pcpu_image), NULL, 0 },
+	{ "pcpu_layout", sizeof(struct pcpu_layout), &pcpu_layout, sizeof(struct pcpu_layout) },
+#ifdef __x86_64__
+	{ "__cpu_model", sizeof(cpu_model), cpu_model, sizeof(cpu_model) },
+	/* Newer compilers ask for more words than libgcc here has: of what it does not know, no. */
+	{ "__cpu_features2", 32, cpu_features, sizeof(cpu_features) },
+#endif
 };
 
 int add_cells(struct link *link, bool all)
@@ -48,7 +54,7 @@ int add_cells(struct link *link, bool all)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++) {
-		if (all || !cells[i].copy)
+		if (all || !cells[i].original)
 			error = link_add_cell(link, cells[i].name, cells[i].size);
 	}
 	return error;
@@ -228,6 +234,16 @@ int place_module(struct load *load)
 
 /* ---- Relocate ------------------------------------------------------------------------------- */
 
+static void fill_copy(struct load *load, const struct cell *cell)
+{
+	unsigned char *bytes;
+
+	if (!link_cell(load->link, cell->name, &bytes))
+		return;
+	memset(bytes, 0, cell->size);
+	memcpy(bytes, cell->original, cell->original_size);
+}
+
 static void fill_cells(struct load *load)
 {
 	struct permod_module *module = load->module;
@@ -238,8 +254,10 @@ static void fill_cells(struct load *load)
 
 	if (link_cell(load->link, "__this_module", &bytes))
 		memcpy(bytes, &this_module, sizeof(this_module));
-	if (link_cell(load->link, "pcpu_layout", &bytes))
-		memcpy(bytes, &pcpu_layout, sizeof(pcpu_layout));
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		if (cells[i].original)
+			fill_copy(load, &cells[i]);
+	}
 	if (link_cell(load->link, "__pcpu_image", &bytes)) {
 		image.begin = (char *)module->window;
 		image.end = (char *)module->window + module->percpu_size;
@@ -319,23 +337,19 @@ int protect_region(struct load *load, size_t region, int protection)
 	return 0;
 }
 
-/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later. */
+/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later.  The
+ * code comes first: it chooses what slots in the read-only data will hold. */
 static int protect(struct load *load)
 {
-	static const int protection[LINK_PERCPU] = {
-		[LINK_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_RODATA] = PROT_READ,
-		[LINK_INIT_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_INIT_RODATA] = PROT_READ,
-	};
+	int error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 
-	int error = 0;
-
-	for (size_t region = 0; region < LINK_PERCPU && !error; region++) {
-		if (protection[region])
-			error = protect_region(load, region, protection[region]);
-	}
-	return error;
+	if (!error)
+		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
+	if (!error)
+		error = resolve_indirect(load);
+	if (!error)
+		error = protect_region(load, LINK_RODATA, PROT_READ);
+	return error ? error : protect_region(load, LINK_INIT_RODATA, PROT_READ);
 }
 
 /* ---- Publish -------------------------------------------------------------------------------- */

@@ -35,17 +35,32 @@ struct found {
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
 
-static bool find_by_libdl(const char *name, struct found *found)
+static bool ask_version(void *library, const char *name, const char *version, void **address)
 {
-	void *address;
-
 	dlerror();
-	address = dlsym(RTLD_DEFAULT, name);
+#ifdef __GLIBC__
+	*address = version ? dlvsym(library, name, version) : dlsym(library, name);
+#else
+	(void)version;
+	*address = dlsym(library, name);
+#endif
 	/* A symbol's value may be NULL; then there is no message. */
-	if (!address && dlerror())
-		return false;
-	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
-	return true;
+	return *address || !dlerror();
+}
+
+/* Without a version the default one is meant, and dlsym() passes by those that only old programs see;
+ * "name@VERSION" is just that one. */
+bool ask_libdl(void *library, const char *name, void **address)
+{
+	const char *at = strchr(name, '@');
+	char *base = at ? strndup(name, (size_t)(at - name)) : NULL;
+	bool known;
+
+	if (!at)
+		return ask_version(library, name, NULL, address);
+	known = base && ask_version(library, base, at + strspn(at, "@"), address);
+	free(base);
+	return known;
 }
 
 static bool find_symbol(const struct load *load, const struct link_symbol *symbol,
@@ -76,9 +91,7 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 	}
 	if (pm->flags & PERMOD_NO_LIBDL)
 		return false;
-	if (find_by_libdl(name, found))
-		return true;
-	if (!find_in_libraries(load, symbol, &address))
+	if (!ask_libdl(RTLD_DEFAULT, name, &address) && !find_in_libraries(load, symbol, &address))
 		return false;
 	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
 	return true;
