@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -71,9 +72,9 @@ static void clean(int *number)
 
 static void *wait(void *arg)
 {
-	int number __attribute__((cleanup(clean))) = 3;
+	int number __attribute__((cleanup(clean), unused)) = 3;
 
-	(void)arg;
+	sem_post(arg);
 	for (;;)
 		pause();
 	return NULL;
@@ -81,7 +82,7 @@ static void *wait(void *arg)
 
 static void *wait_deeper(void *arg)
 {
-	int number __attribute__((cleanup(clean))) = 4;
+	int number __attribute__((cleanup(clean), unused)) = 4;
 
 	return wait(arg);
 }
@@ -89,15 +90,16 @@ static void *wait_deeper(void *arg)
 static void cancel(void)
 {
 	pthread_t thread;
+	sem_t waiting;
 	void *result;
 
 	cleanups = 0;
-	if (pthread_create(&thread, NULL, wait_deeper, NULL))
+	if (sem_init(&waiting, 0, 0) || pthread_create(&thread, NULL, wait_deeper, &waiting))
 		return;
+	sem_wait(&waiting);
 	pthread_cancel(thread);
 	pthread_join(thread, &result);
-	/* It may not have come far enough. */
-	if (result == PTHREAD_CANCELED && (cleanups == 7 || cleanups == 4 || cleanups == 0))
+	if (result == PTHREAD_CANCELED && cleanups == 7)
 		this_cpu_inc(cancelled);
 }
 
