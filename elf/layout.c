@@ -2,7 +2,8 @@
 /*
  * Where sections lie: each goes to a region by its name and flags, the regions follow each other.
  *
- * In a region, sections with contents come before those without, both in the order of the objects.
+ * In a region, sections with contents come before those without, both in the order of the objects;
+ * between them lies the unwind information, so that it is one piece whatever else there is.
  * What the linker itself makes comes last: stubs in the text, GOT slots and cells in the read-only
  * data, and COMMON symbols, as if they were one section without contents, in the data.
  *
@@ -120,11 +121,24 @@ static bool is_loaded(const struct link_section *section)
 	return section->region < LINK_REGIONS && !section->discarded;
 }
 
+/* Kinds of one region, as they follow each other. */
+enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_ZERO, KINDS };
+
+static enum kind kind_of(const struct link_section *section)
+{
+	if (section->region == LINK_PERCPU)
+		return KIND_CONTENTS;
+	if (section->type == SHT_NOBITS)
+		return KIND_ZERO;
+	return section->region == LINK_RODATA && !strcmp(section->name, LINK_FRAMES)
+		       ? KIND_FRAMES
+		       : KIND_CONTENTS;
+}
+
 /* Sections of one region and kind stay in the order of the link. */
 static size_t order_key(const struct link_section *section)
 {
-	return 2 * (size_t)section->region +
-	       (section->type == SHT_NOBITS && section->region != LINK_PERCPU);
+	return KINDS * (size_t)section->region + kind_of(section);
 }
 
 /* What a per-CPU variable asks for, behind the name that made it one; the lowest comes first. */
@@ -194,7 +208,7 @@ static int sort_percpu(struct link *link, struct link_section **sections, size_t
 static int order_sections(struct link *link)
 {
 	struct link_private *private = link->private;
-	size_t start[2 * LINK_REGIONS + 1] = { 0 };
+	size_t start[KINDS * LINK_REGIONS + 1] = { 0 };
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
@@ -202,9 +216,9 @@ static int order_sections(struct link *link)
 				start[order_key(&object->sections[i]) + 1]++;
 		}
 	}
-	for (size_t i = 1; i < 2 * LINK_REGIONS + 1; i++)
+	for (size_t i = 1; i < KINDS * LINK_REGIONS + 1; i++)
 		start[i] += start[i - 1];
-	private->placed_count = start[2 * LINK_REGIONS];
+	private->placed_count = start[KINDS * LINK_REGIONS];
 	private->placed =
 		link_allocate_array(link, private->placed_count, sizeof(struct link_section *));
 	if (!private->placed)
@@ -217,8 +231,8 @@ static int order_sections(struct link *link)
 		}
 	}
 	/* Each start has moved to its end by now. */
-	return sort_percpu(link, private->placed + start[2 * LINK_PERCPU - 1],
-			   private->placed_count - start[2 * LINK_PERCPU - 1]);
+	return sort_percpu(link, private->placed + start[KINDS * LINK_PERCPU - 1],
+			   private->placed_count - start[KINDS * LINK_PERCPU - 1]);
 }
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
@@ -294,6 +308,18 @@ static int place_cells(struct link *link)
 	return error;
 }
 
+/* One of a run of sections of unwind information was placed: there is room behind each, so that there
+ * is some behind the last. */
+static int extend_frames(struct link *link, const struct link_section *section)
+{
+	uint64_t offset;
+
+	if (!link->frames_size)
+		link->frames_offset = section->offset;
+	link->frames_size = section->offset + section->size - link->frames_offset;
+	return append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
+}
+
 static int place_sections(struct link *link)
 {
 	struct link_private *private = link->private;
@@ -305,6 +331,8 @@ static int place_sections(struct link *link)
 
 		error = append(link, section->region, section->size, section->align,
 			       &section->offset);
+		if (!error && kind_of(section) == KIND_FRAMES)
+			error = extend_frames(link, section);
 	}
 	if (!error)
 		error = place_commons(link);

@@ -109,6 +109,10 @@ struct link_interval {
 	struct link_bound low, high; /* empty if low.base > high.base */
 };
 
+/* Sections that tell unwinders of functions, and the bytes for the marks that end two tables. */
+#define LINK_FRAMES ".eh_frame"
+#define LINK_FRAMES_ROOM 8
+
 /* The state of one link.  Fields up to the blank line are the caller's to set. */
 struct link {
 	void (*report)(void *arg, const char *format, va_list args); /* one line, no newline */
@@ -121,6 +125,9 @@ struct link {
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
+	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
+	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
+	uint64_t frames_offset, frames_size;
 	struct link_object *objects; /* list, in the order of linking */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
 	struct link_private *private;

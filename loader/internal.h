@@ -16,6 +16,8 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     frames.c   unwind information                unwind.c  the unwinders that read it
+ *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them
@@ -38,6 +40,8 @@
 #include <stdarg.h>
 
 struct kernel_param;
+struct unwound;
+struct thread_exit;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -127,10 +131,12 @@ struct permod_module {
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size; /* bytes */
-	uintptr_t window;   /* where code without -fPIE sees the variables, or 0; see load.c */
-	size_t window_size; /* bytes, whole pages */
+	void *percpu;	     /* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;  /* bytes */
+	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
+	struct unwound *unwound; /* what unwinders were told of */
+	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
+	size_t window_size;	 /* bytes, whole pages */
 
 	/* tables */
 	struct module_symbol *symbols; /* by name; their memory has variables and names too */
@@ -144,15 +150,18 @@ struct permod_module {
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
+	void **libraries; /* that it named; of dlopen() */
+	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
 
 	int (*init)(void);
 	void (*exit)(void);
-	void *dso_handle;	      /* what its atexit handlers are registered with */
-	bool handlers;		      /* it may have registered some */
-	struct symfile *symfile;      /* sections and symbols by address */
-	struct address_range *ranges; /* while it is registered; see address.c */
+	void *dso_handle;		  /* what its atexit handlers are registered with */
+	bool handlers;			  /* it may have registered some */
+	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	struct symfile *symfile;	  /* sections and symbols by address */
+	struct address_range *ranges;	  /* while it is registered; see address.c */
 };
 
 /* One load on its way. */
@@ -167,6 +176,7 @@ struct load {
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
@@ -233,9 +243,21 @@ extern struct permod_module provider_host, provider_permod, provider_libdl;
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
+bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
  * if there was anything to change. */
 bool use_originals(struct load *load, bool originals);
+
+/* ---- library.c ------------------------------------------------------------------------------ */
+
+/* Open the libraries that the module names. */
+int open_libraries(struct load *load);
+void close_libraries(struct permod_module *module);
+/* Whether one of them has the symbol, or one that belongs to a compiler. */
+bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
+/* The compiler's library in which a symbol of this name should be, or NULL. */
+const char *runtime_library(const struct load *load, const char *name);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -285,6 +307,27 @@ int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
+/* ---- frames.c ------------------------------------------------------------------------------- */
+
+/* Check the relocated unwind information and make tables of it, module->frames. */
+int arrange_frames(struct load *load);
+
+/* ---- unwind.c ------------------------------------------------------------------------------- */
+
+/* Exceptions can go through the module's functions from here on. */
+int tell_unwinders(struct load *load);
+void forget_init_frames(struct permod_module *module);
+void forget_frames(struct permod_module *module);
+
+/* ---- thread_exit.c -------------------------------------------------------------------------- */
+
+/* What modules call as __cxa_thread_atexit(): run the destructor when the calling thread ends. */
+int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle);
+/* How many are to be run yet, and by how many threads. */
+unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads);
+/* Run those of the calling thread and forget those of others, for a module that must go. */
+void drop_thread_exits(struct permod_module *module);
+
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
 /* Call the resolvers of the module's IFUNCs, and keep what they return; its code can run, and its
@@ -305,6 +348,8 @@ void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
+/* Whether threads have destructors of its thread-local variables to run. */
+bool has_thread_exits(const struct permod_module *module);
 /* Run exit and destructors, then discard; whoever calls has made sure that it may go. */
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
@@ -402,6 +447,8 @@ void unregister_module(struct permod_module *module);
 void unregister_init(struct load *load);
 /* The module that has an address, or NULL; under the shared lock. */
 struct permod_module *module_at(uintptr_t address);
+/* The one that has this __dso_handle, or NULL. */
+struct permod_module *module_of_handle(const void *dso_handle);
 /* For the child of a fork: the threads that were looking are not there. */
 void forget_readers(void);
 

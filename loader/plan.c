@@ -328,6 +328,8 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	if (!error)
 		error = relocate_module(load);
 	if (!error)
+		error = arrange_frames(load);
+	if (!error)
 		error = find_calls(load);
 	if (!error)
 		error = describe_module(load);

@@ -2,7 +2,7 @@
 /*
  * Who has a symbol.  Asked in this order: modules of the context and what the host exports, the
  * loader itself (what per-CPU operations, parameters and compilers need), and, unless the host forbids
- * it, whatever the dynamic linker knows.  All that nobody has are told in one line.
+ * it, whatever the dynamic linker knows, and libraries that are opened for it (library.c).  All that nobody has are told in one line.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -35,44 +35,43 @@ struct found {
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
 
-static bool ask_libdl(const char *name, const char *version, struct found *found)
+static bool ask_version(void *library, const char *name, const char *version, void **address)
 {
-	void *address;
-
 	dlerror();
 #ifdef __GLIBC__
-	address = version ? dlvsym(RTLD_DEFAULT, name, version) : dlsym(RTLD_DEFAULT, name);
+	*address = version ? dlvsym(library, name, version) : dlsym(library, name);
 #else
 	(void)version;
-	address = dlsym(RTLD_DEFAULT, name);
+	*address = dlsym(library, name);
 #endif
 	/* A symbol's value may be NULL; then there is no message. */
-	if (!address && dlerror())
-		return false;
-	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
-	return true;
+	return *address || !dlerror();
 }
 
 /* Without a version the default one is meant, and dlsym() passes by those that only old programs see;
  * "name@VERSION" is just that one. */
-static bool find_by_libdl(const char *name, struct found *found)
+bool ask_libdl(void *library, const char *name, void **address)
 {
 	const char *at = strchr(name, '@');
 	char *base = at ? strndup(name, (size_t)(at - name)) : NULL;
 	bool known;
 
 	if (!at)
-		return ask_libdl(name, NULL, found);
-	known = base && ask_libdl(base, at + strspn(at, "@"), found);
+		return ask_version(library, name, NULL, address);
+	known = base && ask_version(library, base, at + strspn(at, "@"), address);
 	free(base);
 	return known;
 }
 
-static bool find_symbol(struct permod *pm, const char *name, struct found *found)
+static bool find_symbol(const struct load *load, const struct link_symbol *symbol,
+			struct found *found)
 {
+	const struct permod *pm = load->pm;
+	const char *name = symbol->name;
 	const struct export *export = find_export(&pm->exports, name);
 	const struct builtin *builtin;
 	struct permod_export program;
+	void *address;
 
 	if (export) {
 		*found = (struct found){ export->address,
@@ -90,7 +89,12 @@ static bool find_symbol(struct permod *pm, const char *name, struct found *found
 		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
 		return true;
 	}
-	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
+	if (pm->flags & PERMOD_NO_LIBDL)
+		return false;
+	if (!ask_libdl(RTLD_DEFAULT, name, &address) && !find_in_libraries(load, symbol, &address))
+		return false;
+	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
+	return true;
 }
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
@@ -197,6 +201,7 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 			const struct link_symbol *symbol)
 {
 	const char *object = link_object_name(symbol->object);
+	const char *library = runtime_library(load, symbol->name);
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
@@ -206,7 +211,9 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
 	if (strcmp(object, load->path) != 0)
 		fprintf(wanting->stream, " in %s", object);
-	if (find_nearest(load->pm, symbol->name, nearest))
+	if (library)
+		fprintf(wanting->stream, " (should be in %s)", library);
+	else if (find_nearest(load->pm, symbol->name, nearest))
 		fprintf(wanting->stream, " (did you mean %s?)", nearest);
 }
 
@@ -275,7 +282,7 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 {
 	struct found found;
 
-	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
+	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	if (symbol->bind != STB_WEAK)
 		add_wanting(load, wanting, symbol);
@@ -300,6 +307,8 @@ int resolve_symbols(struct load *load)
 	struct wanting wanting = { NULL, 0, NULL, 0 };
 	int error = list_externals(load);
 
+	if (!error)
+		error = open_libraries(load);
 	for (size_t i = 0; i < load->num_externals && !error; i++) {
 		error = resolve_symbol(load, load->externals[i], &wanting);
 		/* A plan wants to know of all problems. */

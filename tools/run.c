@@ -23,15 +23,11 @@ struct wishes {
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' },
-	{ "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "module-dir", required_argument, NULL, 'm' },
-	{ "root", required_argument, NULL, 'r' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },  { "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' }, { "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },	   { "module-dir", required_argument, NULL, 'm' },
+	{ "root", required_argument, NULL, 'r' },  { "library", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -79,6 +75,8 @@ static enum status take_option(struct wishes *wishes, int code)
 	case 'j':
 		wishes->json = true;
 		break;
+	case 'l':
+		return use_library(optarg);
 	case 'm':
 		wishes->module_dir = optarg;
 		break;
@@ -272,6 +270,7 @@ const struct command run_command = {
 		"  --count N          N times on each CPU; otherwise once\n"
 		"  --duration S       over and over for S seconds, such as 0.5\n"
 		"  --json             print one JSON document; what modules print goes to standard error\n"
+		"  --library NAME     first open a shared library, such as libm.so.6, for modules to use\n"
 		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
 		"  --root SYMBOL      of the last MODULE, an archive, take only what SYMBOL needs\n"
 		"\n"
