@@ -150,8 +150,23 @@ void link_free(struct link *link)
 	free(link);
 }
 
-int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
-		    const char *root)
+static int add_archive(struct link *link, const char *name, const void *data, size_t size)
+{
+	struct link_private *private = link->private;
+	struct link_archive *archive;
+	int error = link_read_archive(link, name, data, size, &archive);
+
+	if (error)
+		return error;
+	archive->first = !link->objects && !private->archives;
+	if (private->last_archive)
+	private->last_archive->following = archive;
+	else private->archives = archive;
+	private->last_archive = archive;
+	return 0;
+}
+
+int link_add_input(struct link *link, const char *name, const void *data, size_t size)
 {
 	struct link_object *object;
 	int error;
@@ -160,9 +175,17 @@ int link_add_memory(struct link *link, const char *name, const void *data, size_
 	if (!name)
 		return -ENOMEM;
 	if (link_is_archive(data, size))
-		return link_add_archive(link, name, data, size, root);
+		return add_archive(link, name, data, size);
 	error = link_read_object(link, name, data, size, &object);
 	return error ? error : link_enter_object(object);
+}
+
+int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
+		    const char *root)
+{
+	int error = link_add_input(link, name, data, size);
+
+	return error ? error : link_choose(link, root);
 }
 
 int link_add_cell(struct link *link, const char *name, size_t size)

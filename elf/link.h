@@ -7,7 +7,7 @@
  * reach, and then writes the relocated bytes into buffers.  Buffer and target address are two
  * things: what is linked need not run on this machine, and this folder knows nothing of modules.
  *
- *     link_new -> link_add_memory ... -> link_layout -> link_define (each undefined symbol)
+ *     link_new -> link_add_input ... -> link_choose -> link_layout -> link_define (each undefined symbol)
  *              -> set percpu_address -> link_interval -> set base and buffers -> link_relocate
  *
  * All regions but that of per-CPU variables form one block; each begins on a page of its own, unless
@@ -112,11 +112,26 @@ struct link_interval {
 /* Sections that tell unwinders of functions, and the bytes for the marks that end two tables. */
 #define LINK_FRAMES ".eh_frame"
 #define LINK_FRAMES_ROOM 8
+/* What belongs to the result though nobody refers to it: a symbol of this name, or all sections
+ * whose names begin so. */
+struct link_root {
+	const char *name;
+	bool section;
+};
 
 /* The state of one link.  Fields up to the blank line are the caller's to set. */
 struct link {
 	void (*report)(void *arg, const char *format, va_list args); /* one line, no newline */
 	void *report_arg;
+	/* Read a file that the thin archive called `archive` names; reports its errors.  The data
+	 * must live as long as the link.  NULL: thin archives are refused. */
+	int (*read_file)(void *arg, const char *archive, const char *path, const void **data,
+			 size_t *size);
+	void *read_file_arg;
+	const struct link_root *roots;
+	size_t num_roots;
+	bool whole_archives;	 /* take all members */
+	bool gc_sections;	 /* drop sections that nothing needs */
 	uint64_t page_size;	 /* bytes; 4096 if 0 */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
@@ -129,6 +144,7 @@ struct link {
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
 	uint64_t frames_offset, frames_size;
 	struct link_object *objects; /* list, in the order of linking */
+	bool unasked;		     /* members of archives were taken that nobody needed */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
 	struct link_private *private;
 };
@@ -141,13 +157,22 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 void link_free(struct link *link);
 
 /*
- * Add an object, or an archive.  `data` stays the caller's and must live as long as the link.
- * `name` (copied) is for messages; a member of an archive is called "name(member)".
- *
- * Of an archive, all members that are objects for this machine are taken if `root` is NULL;
- * otherwise those that define `root`, or what the link lacks so far, and so on.  Then a `root` that
- * no member defines is an error (-ENOENT).
+ * Add an object, or an archive, of which link_choose() takes what is wanted.  `data` stays the
+ * caller's and must live as long as the link.  `name` (copied) is for messages; a member of an
+ * archive is called "name(member)".  Of a thin archive, `name` must be the path.
  */
+int link_add_input(struct link *link, const char *name, const void *data, size_t size);
+
+/*
+ * Take members of the archives: those that define what the link lacks, and so on, as ld does it
+ * with a group of archives; the order of archives counts, not that of archives and objects.  This
+ * begins with `root`, if it is not NULL, and with the objects.  Where an archive is the first input
+ * and `root` is NULL, it begins with those of its members that have one of `roots`, or all if none
+ * has.  -ENOENT if nobody defines `root` (without archives it counts for gc_sections only).
+ */
+int link_choose(struct link *link, const char *root);
+
+/* link_add_input() and link_choose(). */
 int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
 		    const char *root);
 

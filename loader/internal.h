@@ -21,6 +21,7 @@
  *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them
+ *     inputs.c   the files that a module is made of
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -164,15 +165,25 @@ struct permod_module {
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 };
 
+/* What a module is made of; see inputs.c. */
+struct inputs {
+	struct permod *pm;
+	const char *const *paths; /* of files; the first is the one that messages name */
+	size_t num_paths;
+	const void *data; /* if not NULL, instead of the one file's */
+	size_t size;
+	const char *root;   /* or NULL */
+	unsigned int flags; /* PERMOD_LOAD_* */
+	struct input *read; /* files in memory */
+};
+
 /* One load on its way. */
 struct load {
 	struct permod *pm;
 	const char *path;   /* for messages */
-	const char *root;   /* or NULL */
 	const char *params; /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
-	const void *data;
-	size_t size;
+	struct inputs inputs;
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
@@ -222,6 +233,12 @@ const char *next_info(struct link *link, struct info_cursor *cursor);
 /* Whether the licence that the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what
  * they say, or NULL. */
 bool is_gpl_compatible(struct link *link, const char **licence);
+
+/* ---- inputs.c ------------------------------------------------------------------------------- */
+
+/* Give them to a link, and choose what of them is taken.  They must live as long as the link. */
+int add_inputs(struct inputs *inputs, struct link *link);
+void free_inputs(struct inputs *inputs);
 
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
@@ -296,6 +313,8 @@ void give_image(struct permod_module *module);
  * of what is libpercpu's. */
 int add_cells(struct link *link, bool all);
 
+/* -EINVAL for flags that nobody knows, and for a module of no files. */
+int check_request(struct permod *pm, const struct inputs *inputs);
 /* The steps of a load that permod_plan() takes too. */
 int check_name(struct load *load, const char *name);
 int read_and_link(struct load *load);

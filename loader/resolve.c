@@ -220,7 +220,7 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 /* An archive can have members that nobody needs here. */
 static const char *hint_for_archive(const struct load *load)
 {
-	if (load->root || !load->link->objects || !link_object_next(load->link->objects))
+	if (!load->link->unasked)
 		return "";
 	return "; with a root symbol only the members that it needs are taken";
 }

@@ -1042,30 +1042,31 @@ static const struct {
 	{ "ar rcs lib.a " MEMBERS, "root", "root one two" },
 	{ "ar rcS lib.a " MEMBERS, "root", "root one two" },
 	{ "ar rcs lib.a " MEMBERS, "two", "two root one" },
-	{ "ar rcs lib.a " MEMBERS, "needs", "needs later root one two" },
-	{ "ar rcS lib.a " MEMBERS, "needs", "needs later root one two" },
+	{ "ar rcs lib.a " MEMBERS, "needs", "needs root one two later" },
+	{ "ar rcS lib.a " MEMBERS, "needs", "needs root one two later" },
 	{ "ar rcs lib.a " MEMBERS, "maybe", "maybe" },
 	{ "ar rcs lib.a " MEMBERS, NULL, "root one two maybe later needs unused_with_a_long_name" },
 	{ "ar rcS lib.a " MEMBERS, NULL, "root one two maybe later needs unused_with_a_long_name" },
 };
 
-/* ld takes the same members if the root is undefined; its order is that of the index. */
+/* ld takes the same members, in the same order, if the root is undefined. */
 static void check_members_of_ld(const char *root, const char *members)
 {
 	char expected[64];
 	size_t size, lines = 0, count = 0;
-	char *trace;
+	char *trace, *next;
 
 	run("ld -u %s -e 0 --unresolved-symbols=ignore-all -t -t -o linked lib.a", root);
 	trace = (char *)read_bytes("said", &size);
 	trace[size] = '\0';
 	for (const char *c = trace; *c; c++)
 		lines += *c == '\n';
-	for (; *members; count++) {
+	for (next = trace; *members; count++) {
 		size_t length = strcspn(members, " ");
 
 		snprintf(expected, sizeof(expected), "(lib.a)%.*s.o\n", (int)length, members);
-		ck_assert_msg(strstr(trace, expected), "ld does not take %s", expected);
+		next = strstr(next, expected);
+		ck_assert_msg(next, "ld does not take %s next", expected);
 		members += length + (members[length] == ' ');
 	}
 	ck_assert_uint_eq(lines, count + 1); /* and the archive itself */
@@ -1157,7 +1158,8 @@ static const struct {
 	{ "ar rcs lib.a root.o", "nothing", -ENOENT,
 	  "lib.a: no member of the archive defines nothing" },
 	{ "ar rcsT lib.a root.o", NULL, -ENOEXEC,
-	  "lib.a: a thin archive, which only names its members; make a normal one, by ar without T" },
+	  "lib.a: a thin archive, which only names its members' files; load it from its file, or make a "
+	  "normal one, by ar without T" },
 	{ "ar rcs lib.a notes.txt", NULL, -ENOEXEC,
 	  "lib.a: none of the 1 members is a relocatable object for x86-64" },
 	{ "cp one.o same.o; ar rcs lib.a one.o same.o", NULL, -EEXIST,
@@ -1266,8 +1268,9 @@ START_TEST(source_is_refused_in_one_line)
 		ck_assert_str_eq(
 			trial.message,
 			"a.o: there is no machine code in it, only what GCC needs to optimise at "
-			"link time; compile without -flto or add -ffat-lto-objects");
-	else
+			"link time; compile without -flto or with -ffat-lto-objects, or link it "
+			"first, by gcc -flto -r -flinker-output=nolto-rel");
+	else if (strstr(refused[_i].flags, "m32"))
 		ck_assert_str_eq(trial.message,
 				 "a.o: compiled for i386 (found machine 3, need 62); "
 				 "compile for x86-64");
