@@ -5,7 +5,7 @@
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
  *     archive.c  archives and their members        choose.c   which members are taken
- *     symbols.c  global names: who defines them
+ *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     indirect.c functions that are chosen at load      version.c  names with "@" in them
@@ -155,12 +155,15 @@ struct link_private {
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
 	struct link_cell *cells;
 	struct link_section
-		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
-	struct link_section cell; /* all cells */
-	struct link_section got;  /* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
-	struct link_section **placed; /* what is loaded, by region and then by offset */
+		common; /* COMMON symbols; `value` is an alignment until link_layout() */
+	struct link_section tls_common; /* those that are thread-local */
+	struct link_section tls_begin;	/* has the symbol that stands for the link's own block */
+	struct link_section cell;	/* all cells */
+	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
+	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
+	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
@@ -303,6 +306,27 @@ int link_write_indirects(struct link *link);
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+static inline bool link_is_tls_symbol(const struct link_symbol *symbol)
+{
+	return symbol->section ? symbol->section->flags & SHF_TLS : symbol->type == STT_TLS;
+}
+
+static inline bool link_is_tls_kind(enum link_kind kind)
+{
+	return kind >= LINK_TLS_GENERAL && kind <= LINK_TLS_MODULE;
+}
+
+/* Define what stands for the link's own block, if code names it. */
+void link_define_tls_begin(struct link *link);
+/* Refuse what mixes thread-local variables with others. */
+int link_check_tls(struct link *link, const struct link_relocation *relocation);
+/* Note what a relocation of these kinds wants. */
+int link_want_tls(struct link *link, const struct link_relocation *relocation);
+/* What its value is made of in place of S or G, after the slot was written. */
+uint64_t link_tls_target(struct link *link, const struct link_relocation *relocation);
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 

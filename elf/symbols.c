@@ -128,7 +128,8 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
 	if (link_is_common(object->link, entry.st_shndx))
-		said->section = &object->link->private->common;
+		said->section = said->type == STT_TLS ? &object->link->private->tls_common
+						      : &object->link->private->common;
 	else if (said->defined && entry.st_shndx != SHN_ABS)
 		said->section = &object->sections[number];
 	if (!said->defined)
@@ -137,7 +138,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 
 static bool is_common(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section == &symbol->object->link->private->common;
+	const struct link_private *private = symbol->object->link->private;
+
+	return symbol->section &&
+	       (symbol->section == &private->common || symbol->section == &private->tls_common);
 }
 
 /* How much a definition counts; the greater replaces the lesser. */

@@ -22,6 +22,7 @@
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them
  *     inputs.c   the files that a module is made of
+ *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -43,6 +44,7 @@
 struct kernel_param;
 struct unwound;
 struct thread_exit;
+struct tls_carrier;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -50,8 +52,9 @@ struct thread_exit;
  * context's. */
 struct export
 {
-	const char *name;	     /* the owner's memory */
-	uintptr_t address;	     /* of a per-CPU variable the cookie */
+	const char *name;  /* the owner's memory */
+	uintptr_t address; /* of a per-CPU variable the cookie */
+	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
 	struct permod_module *owner; /* NULL: the host */
 	uint32_t hash;
@@ -132,8 +135,9 @@ struct permod_module {
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;	     /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size;  /* bytes */
+	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;	 /* bytes */
+	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
 	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
 	struct unwound *unwound; /* what unwinders were told of */
 	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
@@ -144,6 +148,8 @@ struct permod_module {
 	size_t num_symbols;
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
+	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
+	size_t num_thread_symbols;
 	struct export *exports;
 	size_t num_exports;
 	size_t num_published;		    /* the first so many are in the context's table */
@@ -193,6 +199,7 @@ struct load {
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
+	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -257,6 +264,7 @@ void each_program_export(void (*call)(void *arg, const char *name), void *arg);
 
 /* Who has a symbol, as link_symbol.owner says it: a module, or one of these. */
 extern struct permod_module provider_host, provider_permod, provider_libdl;
+bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
@@ -398,6 +406,17 @@ int set_parameters(struct load *load);
 /* Forget those that can't be used without what init alone needed. */
 void drop_init_parameters(struct permod_module *module);
 void free_parameters(struct permod_module *module);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+/* Let libc make room for a module's thread-local variables, and tell where those are that its code
+ * refers to: a step between placing and relocating. */
+int open_tls(struct load *load);
+void close_tls(struct tls_carrier *carrier);
+/* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
+uint64_t tls_module(const struct tls_carrier *carrier);
+/* The calling thread's variable. */
+void *tls_address(const struct tls_carrier *carrier, size_t offset);
 
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 

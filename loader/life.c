@@ -96,6 +96,7 @@ void discard_module(struct permod_module *module)
 	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
+	close_tls(module->tls);
 	close_libraries(module);
 	free(module->constructors);
 	free(module->destructors);

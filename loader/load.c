@@ -261,7 +261,7 @@ static void fill_cells(struct load *load)
 	}
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
 	module->dso_handle = module;
-	if (handle && handle->section && handle->section->region < LINK_REGIONS) {
+	if (handle && handle->section && handle->section->region < LINK_TLS) {
 		module->dso_handle = (void *)link_symbol_address(load->link, handle);
 		module->handlers = true;
 	}
@@ -282,7 +282,8 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	return link_relocate(link);
+	error = open_tls(load);
+	return error ? error : link_relocate(link);
 }
 
 /* Copy the variables' initial values to every possible CPU; what is zero is so already, and pages
@@ -406,6 +407,7 @@ void free_load(struct load *load)
 	free_inputs(&load->inputs);
 	free(load->percpu_image);
 	free(load->buffers);
+	free(load->tls_image);
 	free(load->externals);
 }
 

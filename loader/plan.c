@@ -223,6 +223,9 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 			      ? load->module->percpu != NULL
 			      : load->module->part[section->region].size != 0;
 
+	/* Each thread has these elsewhere. */
+	placed &= section->region != LINK_TLS;
+
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (!entry)
@@ -273,7 +276,9 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "host";
 	if (owner == &provider_permod)
 		return "permod";
-	return owner == &provider_libdl ? library_of(symbol->value) : owner->name;
+	if (owner != &provider_libdl)
+		return owner->name;
+	return symbol->tls ? "libdl" : library_of(symbol->value);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
@@ -286,7 +291,7 @@ static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symb
 		return;
 	entry->name = copy_text(plan, symbol->name);
 	entry->provider = provider ? copy_text(plan, provider) : NULL;
-	entry->address = provider ? symbol->value : 0;
+	entry->address = provider && !symbol->tls ? symbol->value : 0;
 	entry->weak = symbol->bind == STB_WEAK;
 	entry->got = symbol->got_used;
 	entry->stub = symbol->stub_used;

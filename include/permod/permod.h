@@ -180,7 +180,7 @@ void permod_put(struct permod_module *m);
 /**
  * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
  * named.  If a module exports symbols, these are found and its other global ones too; a per-CPU
- * variable's is its cookie.
+ * variable's is its cookie, a thread-local one's is that of the calling thread's copy.
  */
 void *permod_symbol(struct permod_module *m, const char *name);
 
