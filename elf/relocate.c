@@ -132,7 +132,7 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
 
-	if (!symbol->stub || relocation->addend > 0)
+	if (!symbol->stub || symbol->resolved || relocation->addend > 0)
 		return false;
 	if (relocation->type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
@@ -194,8 +194,8 @@ struct place {
 	uint64_t address;
 };
 
-static int64_t value_for(const struct link_relocation *relocation, uint64_t target,
-			 const struct place *place)
+static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
+			 uint64_t target, const struct place *place)
 {
 	uint64_t value = target + (uint64_t)relocation->addend;
 
@@ -206,19 +206,33 @@ static int64_t value_for(const struct link_relocation *relocation, uint64_t targ
 	case LINK_TLS_DISTANCE:
 	case LINK_TLS_MODULE:
 		return (int64_t)value;
+	case LINK_GOT_SLOT:
+	case LINK_GOT_OFFSET:
+		return (int64_t)(value - link_slot_address(link, 0));
 	default:
 		return (int64_t)(value - place->address);
 	}
 }
 
-/* What stands for S, as long as it is not a slot or a stub. */
+/* What a relocation refers to: the symbol, or something that is made for it. */
 static uint64_t target_of(struct link *link, const struct link_relocation *relocation)
 {
-	if (relocation->type->kind == LINK_SIZE)
-		return relocation->symbol->size;
+	struct link_symbol *symbol = relocation->symbol;
+
 	if (link_is_tls_kind(relocation->type->kind))
 		return link_tls_target(link, relocation);
-	return link_symbol_address(link, relocation->symbol);
+	switch (relocation->type->kind) {
+	case LINK_SIZE:
+		return symbol->size;
+	case LINK_GOT_RELATIVE:
+	case LINK_GOT_RELAXABLE:
+	case LINK_GOT_SLOT:
+		return use_slot(link, symbol);
+	case LINK_GOT_BASE:
+		return link_slot_address(link, 0);
+	default:
+		return link_symbol_address(link, symbol);
+	}
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation,
@@ -226,22 +240,21 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 {
 	const struct link_relocation_type *type = relocation->type;
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t target = target_of(link, relocation);
+	uint64_t target;
 	int64_t value;
 	int error;
 
 	if (type->kind == LINK_GOT_RELAXABLE &&
 	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
-			      target, relocation->addend))
+			      link_symbol_address(link, symbol), relocation->addend))
 		return 0;
-	if (type->kind == LINK_GOT_RELATIVE || type->kind == LINK_GOT_RELAXABLE)
-		target = use_slot(link, symbol);
-	value = value_for(relocation, target, place);
+	target = target_of(link, relocation);
+	value = value_for(link, relocation, target, place);
 	if (!fits(type, value) && link_may_use_stub(relocation)) {
 		error = use_stub(link, relocation, &target);
 		if (error)
 			return error;
-		value = value_for(relocation, target, place);
+		value = value_for(link, relocation, target, place);
 	}
 	if (!fits(type, value))
 		return fail_range(link, relocation, value);
@@ -325,6 +338,9 @@ int link_relocate_tls(struct link *link)
 
 int link_relocate(struct link *link)
 {
+	int error;
+
 	copy_sections(link, LINK_TEXT);
-	return link_each_relocation(link, visit, NULL);
+	error = link_write_indirects(link);
+	return error ? error : link_each_relocation(link, visit, NULL);
 }

@@ -2,7 +2,7 @@
 /*
  * Who has a symbol.  Asked in this order: modules of the context and what the host exports, the
  * loader itself (what per-CPU operations, parameters and compilers need), and, unless the host forbids
- * it, whatever the dynamic linker knows.  All that nobody has are told in one line.
+ * it, whatever the dynamic linker knows, and libraries that are opened for it (library.c).  All that nobody has are told in one line.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -36,24 +36,43 @@ struct found {
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
 
-static bool find_by_libdl(const char *name, struct found *found)
+static bool ask_version(void *library, const char *name, const char *version, void **address)
 {
-	void *address;
-
 	dlerror();
-	address = dlsym(RTLD_DEFAULT, name);
+#ifdef __GLIBC__
+	*address = version ? dlvsym(library, name, version) : dlsym(library, name);
+#else
+	(void)version;
+	*address = dlsym(library, name);
+#endif
 	/* A symbol's value may be NULL; then there is no message. */
-	if (!address && dlerror())
-		return false;
-	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0, 0 };
-	return true;
+	return *address || !dlerror();
 }
 
-static bool find_symbol(struct permod *pm, const char *name, struct found *found)
+/* Without a version the default one is meant, and dlsym() passes by those that only old programs see;
+ * "name@VERSION" is just that one. */
+bool ask_libdl(void *library, const char *name, void **address)
 {
+	const char *at = strchr(name, '@');
+	char *base = at ? strndup(name, (size_t)(at - name)) : NULL;
+	bool known;
+
+	if (!at)
+		return ask_version(library, name, NULL, address);
+	known = base && ask_version(library, base, at + strspn(at, "@"), address);
+	free(base);
+	return known;
+}
+
+static bool find_symbol(const struct load *load, const struct link_symbol *symbol,
+			struct found *found)
+{
+	const struct permod *pm = load->pm;
+	const char *name = symbol->name;
 	const struct export *export = find_export(&pm->exports, name);
 	const struct builtin *builtin;
 	struct permod_export program;
+	void *address;
 
 	if (export) {
 		*found = (struct found){ export->address,
@@ -71,7 +90,12 @@ static bool find_symbol(struct permod *pm, const char *name, struct found *found
 		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0, 0 };
 		return true;
 	}
-	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
+	if (pm->flags & PERMOD_NO_LIBDL)
+		return false;
+	if (!ask_libdl(RTLD_DEFAULT, name, &address) && !find_in_libraries(load, symbol, &address))
+		return false;
+	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0, 0 };
+	return true;
 }
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
@@ -183,6 +207,7 @@ static int use_module(struct permod_module *user, struct permod_module *used)
 	if (!entry)
 		return -ENOMEM;
 	*entry = used;
+	used->num_users++;
 	return 0;
 }
 
@@ -198,6 +223,7 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 			const struct link_symbol *symbol)
 {
 	const char *object = link_object_name(symbol->object);
+	const char *library = runtime_library(load, symbol->name);
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
@@ -207,14 +233,16 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
 	if (strcmp(object, load->path) != 0)
 		fprintf(wanting->stream, " in %s", object);
-	if (find_nearest(load->pm, symbol->name, nearest))
+	if (library)
+		fprintf(wanting->stream, " (should be in %s)", library);
+	else if (find_nearest(load->pm, symbol->name, nearest))
 		fprintf(wanting->stream, " (did you mean %s?)", nearest);
 }
 
 /* An archive can have members that nobody needs here. */
 static const char *hint_for_archive(const struct load *load)
 {
-	if (load->root || !load->link->objects || !link_object_next(load->link->objects))
+	if (!load->link->unasked)
 		return "";
 	return "; with a root symbol only the members that it needs are taken";
 }
@@ -279,7 +307,7 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 {
 	struct found found;
 
-	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
+	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	/* There is no address that says that a thread-local variable isn't there. */
 	if (symbol->bind != STB_WEAK || symbol->tls)
@@ -305,6 +333,8 @@ int resolve_symbols(struct load *load)
 	struct wanting wanting = { NULL, 0, NULL, 0 };
 	int error = list_externals(load);
 
+	if (!error)
+		error = open_libraries(load);
 	for (size_t i = 0; i < load->num_externals && !error; i++) {
 		error = resolve_symbol(load, load->externals[i], &wanting);
 		/* A plan wants to know of all problems. */
