@@ -11,8 +11,6 @@
 #include <string.h>
 
 #define PERMOD_FLAGS PERMOD_NO_LIBDL
-/* Of the setting PERMOD_PACK. */
-#define FEW_MODULES 8
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -169,7 +167,8 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	}
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
-	made->few_modules = setting ? strtoul(setting, NULL, 10) : FEW_MODULES;
+	made->whole_pages = setting && strcmp(setting, "0") == 0;
+	begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -208,6 +207,7 @@ void permod_free(struct permod *pm)
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);
+	end_packing();
 }
 
 const char *permod_version(void)
