@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PERMOD_FLAGS PERMOD_NO_LIBDL
+#define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER)
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -43,15 +43,22 @@ void unlock_shared(void)
 }
 
 /* The child of a fork must not find the lock held by a thread that it doesn't have. */
-static void end_fork(void)
+static void parent_after_fork(void)
 {
 	seal_packed();
 	unlock_shared();
 }
 
+static void child_after_fork(void)
+{
+	seal_packed();
+	forget_readers();
+	unlock_shared();
+}
+
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, end_fork, end_fork);
+	pthread_atfork(lock_shared, parent_after_fork, child_after_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -150,6 +157,14 @@ static int init_lock(pthread_mutex_t *lock)
 	return -error;
 }
 
+/* Whether an environment variable is there and neither empty nor 0. */
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value && strcmp(value, "0") != 0;
+}
+
 int permod_new(struct permod **pm, const struct permod_options *options)
 {
 	int error = options ? check_options(options) : 0;
@@ -168,6 +183,8 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
 	made->whole_pages = setting && strcmp(setting, "0") == 0;
+	if (is_set("PERMOD_NO_DEBUGGER"))
+		made->flags |= PERMOD_NO_DEBUGGER;
 	begin_packing();
 	*pm = made;
 	return 0;
@@ -178,7 +195,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module)))
+	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }

@@ -24,12 +24,13 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
 
 /* ---- Where parts lie ------------------------------------------------------------------------ */
 
-/* Whether parts may lie anywhere in the arena. */
+/* Whether parts may lie anywhere in the arena.  IFUNCs are chosen by code that sees read-only data
+ * before it is complete, which takes pages that can be written. */
 static bool may_pack(const struct load *load)
 {
 	struct pcpu_map map;
 
-	if (load->whole_pages)
+	if (load->whole_pages || link_has_indirects(load->link))
 		return false;
 	pcpu_get_map(&map);
 	return load->interval.low.base + load->link->block_size <= map.arena &&
