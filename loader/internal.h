@@ -82,8 +82,8 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	unsigned long few_modules; /* the process has so many before others share pages */
-	char *error;		   /* NULL: none yet; or no_memory_text */
+	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
+	char *error;	  /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
@@ -131,7 +131,6 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	bool placed;
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];

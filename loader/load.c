@@ -430,8 +430,12 @@ static int take_each_step(struct load *load, const char *name)
 
 static int take_steps(struct load *load, const char *name)
 {
-	struct load first = *load;
-	int error = take_each_step(load, name);
+	struct load first;
+	int error;
+
+	load->whole_pages = load->pm->whole_pages;
+	first = *load;
+	error = take_each_step(load, name);
 
 	if (!load->again)
 		return error;
