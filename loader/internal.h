@@ -16,7 +16,7 @@
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
