@@ -7,6 +7,7 @@
  *     archive.c  which members are taken           symbols.c  global names: who defines them
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
+ *     indirect.c functions that are chosen at load      version.c  names with "@" in them
  *     debug.c    debug information              arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
@@ -90,6 +91,12 @@ struct link_cell {
 
 struct link_memory; /* link.c */
 
+/* A function that is chosen at load time (STT_GNU_IFUNC), defined in the link. */
+struct link_indirect {
+	struct link_indirect *next;
+	struct link_symbol *symbol;
+};
+
 struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
@@ -99,10 +106,14 @@ struct link_private {
 	struct link_section
 		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
 	struct link_section cell; /* all cells */
+	struct link_section got;  /* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
 	struct link_section **placed; /* what is loaded, by region and then by offset */
 	size_t placed_count;
+	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
+	bool got_based;		  /* something counts from the GOT's beginning */
+	bool versions;		  /* some name has "@" in it */
 	uint64_t got_offset;	  /* in LINK_RODATA */
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
@@ -155,6 +166,12 @@ int link_read_object(struct link *link, const char *name, const unsigned char *d
 		     struct link_object **result);
 /* libelf's header of a section whose contents, if it has any, lie in the file. */
 int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header);
+static inline bool link_is_common(const struct link *link, uint16_t index)
+{
+	return index == SHN_COMMON ||
+	       (link->arch->large_common && index == link->arch->large_common);
+}
+
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
 void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
 		     uint32_t *section);
@@ -190,6 +207,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* Make a symbol the same as another in all but its name and visibility. */
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
 const char *link_symbol_word(const struct link_symbol *symbol);
 
@@ -197,6 +216,25 @@ const char *link_symbol_word(const struct link_symbol *symbol);
 
 /* Set section->region by name and flags. */
 int link_choose_region(struct link_section *section);
+
+/* ---- version.c ------------------------------------------------------------------------------ */
+
+/* Let names with versions, and those without, find each other as in a static link. */
+int link_settle_versions(struct link *link);
+
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+static inline bool link_is_indirect(const struct link_symbol *symbol)
+{
+	return symbol->type == STT_GNU_IFUNC && symbol->section;
+}
+
+/* Give an IFUNC its stub, and that a slot of its own; again is nothing. */
+int link_want_indirect(struct link *link, struct link_symbol *symbol);
+/* The same for all global ones, which others can look up. */
+int link_scan_indirects(struct link *link);
+/* Write the stubs. */
+int link_write_indirects(struct link *link);
 
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
@@ -219,6 +257,9 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
+/* Slots by number, the first is 0. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
+void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 

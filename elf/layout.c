@@ -311,9 +311,10 @@ static int place_sections(struct link *link)
 	if (!error && private->stub_count)
 		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
 			       arch->stub_align, &private->stub_offset);
-	if (!error && private->got_count)
+	if (!error && (private->got_count || private->got_based))
 		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,
 			       arch->got_bytes, &private->got_offset);
+	private->got.offset = private->got_offset;
 	return error ? error : place_cells(link);
 }
 
@@ -327,8 +328,6 @@ static int place_regions(struct link *link)
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
 		part->offset = end;
-		if (part->size && part->align < page)
-			part->align = page;
 		end += link_align(part->size, page);
 		if (end >= LINK_MOST)
 			return fail_size(link);
@@ -364,6 +363,7 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
+	error = link_settle_versions(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)

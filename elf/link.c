@@ -43,6 +43,13 @@ static const struct link_section cell_section = {
 	.align = 16,
 	.region = LINK_RODATA,
 };
+static const struct link_section got_section = {
+	.name = ".got",
+	.type = SHT_PROGBITS,
+	.flags = SHF_ALLOC,
+	.align = 1,
+	.region = LINK_RODATA,
+};
 
 static pthread_once_t libelf_once = PTHREAD_ONCE_INIT;
 
@@ -119,6 +126,8 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 	pthread_once(&libelf_once, start_libelf);
 	link->private->common = common_section;
 	link->private->cell = cell_section;
+	link->private->got = got_section;
+	link->private->last_indirect = &link->private->indirects;
 	link->report = report;
 	link->report_arg = report_arg;
 	link->arch = HOST_ARCH;
@@ -275,6 +284,8 @@ uint64_t link_symbol_address(const struct link *link, const struct link_symbol *
 {
 	if (!symbol->section)
 		return symbol->defined ? symbol->value : 0;
+	if (symbol->resolved)
+		return link_stub_address(link, symbol);
 	return link_section_address(link, symbol->section) + symbol->value;
 }
 

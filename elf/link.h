@@ -10,7 +10,8 @@
  *     link_new -> link_add_memory ... -> link_layout -> link_define (each undefined symbol)
  *              -> set percpu_address -> link_interval -> set base and buffers -> link_relocate
  *
- * All regions but that of per-CPU variables form one block; each begins on a page of its own:
+ * All regions but that of per-CPU variables form one block; each begins on a page of its own, unless
+ * the caller puts them elsewhere after link_interval():
  *
  *     base +----------+----------+------------------+--------+-----------+-------------+-----------+
  *          | text r-x | rodata r | ro after init rw | data rw| init text | init rodata | init data |
@@ -80,6 +81,7 @@ struct link_symbol {
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
 	uint32_t got;		  /* slot number + 1, or 0 */
 	uint32_t stub;		  /* stub number + 1, or 0 */
+	uint32_t resolved;	  /* of an IFUNC: number + 1 of the slot that its stub uses; or 0 */
 	bool got_used, stub_used; /* by link_relocate() */
 	void *owner;		  /* the caller's, for external symbols */
 	struct link_symbol *next; /* of the same hash */
@@ -87,9 +89,9 @@ struct link_symbol {
 
 /* A part of the block; see the drawing.  Region LINK_PERCPU has no offset. */
 struct link_part {
-	uint64_t offset;       /* from the block's base; bytes, a multiple of the page */
-	uint64_t size;	       /* bytes */
-	uint64_t align;	       /* bytes */
+	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
+	uint64_t size;	 /* bytes */
+	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 };
 
@@ -188,7 +190,8 @@ struct link_section *link_next_section(struct link *link, const char *name,
  * to functions: those can go through stubs and slots.  Returns 0 also for an empty interval. */
 int link_interval(struct link *link, struct link_interval *interval);
 
-/* Where a symbol or section is in the target; base and percpu_address must be set. */
+/* Where a symbol or section is in the target; base and percpu_address must be set.  An IFUNC is where
+ * its stub is, whoever asks: that jumps to what the resolver chose. */
 uint64_t link_symbol_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_section_address(const struct link *link, const struct link_section *section);
 
@@ -198,6 +201,17 @@ unsigned char *link_section_buffer(const struct link *link, const struct link_se
 /* Copy all sections into the buffers (which need not be zero), fill slots, stubs and relocations
  * for the target addresses.  -ERANGE names section, symbol, value and bound. */
 int link_relocate(struct link *link);
+
+/* Whether the link has functions that are chosen at load time. */
+bool link_has_indirects(const struct link *link);
+
+/* Visit the IFUNCs of the link, until one is not 0, and call the resolver of each, when the buffers are
+ * relocated and the text can run; tell what it returned before LINK_RODATA is made read-only. */
+int link_each_indirect(struct link *link,
+		       int (*visit)(struct link *link, struct link_symbol *symbol, void *arg),
+		       void *arg);
+uint64_t link_resolver_address(const struct link *link, const struct link_symbol *symbol);
+void link_set_resolved(struct link *link, const struct link_symbol *symbol, uint64_t address);
 
 /*
  * Debug information, for whoever shows it to a debugger.  All sections of one name form a part.
@@ -228,7 +242,8 @@ int link_relocate_debug(const struct link *link, const struct link_debug *part,
  * hooks.
  */
 
-/* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size. */
+/* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size,
+ * GOT the first slot. */
 enum link_kind {
 	LINK_REFUSED,	    /* known by name, not supported */
 	LINK_IGNORED,	    /* nothing to do */
@@ -237,6 +252,9 @@ enum link_kind {
 	LINK_BRANCH,	    /* S + A - P, or to a stub */
 	LINK_GOT_RELATIVE,  /* G + A - P */
 	LINK_GOT_RELAXABLE, /* the same, or the instruction is changed to use S itself */
+	LINK_GOT_SLOT,	    /* G + A - GOT: where in the GOT the slot is */
+	LINK_GOT_BASE,	    /* GOT + A - P */
+	LINK_GOT_OFFSET,    /* S + A - GOT */
 	LINK_SIZE,	    /* Z + A */
 };
 
@@ -264,6 +282,7 @@ struct link_arch {
 	uint8_t got_bytes;  /* of a slot */
 	uint8_t stub_bytes; /* of a stub */
 	uint8_t stub_align;
+	uint16_t large_common; /* SHN_* of COMMON symbols that may lie far away; or 0 */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds.  false: the
 	 * slot is out of the stub's reach. */

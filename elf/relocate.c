@@ -127,7 +127,7 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
 
-	if (!symbol->stub || relocation->addend > 0)
+	if (!symbol->stub || symbol->resolved || relocation->addend > 0)
 		return false;
 	if (relocation->type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
@@ -135,10 +135,15 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 	       (relocation->type->kind == LINK_BRANCH || symbol->function);
 }
 
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
+uint64_t link_slot_address(const struct link *link, uint32_t number)
 {
 	return link->base + link->part[LINK_RODATA].offset + link->private->got_offset +
-	       (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
+	       (uint64_t)number * link->arch->got_bytes;
+}
+
+uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
+{
+	return link_slot_address(link, symbol->got - 1);
 }
 
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol)
@@ -147,14 +152,17 @@ uint64_t link_stub_address(const struct link *link, const struct link_symbol *sy
 	       (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
 }
 
+void link_write_slot(struct link *link, uint32_t number, uint64_t value)
+{
+	uint64_t offset = link->private->got_offset + (uint64_t)number * link->arch->got_bytes;
+
+	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
+}
+
 static uint64_t use_slot(struct link *link, struct link_symbol *symbol)
 {
-	uint64_t offset =
-		link->private->got_offset + (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
-
 	symbol->got_used = true;
-	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes,
-	    link_symbol_address(link, symbol));
+	link_write_slot(link, symbol->got - 1, link_symbol_address(link, symbol));
 	return link_got_address(link, symbol);
 }
 
@@ -181,14 +189,40 @@ struct place {
 	uint64_t address;
 };
 
-static int64_t value_for(const struct link_relocation *relocation, uint64_t target,
-			 const struct place *place)
+static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
+			 uint64_t target, const struct place *place)
 {
 	uint64_t value = target + (uint64_t)relocation->addend;
 
-	if (relocation->type->kind == LINK_ABSOLUTE || relocation->type->kind == LINK_SIZE)
+	switch (relocation->type->kind) {
+	case LINK_ABSOLUTE:
+	case LINK_SIZE:
 		return (int64_t)value;
-	return (int64_t)(value - place->address);
+	case LINK_GOT_SLOT:
+	case LINK_GOT_OFFSET:
+		return (int64_t)(value - link_slot_address(link, 0));
+	default:
+		return (int64_t)(value - place->address);
+	}
+}
+
+/* What a relocation refers to: the symbol, or something that is made for it. */
+static uint64_t target_of(struct link *link, const struct link_relocation *relocation)
+{
+	struct link_symbol *symbol = relocation->symbol;
+
+	switch (relocation->type->kind) {
+	case LINK_SIZE:
+		return symbol->size;
+	case LINK_GOT_RELATIVE:
+	case LINK_GOT_RELAXABLE:
+	case LINK_GOT_SLOT:
+		return use_slot(link, symbol);
+	case LINK_GOT_BASE:
+		return link_slot_address(link, 0);
+	default:
+		return link_symbol_address(link, symbol);
+	}
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation,
@@ -196,23 +230,21 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 {
 	const struct link_relocation_type *type = relocation->type;
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t target =
-		type->kind == LINK_SIZE ? symbol->size : link_symbol_address(link, symbol);
+	uint64_t target;
 	int64_t value;
 	int error;
 
 	if (type->kind == LINK_GOT_RELAXABLE &&
 	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
-			      target, relocation->addend))
+			      link_symbol_address(link, symbol), relocation->addend))
 		return 0;
-	if (type->kind == LINK_GOT_RELATIVE || type->kind == LINK_GOT_RELAXABLE)
-		target = use_slot(link, symbol);
-	value = value_for(relocation, target, place);
+	target = target_of(link, relocation);
+	value = value_for(link, relocation, target, place);
 	if (!fits(type, value) && link_may_use_stub(relocation)) {
 		error = use_stub(link, relocation, &target);
 		if (error)
 			return error;
-		value = value_for(relocation, target, place);
+		value = value_for(link, relocation, target, place);
 	}
 	if (!fits(type, value))
 		return fail_range(link, relocation, value);
@@ -277,6 +309,9 @@ static void copy_sections(struct link *link)
 
 int link_relocate(struct link *link)
 {
+	int error;
+
 	copy_sections(link);
-	return link_each_relocation(link, visit, NULL);
+	error = link_write_indirects(link);
+	return error ? error : link_each_relocation(link, visit, NULL);
 }

@@ -127,7 +127,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
-	if (entry.st_shndx == SHN_COMMON)
+	if (link_is_common(object->link, entry.st_shndx))
 		said->section = &object->link->private->common;
 	else if (said->defined && entry.st_shndx != SHN_ABS)
 		said->section = &object->sections[number];
@@ -166,7 +166,7 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
-static void replace(struct link_symbol *known, const struct link_symbol *next)
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next)
 {
 	known->object = next->object;
 	known->section = next->section;
@@ -204,7 +204,7 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 	if (known_weight == 2 && next_weight == 2)
 		merge_common(known, next);
 	else if (next_weight > known_weight)
-		replace(known, next);
+		link_replace_symbol(known, next);
 	else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
@@ -227,12 +227,6 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail(link, -ENOEXEC, "%s: section %s: global symbol %zu has no name",
 				 object->name, object->sections[object->symbol_section].name,
 				 index);
-	/* Whoever looks it up would call the function that chooses. */
-	if (next.type == STT_GNU_IFUNC && next.defined)
-		return link_fail(link, -ENOEXEC,
-				 "%s: symbol %s: a function that is chosen at load time (IFUNC) is "
-				 "not supported",
-				 object->name, next.name);
 	if (!strcmp(next.name, "__gnu_lto_slim"))
 		return link_fail(
 			link, -ENOEXEC,
@@ -241,13 +235,14 @@ static int enter_global(struct link_object *object, size_t index)
 			object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
+	link->private->versions |= strchr(next.name, '@') != NULL;
 	name = link_intern(link, &link->private->globals, next.name, &added);
 	if (!name)
 		return -ENOMEM;
 	object->symbols[index] = &name->symbol;
 	if (!added)
 		return merge(link, name, &next);
-	replace(&name->symbol, &next);
+	link_replace_symbol(&name->symbol, &next);
 	name->symbol.visibility = next.visibility;
 	return 0;
 }
@@ -324,11 +319,11 @@ struct link_symbol *link_next_undefined(struct link *link, struct link_symbol *p
 
 struct link_symbol *link_next_defined(struct link *link, struct link_symbol *previous)
 {
-	const struct link_section *cells = &link->private->cell;
+	const struct link_section *cells = &link->private->cell, *got = &link->private->got;
 	struct link_name *name = name_after(link, previous);
 
-	while (name &&
-	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells))
+	while (name && (!name->symbol.defined || name->symbol.external ||
+			name->symbol.section == cells || name->symbol.section == got))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }

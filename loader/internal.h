@@ -13,8 +13,10 @@
  *     file.c     reading files, .modinfo           param.c   parameters: parsing, types
  *     resolve.c  who has a symbol                  exports.c the table of exported symbols
  *     nearest.c  what a misspelt name meant        arena.c   address space for modules
+ *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *
@@ -29,6 +31,7 @@
 #include <permod/permod.h>
 
 #include "elf/link.h"
+#include "loader/pack.h"
 
 #include <elf.h>
 #include <pthread.h>
@@ -55,6 +58,12 @@ struct export_table {
 	size_t size, count;
 };
 
+/* Modules by name. */
+struct module_table {
+	struct permod_module **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -65,10 +74,12 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	char *error; /* NULL: none yet; or no_memory_text */
+	unsigned long few_modules; /* the process has so many before others share pages */
+	char *error;		   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
+	struct module_table modules;
 };
 
 enum module_state {
@@ -84,10 +95,11 @@ struct module_symbol {
 	size_t size;
 };
 
-/* A range of a module's block. */
+/* What sections of one region make up. */
 struct module_part {
 	uintptr_t address;
-	size_t size; /* bytes, not rounded; 0: there is none */
+	size_t size;		/* bytes, not rounded; 0: there is none */
+	struct pack_page *page; /* that it shares with others, or NULL: it is in the block */
 };
 
 /* An array of functions to be run at load or unload. */
@@ -101,6 +113,8 @@ struct call_array {
 struct permod_module {
 	struct permod *pm;
 	char *name;
+	uint32_t name_hash;
+	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum module_state state;
 	int references; /* atomic; -1 once it is going */
@@ -109,8 +123,9 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	uintptr_t base;
-	size_t size; /* of the block, bytes; without the init regions once these are freed */
+	bool placed;
+	uintptr_t base; /* of the block: parts in whole pages of its own */
+	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
 	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
 	size_t percpu_size; /* bytes */
@@ -128,7 +143,7 @@ struct permod_module {
 	const struct kernel_param **params; /* entries of __param, which were checked */
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
-	size_t num_uses;
+	size_t num_uses, num_users;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
 
@@ -154,6 +169,9 @@ struct load {
 	size_t num_externals;
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
+	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
+	bool whole_pages;	     /* share none */
+	bool again;		     /* failed, and would not with whole pages */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -227,10 +245,28 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
+/* Under the shared lock: make ready for the next two. */
+int open_arena(void);
+/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
+void release_range(uintptr_t base, size_t size);
+
 /* Map `size` bytes (whole pages) read-write at an address of low..high; 0, -ENOMEM or -ERANGE. */
 int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- image.c -------------------------------------------------------------------------------- */
+
+/* Take memory for the module's parts, within the load's interval: 0, -ENOMEM or -ERANGE. */
+int place_image(struct load *load);
+/* Let the link have a buffer for each part. */
+int open_buffers(struct load *load);
+/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
+int write_part(struct load *load, size_t region);
+/* Give back what init alone needed, or everything. */
+void give_init_image(struct permod_module *module);
+void give_image(struct permod_module *module);
 
 /* ---- load.c --------------------------------------------------------------------------------- */
 
@@ -248,6 +284,12 @@ int check_export(struct load *load, const struct export *export);
 int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+/* Call the resolvers of the module's IFUNCs, and keep what they return; its code can run, and its
+ * read-only data can still be written. */
+int resolve_indirect(struct load *load);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
@@ -273,6 +315,10 @@ int start_module(struct load *load);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
+/* Room for one more in the table of names, or -ENOMEM; after that name_module() can't fail. */
+int reserve_module_name(struct permod *pm);
+void name_module(struct permod_module *module);
+void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);
@@ -300,6 +346,19 @@ struct builtin {
 const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
+
+#ifdef __x86_64__
+/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
+ * gets copies.  How many words the second has depends on libgcc; the first is always there. */
+#if !defined(__clang__) && __GNUC__ >= 12
+#define CPU_FEATURE_WORDS 3
+#else
+#define CPU_FEATURE_WORDS 1
+#endif
+extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
+	__attribute__((visibility("hidden")));
+#endif
 
 /* ---- symfile.c ------------------------------------------------------------------------------ */
 

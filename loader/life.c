@@ -83,11 +83,15 @@ void discard_module(struct permod_module *module)
 	run_handlers(module);
 	free_parameters(module);
 	unregister_module(module);
-	if (module->listed)
+	if (module->listed) {
+		unname_module(module);
 		unlist_module(module);
+	}
+	for (size_t i = 0; i < module->num_uses; i++)
+		module->uses[i]->num_users--;
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
-	give_block(module->base, module->size);
+	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
 	free(module->constructors);
@@ -272,18 +276,17 @@ static void run_destructors(struct permod_module *module)
 static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
-	size_t kept = load->link->init_offset;
 	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
+	bool has_init = false;
 
 	if (error)
 		return error;
 	drop_init_parameters(module);
-	if (kept < module->size)
-		unregister_init(load);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
-		module->part[region].size = 0;
-	give_block(module->base + kept, module->size - kept);
-	module->size = kept;
+		has_init |= module->part[region].size != 0;
+	if (has_init)
+		unregister_init(load);
+	give_init_image(module);
 	return 0;
 }
 
@@ -390,6 +393,8 @@ static int check_users(const struct permod_module *module)
 	FILE *stream = NULL;
 	unsigned int count = 0;
 
+	if (!module->num_users)
+		return 0;
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
 		if (!uses_module(user, module))
 			continue;
@@ -398,8 +403,11 @@ static int check_users(const struct permod_module *module)
 		if (stream)
 			fprintf(stream, "%s%s", count > 1 ? ", " : "", user->name);
 	}
+	/* What its code calls back from is one that is not in the list yet. */
 	if (!count)
-		return 0;
+		return fail(pm, -EBUSY,
+			    "%s: can't be unloaded: it is used by a module that is being loaded",
+			    module->name);
 	if (!stream || fclose(stream)) {
 		free(names);
 		return fail_memory(pm);

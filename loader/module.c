@@ -287,13 +287,64 @@ int describe_module(struct load *load)
 
 /* ---- Looking at it -------------------------------------------------------------------------- */
 
+static struct permod_module **bucket_of(const struct module_table *table, uint32_t hash)
+{
+	return &table->bucket[hash & (table->size - 1)];
+}
+
 struct permod_module *find_module(struct permod *pm, const char *name)
 {
-	struct permod_module *module = pm->first;
+	uint32_t hash = hash_name(name);
+	struct permod_module *module;
 
-	while (module && strcmp(module->name, name) != 0)
-		module = module->next;
+	if (!pm->modules.size)
+		return NULL;
+	module = *bucket_of(&pm->modules, hash);
+	while (module && (module->name_hash != hash || strcmp(module->name, name) != 0))
+		module = module->next_named;
 	return module;
+}
+
+static void insert(struct module_table *table, struct permod_module *module)
+{
+	struct permod_module **bucket = bucket_of(table, module->name_hash);
+
+	module->next_named = *bucket;
+	*bucket = module;
+}
+
+int reserve_module_name(struct permod *pm)
+{
+	struct module_table *table = &pm->modules;
+	struct module_table larger = { NULL, table->size ? table->size * 2 : 16, table->count };
+
+	if (table->count < table->size)
+		return 0;
+	larger.bucket = calloc(larger.size, sizeof(struct permod_module *));
+	if (!larger.bucket)
+		return -ENOMEM;
+	for (struct permod_module *module = pm->first; module; module = module->next)
+		insert(&larger, module);
+	free(table->bucket);
+	*table = larger;
+	return 0;
+}
+
+void name_module(struct permod_module *module)
+{
+	module->name_hash = hash_name(module->name);
+	insert(&module->pm->modules, module);
+	module->pm->modules.count++;
+}
+
+void unname_module(struct permod_module *module)
+{
+	struct permod_module **link = bucket_of(&module->pm->modules, module->name_hash);
+
+	while (*link != module)
+		link = &(*link)->next_named;
+	*link = module->next_named;
+	module->pm->modules.count--;
 }
 
 struct permod_module *permod_find(struct permod *pm, const char *name)

@@ -207,8 +207,9 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU ? load->module->percpu != NULL
-						     : load->module->base != 0;
+	bool placed = section->region == LINK_PERCPU
+			      ? load->module->percpu != NULL
+			      : load->module->part[section->region].size != 0;
 
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
@@ -373,6 +374,7 @@ static int plan_file(struct permod *pm, const char *path, struct permod_plan *pl
 		return error;
 	load.data = data;
 	load.plan = plan;
+	load.whole_pages = true;
 	load.interval.low.base = 1; /* none yet */
 	error = make_plan(plan, &load);
 	free(data);

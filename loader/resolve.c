@@ -35,17 +35,37 @@ struct found {
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
 
-static bool find_by_libdl(const char *name, struct found *found)
+static bool ask_libdl(const char *name, const char *version, struct found *found)
 {
 	void *address;
 
 	dlerror();
+#ifdef __GLIBC__
+	address = version ? dlvsym(RTLD_DEFAULT, name, version) : dlsym(RTLD_DEFAULT, name);
+#else
+	(void)version;
 	address = dlsym(RTLD_DEFAULT, name);
+#endif
 	/* A symbol's value may be NULL; then there is no message. */
 	if (!address && dlerror())
 		return false;
 	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
 	return true;
+}
+
+/* Without a version the default one is meant, and dlsym() passes by those that only old programs see;
+ * "name@VERSION" is just that one. */
+static bool find_by_libdl(const char *name, struct found *found)
+{
+	const char *at = strchr(name, '@');
+	char *base = at ? strndup(name, (size_t)(at - name)) : NULL;
+	bool known;
+
+	if (!at)
+		return ask_libdl(name, NULL, found);
+	known = base && ask_libdl(base, at + strspn(at, "@"), found);
+	free(base);
+	return known;
 }
 
 static bool find_symbol(struct permod *pm, const char *name, struct found *found)
@@ -161,6 +181,7 @@ static int use_module(struct permod_module *user, struct permod_module *used)
 	if (!entry)
 		return -ENOMEM;
 	*entry = used;
+	used->num_users++;
 	return 0;
 }
 

@@ -87,7 +87,7 @@ static void pure_virtual(void)
 /* clang-format off */
 #define HELPERS(X) \
 	X(__addtf3) X(__addvdi3) X(__addvsi3) X(__addvti3) X(__clrsbdi2) X(__clrsbti2) \
-	X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
+	X(__cpu_indicator_init) X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
 	X(__divxc3) X(__eqtf2) X(__extenddftf2) X(__extendsftf2) X(__extendxftf2) \
 	X(__fixdfti) X(__fixsfti) X(__fixtfdi) X(__fixtfsi) X(__fixtfti) X(__fixunsdfti) \
 	X(__fixunssfti) X(__fixunstfdi) X(__fixunstfsi) X(__fixunstfti) X(__fixunsxfti) \

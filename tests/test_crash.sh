@@ -64,7 +64,7 @@ program_crashes()
     ./host back.ko 1 > out 2> err
     [ $? -eq 139 ] && has err "a bad memory access at 0x8, in:" &&
         grep -qE "#[0-3] $hex host called_back\+$hex\$" err &&
-        grep -qE "#[2-4] $hex back:\.text pass_on\+$hex\$" err
+        grep -qE "#[1-4] $hex back:\.text pass_on\+$hex\$" err
 }
 check "a crash of the program below a module" program_crashes
 

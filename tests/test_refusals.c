@@ -229,7 +229,6 @@ SPOIL(copy_type,
       relocation_of(o)->r_info = ELF64_R_INFO(ELF64_R_SYM(relocation_of(o)->r_info), R_X86_64_COPY))
 SPOIL(tls_type, relocation_of(o)->r_info = ELF64_R_INFO(ELF64_R_SYM(relocation_of(o)->r_info),
 							R_X86_64_TPOFF32))
-SPOIL(ifunc, symbol_of(o, "call")->st_info = ELF64_ST_INFO(STB_GLOBAL, STT_GNU_IFUNC))
 
 /* What is done to the object, and what the line says. */
 static const struct {
@@ -281,7 +280,6 @@ static const struct {
 	{ spoil_unknown_type, { ".text", "relocation", "250" } },
 	{ spoil_copy_type, { ".text", "R_X86_64_COPY" } },
 	{ spoil_tls_type, { ".text", "R_X86_64_TPOFF32", "thread" } },
-	{ spoil_ifunc, { "call", "IFUNC" } },
 };
 
 START_TEST(spoilt_field_is_named)
@@ -361,25 +359,6 @@ START_TEST(thread_local_variable_of_a_library_is_no_plain_variable)
 
 	expect_error(pm, permod_load(pm, compile("errno.ko", "", source), NULL, 0, NULL), -ENOEXEC,
 		     "errno.ko", "errno", "thread-local");
-	permod_free(pm);
-}
-END_TEST
-
-START_TEST(indirect_functions_are_refused_by_name)
-{
-	static const char source[] = "static int one(void) { return 1; }\n"
-				     "static void *choose(void) { return one; }\n"
-				     "int chosen(void) __attribute__((ifunc(\"choose\")));\n"
-				     "#ifdef CALL\n"
-				     "int call(void) { return chosen(); }\n"
-				     "#endif\n";
-	struct permod *pm = new_context();
-
-	expect_error(pm, permod_load(pm, compile("ifunc.ko", "", source), NULL, 0, NULL), -ENOEXEC,
-		     "ifunc.ko", "chosen");
-	expect_error(pm,
-		     permod_load(pm, compile("ifunc.ko", "-DCALL -fPIC", source), NULL, 0, NULL),
-		     -ENOEXEC, "ifunc.ko", "chosen");
 	permod_free(pm);
 }
 END_TEST
@@ -635,7 +614,6 @@ static Suite *make_suite(void)
 	tcase_set_timeout(requests, 60);
 	tcase_add_test(requests, thread_local_variables_are_refused_by_name);
 	tcase_add_test(requests, thread_local_variable_of_a_library_is_no_plain_variable);
-	tcase_add_test(requests, indirect_functions_are_refused_by_name);
 	tcase_add_loop_test(requests, bad_table_is_refused_by_its_section, 0, COUNT(bad_tables));
 	tcase_add_test(requests, object_without_machine_code_is_refused);
 	tcase_add_test(requests, undefined_symbols_are_listed_all_at_once_with_the_nearest_name);

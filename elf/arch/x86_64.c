@@ -2,6 +2,9 @@
 /*
  * x86-64: relocations, stubs, and loads of GOT slots that can be done without.
  *
+ * In code for the large model, and in that for the medium one when it is position-independent, a
+ * register has the GOT's address, and everything is so many bytes from there; its calls need no stub.
+ *
  * A relaxable relocation stands at the displacement of an instruction that uses a slot, with an
  * addend of -4 as the instruction ends behind it.  The psABI, "Optimize GOTPCRELX Relocations",
  * lists what an instruction may become:
@@ -15,22 +18,26 @@
  */
 #include "elf/internal.h"
 
+#ifndef SHN_X86_64_LCOMMON
+#define SHN_X86_64_LCOMMON 0xff02
+#endif
+
 #define REFUSED(number, why) [R_X86_64_##number] = { "R_X86_64_" #number, .reason = (why) }
 #define SUPPORTED(number, kind, bytes, fit)                                                        \
 	[R_X86_64_##number] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
 /* Those that older <elf.h> does not have. */
 #define NUMBERED(value, number, why) [value] = { "R_X86_64_" #number, .reason = (why) }
+#define NUMBERED_SUPPORTED(value, number, kind, bytes, fit)                                        \
+	[value] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
 
 #define TLS "thread-local storage"
 #define DYNAMIC "only in linked files"
-#define LARGE "medium or large code model; compile without -mcmodel"
-#define APX "APX instructions; compile without -mapxf"
 
 static const struct link_relocation_type types[] = {
 	SUPPORTED(NONE, LINK_IGNORED, 0, LINK_FIT_ALL),
 	SUPPORTED(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
 	SUPPORTED(PC32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
-	REFUSED(GOT32, LARGE),
+	SUPPORTED(GOT32, LINK_GOT_SLOT, 4, LINK_FIT_SIGNED),
 	SUPPORTED(PLT32, LINK_BRANCH, 4, LINK_FIT_SIGNED),
 	REFUSED(COPY, DYNAMIC),
 	REFUSED(GLOB_DAT, DYNAMIC),
@@ -52,13 +59,13 @@ static const struct link_relocation_type types[] = {
 	REFUSED(GOTTPOFF, TLS),
 	REFUSED(TPOFF32, TLS),
 	SUPPORTED(PC64, LINK_RELATIVE, 8, LINK_FIT_ALL),
-	REFUSED(GOTOFF64, LARGE),
-	REFUSED(GOTPC32, LARGE),
-	REFUSED(GOT64, LARGE),
-	REFUSED(GOTPCREL64, LARGE),
-	REFUSED(GOTPC64, LARGE),
-	REFUSED(GOTPLT64, LARGE),
-	REFUSED(PLTOFF64, LARGE),
+	SUPPORTED(GOTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPC32, LINK_GOT_BASE, 4, LINK_FIT_SIGNED),
+	SUPPORTED(GOT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPCREL64, LINK_GOT_RELATIVE, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPC64, LINK_GOT_BASE, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPLT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	SUPPORTED(PLTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
 	SUPPORTED(SIZE32, LINK_SIZE, 4, LINK_FIT_UNSIGNED),
 	SUPPORTED(SIZE64, LINK_SIZE, 8, LINK_FIT_ALL),
 	REFUSED(GOTPC32_TLSDESC, TLS),
@@ -66,17 +73,17 @@ static const struct link_relocation_type types[] = {
 	REFUSED(TLSDESC, TLS),
 	REFUSED(IRELATIVE, DYNAMIC),
 	REFUSED(RELATIVE64, DYNAMIC),
-	NUMBERED(39, PC32_BND, "MPX instructions"),
-	NUMBERED(40, PLT32_BND, "MPX instructions"),
+	NUMBERED_SUPPORTED(39, PC32_BND, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(40, PLT32_BND, LINK_BRANCH, 4, LINK_FIT_SIGNED),
 	SUPPORTED(GOTPCRELX, LINK_GOT_RELAXABLE, 4, LINK_FIT_SIGNED),
 	SUPPORTED(REX_GOTPCRELX, LINK_GOT_RELAXABLE, 4, LINK_FIT_SIGNED),
-	NUMBERED(43, CODE_4_GOTPCRELX, APX),
+	NUMBERED_SUPPORTED(43, CODE_4_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
 	NUMBERED(44, CODE_4_GOTTPOFF, TLS),
 	NUMBERED(45, CODE_4_GOTPC32_TLSDESC, TLS),
-	NUMBERED(46, CODE_5_GOTPCRELX, APX),
+	NUMBERED_SUPPORTED(46, CODE_5_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
 	NUMBERED(47, CODE_5_GOTTPOFF, TLS),
 	NUMBERED(48, CODE_5_GOTPC32_TLSDESC, TLS),
-	NUMBERED(49, CODE_6_GOTPCRELX, APX),
+	NUMBERED_SUPPORTED(49, CODE_6_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
 	NUMBERED(50, CODE_6_GOTTPOFF, TLS),
 	NUMBERED(51, CODE_6_GOTPC32_TLSDESC, TLS),
 };
@@ -218,6 +225,7 @@ const struct link_arch link_arch_x86_64 = {
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 8,
+	.large_common = SHN_X86_64_LCOMMON,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.relax = relax,
