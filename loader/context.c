@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,9 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
 	made->few_modules = setting ? strtoul(setting, NULL, 10) : FEW_MODULES;
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
+	if (wants_profile())
+		made->few_modules = ULONG_MAX;
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
 	*pm = made;

@@ -19,6 +19,7 @@
  *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -410,6 +411,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {
