@@ -20,7 +20,8 @@
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles
  *     inputs.c   the files that a module is made of
  *     tls.c      thread-local variables
  *
@@ -494,6 +495,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {
