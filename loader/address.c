@@ -242,6 +242,16 @@ struct permod_module *module_at(uintptr_t address)
 	return range ? range->module : NULL;
 }
 
+struct permod_module *module_of_handle(const void *dso_handle)
+{
+	struct permod_module *module;
+
+	lock_shared();
+	module = module_at((uintptr_t)dso_handle);
+	unlock_shared();
+	return module && module->dso_handle == dso_handle ? module : NULL;
+}
+
 /* ---- Looking ------------------------------------------------------------------------------- */
 
 static void copy_name(char *to, size_t size, const char *name)

@@ -196,7 +196,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module)))
+	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }

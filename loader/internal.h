@@ -16,9 +16,13 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     frames.c   unwind information                unwind.c  the unwinders that read it
+ *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them
+ *     inputs.c   the files that a module is made of
+ *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -38,6 +42,9 @@
 #include <stdarg.h>
 
 struct kernel_param;
+struct unwound;
+struct thread_exit;
+struct tls_carrier;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -45,8 +52,9 @@ struct kernel_param;
  * context's. */
 struct export
 {
-	const char *name;	     /* the owner's memory */
-	uintptr_t address;	     /* of a per-CPU variable the cookie */
+	const char *name;  /* the owner's memory */
+	uintptr_t address; /* of a per-CPU variable the cookie */
+	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
 	struct permod_module *owner; /* NULL: the host */
 	uint32_t hash;
@@ -127,16 +135,21 @@ struct permod_module {
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size; /* bytes */
-	uintptr_t window;   /* where code without -fPIE sees the variables, or 0; see load.c */
-	size_t window_size; /* bytes, whole pages */
+	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;	 /* bytes */
+	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
+	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
+	struct unwound *unwound; /* what unwinders were told of */
+	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
+	size_t window_size;	 /* bytes, whole pages */
 
 	/* tables */
 	struct module_symbol *symbols; /* by name; their memory has variables and names too */
 	size_t num_symbols;
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
+	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
+	size_t num_thread_symbols;
 	struct export *exports;
 	size_t num_exports;
 	size_t num_published;		    /* the first so many are in the context's table */
@@ -144,34 +157,49 @@ struct permod_module {
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
+	void **libraries; /* that it named; of dlopen() */
+	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
 
 	int (*init)(void);
 	void (*exit)(void);
-	void *dso_handle;	      /* what its atexit handlers are registered with */
-	bool handlers;		      /* it may have registered some */
-	struct symfile *symfile;      /* sections and symbols by address */
-	struct address_range *ranges; /* while it is registered; see address.c */
+	void *dso_handle;		  /* what its atexit handlers are registered with */
+	bool handlers;			  /* it may have registered some */
+	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	struct symfile *symfile;	  /* sections and symbols by address */
+	struct address_range *ranges;	  /* while it is registered; see address.c */
+};
+
+/* What a module is made of; see inputs.c. */
+struct inputs {
+	struct permod *pm;
+	const char *const *paths; /* of files; the first is the one that messages name */
+	size_t num_paths;
+	const void *data; /* if not NULL, instead of the one file's */
+	size_t size;
+	const char *root;   /* or NULL */
+	unsigned int flags; /* PERMOD_LOAD_* */
+	struct input *read; /* files in memory */
 };
 
 /* One load on its way. */
 struct load {
 	struct permod *pm;
 	const char *path;   /* for messages */
-	const char *root;   /* or NULL */
 	const char *params; /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
-	const void *data;
-	size_t size;
+	struct inputs inputs;
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
+	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -213,6 +241,12 @@ const char *next_info(struct link *link, struct info_cursor *cursor);
  * they say, or NULL. */
 bool is_gpl_compatible(struct link *link, const char **licence);
 
+/* ---- inputs.c ------------------------------------------------------------------------------- */
+
+/* Give them to a link, and choose what of them is taken.  They must live as long as the link. */
+int add_inputs(struct inputs *inputs, struct link *link);
+void free_inputs(struct inputs *inputs);
+
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
 uint32_t hash_name(const char *name);
@@ -230,12 +264,25 @@ void each_program_export(void (*call)(void *arg, const char *name), void *arg);
 
 /* Who has a symbol, as link_symbol.owner says it: a module, or one of these. */
 extern struct permod_module provider_host, provider_permod, provider_libdl;
+bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
+bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
  * if there was anything to change. */
 bool use_originals(struct load *load, bool originals);
+
+/* ---- library.c ------------------------------------------------------------------------------ */
+
+/* Open the libraries that the module names. */
+int open_libraries(struct load *load);
+void close_libraries(struct permod_module *module);
+/* Whether one of them has the symbol, or one that belongs to a compiler. */
+bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
+/* The compiler's library in which a symbol of this name should be, or NULL. */
+const char *runtime_library(const struct load *load, const char *name);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -274,6 +321,8 @@ void give_image(struct permod_module *module);
  * of what is libpercpu's. */
 int add_cells(struct link *link, bool all);
 
+/* -EINVAL for flags that nobody knows, and for a module of no files. */
+int check_request(struct permod *pm, const struct inputs *inputs);
 /* The steps of a load that permod_plan() takes too. */
 int check_name(struct load *load, const char *name);
 int read_and_link(struct load *load);
@@ -284,6 +333,27 @@ int check_export(struct load *load, const struct export *export);
 int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- frames.c ------------------------------------------------------------------------------- */
+
+/* Check the relocated unwind information and make tables of it, module->frames. */
+int arrange_frames(struct load *load);
+
+/* ---- unwind.c ------------------------------------------------------------------------------- */
+
+/* Exceptions can go through the module's functions from here on. */
+int tell_unwinders(struct load *load);
+void forget_init_frames(struct permod_module *module);
+void forget_frames(struct permod_module *module);
+
+/* ---- thread_exit.c -------------------------------------------------------------------------- */
+
+/* What modules call as __cxa_thread_atexit(): run the destructor when the calling thread ends. */
+int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle);
+/* How many are to be run yet, and by how many threads. */
+unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads);
+/* Run those of the calling thread and forget those of others, for a module that must go. */
+void drop_thread_exits(struct permod_module *module);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
@@ -305,6 +375,8 @@ void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
+/* Whether threads have destructors of its thread-local variables to run. */
+bool has_thread_exits(const struct permod_module *module);
 /* Run exit and destructors, then discard; whoever calls has made sure that it may go. */
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
@@ -334,6 +406,17 @@ int set_parameters(struct load *load);
 /* Forget those that can't be used without what init alone needed. */
 void drop_init_parameters(struct permod_module *module);
 void free_parameters(struct permod_module *module);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+/* Let libc make room for a module's thread-local variables, and tell where those are that its code
+ * refers to: a step between placing and relocating. */
+int open_tls(struct load *load);
+void close_tls(struct tls_carrier *carrier);
+/* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
+uint64_t tls_module(const struct tls_carrier *carrier);
+/* The calling thread's variable. */
+void *tls_address(const struct tls_carrier *carrier, size_t offset);
 
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 
@@ -402,6 +485,8 @@ void unregister_module(struct permod_module *module);
 void unregister_init(struct load *load);
 /* The module that has an address, or NULL; under the shared lock. */
 struct permod_module *module_at(uintptr_t address);
+/* The one that has this __dso_handle, or NULL. */
+struct permod_module *module_of_handle(const void *dso_handle);
 /* For the child of a fork: the threads that were looking are not there. */
 void forget_readers(void);
 

@@ -80,6 +80,7 @@ static void run_handlers(struct permod_module *module)
 void discard_module(struct permod_module *module)
 {
 	/* Operations of parameters can register some even if nothing is started. */
+	drop_thread_exits(module);
 	run_handlers(module);
 	free_parameters(module);
 	unregister_module(module);
@@ -91,9 +92,12 @@ void discard_module(struct permod_module *module)
 		module->uses[i]->num_users--;
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
+	forget_frames(module);
 	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
+	close_tls(module->tls);
+	close_libraries(module);
 	free(module->constructors);
 	free(module->destructors);
 	free(module->uses);
@@ -262,6 +266,7 @@ static void run_constructors(struct permod_module *module)
 
 static void run_destructors(struct permod_module *module)
 {
+	drop_thread_exits(module);
 	for (size_t i = module->num_destructors; i-- > 0;)
 		call_array(&module->destructors[i], !module->destructors[i].backward);
 	run_handlers(module);
@@ -282,6 +287,7 @@ static int end_init(struct load *load)
 	if (error)
 		return error;
 	drop_init_parameters(module);
+	forget_init_frames(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		has_init |= module->part[region].size != 0;
 	if (has_init)
@@ -350,6 +356,13 @@ bool uses_module(const struct permod_module *user, const struct permod_module *u
 bool is_permanent(const struct permod_module *module)
 {
 	return module->started && module->init && !module->exit;
+}
+
+bool has_thread_exits(const struct permod_module *module)
+{
+	unsigned int threads;
+
+	return count_thread_exits(module, &threads) > 0;
 }
 
 /* ---- References ----------------------------------------------------------------------------- */
@@ -432,6 +445,17 @@ static int claim(struct permod_module *module)
 		    module->name, none, none == 1 ? "" : "s");
 }
 
+static int fail_thread_exits(const struct permod_module *module)
+{
+	unsigned int threads, count = count_thread_exits(module, &threads);
+
+	return fail(module->pm, -EBUSY,
+		    "%s: can't be unloaded: %u destructor%s of its thread-local variables will be "
+		    "run by %u thread%s; let %s end first",
+		    module->name, count, count == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+		    threads == 1 ? "it" : "them");
+}
+
 static int check_unload(const struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
@@ -448,6 +472,8 @@ static int check_unload(const struct permod_module *module, unsigned int flags)
 			"%s: can't be unloaded: it has an init and no exit (module_exit), so it "
 			"is permanent",
 			module->name);
+	if (has_thread_exits(module))
+		return fail_thread_exits(module);
 	return check_users(module);
 }
 

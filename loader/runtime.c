@@ -124,6 +124,8 @@ HELPERS(DECLARE_HELPER)
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
 	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
+	{ "__cxa_thread_atexit", (const void *)module_thread_atexit, true },
+	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
 	{ "atexit", (const void *)module_atexit, true },
