@@ -8,8 +8,9 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     indirect.c functions that are chosen at load      version.c  names with "@" in them
- *     debug.c    debug information              arch/      one file per machine
+ *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -148,7 +149,8 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
@@ -301,6 +303,13 @@ int link_want_indirect(struct link *link, struct link_symbol *symbol);
 int link_scan_indirects(struct link *link);
 /* Write the stubs. */
 int link_write_indirects(struct link *link);
+
+/* ---- bounds.c ------------------------------------------------------------------------------- */
+
+/* Which sections' ends are asked for; before they are ordered. */
+int link_list_bounds(struct link *link);
+/* Bring them together in the order, and define the symbols. */
+int link_gather_bounds(struct link *link);
 
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
