@@ -18,11 +18,10 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
- *     indirect.c IFUNCs: calling their resolvers
+ *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
- *     perf.c     modules in profiles
- *     inputs.c   the files that a module is made of
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -43,6 +42,7 @@
 #include <stdarg.h>
 
 struct kernel_param;
+struct own_symbol;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -193,6 +193,8 @@ struct load {
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	struct own_symbol *owns; /* that others have too; freed with the load */
+	size_t num_owns;
 	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
@@ -283,6 +285,13 @@ void close_libraries(struct permod_module *module);
 bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
 /* The compiler's library in which a symbol of this name should be, or NULL. */
 const char *runtime_library(const struct load *load, const char *name);
+
+/* ---- common.c ------------------------------------------------------------------------------- */
+
+/* Use what the process has already of what C++ has once in a process. */
+int find_common_symbols(struct load *load);
+/* Use the module's own instead, for good; false if it did before. */
+bool use_own_symbols(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
