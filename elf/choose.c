@@ -57,7 +57,8 @@ static size_t pop(struct link_queue *queue)
 
 static bool is_common(const struct link *link, const struct link_symbol *symbol)
 {
-	return symbol->section == &link->private->common;
+	return symbol->section == &link->private->common ||
+	       symbol->section == &link->private->tls_common;
 }
 
 static bool is_wanted(const struct link *link, const struct link_symbol *symbol)
