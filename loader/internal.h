@@ -18,10 +18,10 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
- *     indirect.c IFUNCs: calling their resolvers
+ *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
- *     inputs.c   the files that a module is made of
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -42,6 +42,7 @@
 #include <stdarg.h>
 
 struct kernel_param;
+struct own_symbol;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -82,8 +83,8 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	unsigned long few_modules; /* the process has so many before others share pages */
-	char *error;		   /* NULL: none yet; or no_memory_text */
+	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
+	char *error;	  /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
@@ -131,7 +132,6 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	bool placed;
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
@@ -193,6 +193,8 @@ struct load {
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	struct own_symbol *owns; /* that others have too; freed with the load */
+	size_t num_owns;
 	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
@@ -283,6 +285,13 @@ void close_libraries(struct permod_module *module);
 bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
 /* The compiler's library in which a symbol of this name should be, or NULL. */
 const char *runtime_library(const struct load *load, const char *name);
+
+/* ---- common.c ------------------------------------------------------------------------------- */
+
+/* Use what the process has already of what C++ has once in a process. */
+int find_common_symbols(struct load *load);
+/* Use the module's own instead, for good; false if it did before. */
+bool use_own_symbols(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -495,6 +504,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {
