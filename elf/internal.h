@@ -169,7 +169,6 @@ struct link_private {
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
-	bool versions;		  /* some name has "@" in it */
 	uint64_t got_offset;	  /* in LINK_RODATA */
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
@@ -273,8 +272,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
-/* Make a symbol the same as another in all but its name and visibility. */
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
+/* What an object says of a global name; *known is the symbol that has the name in the link. */
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -287,8 +286,10 @@ int link_choose_region(struct link_section *section);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 
-/* Let names with versions, and those without, find each other as in a static link. */
-int link_settle_versions(struct link *link);
+/* What a name with "@@" in it stands for besides itself; NULL for other names. */
+int link_version_names(struct link *link, const char *name, const char *names[2]);
+/* Let a definition serve those who ask for one of them. */
+int link_enter_versions(struct link *link, const struct link_symbol *definition);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 

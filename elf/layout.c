@@ -396,7 +396,6 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_settle_versions(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)
