@@ -68,6 +68,11 @@ int link_write_indirects(struct link *link)
 
 /* ---- Resolving ------------------------------------------------------------------------------ */
 
+bool link_has_indirects(const struct link *link)
+{
+	return link->private->indirects != NULL;
+}
+
 int link_each_indirect(struct link *link,
 		       int (*visit)(struct link *link, struct link_symbol *symbol, void *arg),
 		       void *arg)

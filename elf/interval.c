@@ -12,7 +12,9 @@
  *
  * What fits in the field turns into a range of bases, and the intersection of all ranges is the
  * answer.  Constants can't be helped by a base; link_relocate() looks at them.  A function that is
- * elsewhere can be reached through its stub, which is in the block.
+ * elsewhere can be reached through its stub, which is in the block.  Thread-local variables have
+ * distances that no base changes, and those with initial values refer to other things by whole
+ * addresses.
  */
 #include "elf/internal.h"
 

@@ -62,6 +62,8 @@ static enum link_region region_of(const struct link_section *section)
 {
 	bool executable = section->flags & SHF_EXECINSTR;
 
+	if (section->flags & SHF_TLS)
+		return LINK_TLS;
 	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++) {
 		enum link_region region = by_name[i].region;
 
@@ -87,8 +89,7 @@ int link_choose_region(struct link_section *section)
 	uint64_t page = link_page_size(link);
 
 	section->region = LINK_NONE;
-	/* Thread-local data is never loaded: what refers to it is refused. */
-	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
+	if (!(section->flags & SHF_ALLOC) || section->flags & SHF_EXCLUDE)
 		return 0;
 	if ((section->flags & SHF_WRITE) && (section->flags & SHF_EXECINSTR))
 		return fail_section(section, "is writable and executable; permod never maps such "
@@ -232,7 +233,7 @@ static int order_sections(struct link *link)
 	}
 	/* Each start has moved to its end by now. */
 	return sort_percpu(link, private->placed + start[KINDS * LINK_PERCPU - 1],
-			   private->placed_count - start[KINDS * LINK_PERCPU - 1]);
+			   start[KINDS * LINK_PERCPU] - start[KINDS * LINK_PERCPU - 1]);
 }
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
@@ -260,9 +261,9 @@ static int append(struct link *link, enum link_region region, uint64_t size, uin
 }
 
 /* Give COMMON symbols their places in a section of their own. */
-static int place_commons(struct link *link)
+static int place_commons(struct link *link, struct link_section *common)
 {
-	struct link_section *common = &link->private->common;
+	struct link_part *part = &link->part[common->region];
 	int error = 0;
 
 	common->object = link->objects;
@@ -273,10 +274,10 @@ static int place_commons(struct link *link)
 
 		if (symbol->section != common)
 			continue;
-		error = append(link, LINK_DATA, symbol->size, align, &symbol->value);
+		error = append(link, common->region, symbol->size, align, &symbol->value);
 		if (!common->size)
 			common->offset = symbol->value;
-		common->size = link->part[LINK_DATA].size - common->offset;
+		common->size = part->size - common->offset;
 		symbol->value -= common->offset;
 		if (common->align < align)
 			common->align = align;
@@ -333,9 +334,13 @@ static int place_sections(struct link *link)
 			       &section->offset);
 		if (!error && kind_of(section) == KIND_FRAMES)
 			error = extend_frames(link, section);
+		if (section->region == LINK_TLS && section->data)
+			link->tls_initial_size = section->offset + section->size;
 	}
 	if (!error)
-		error = place_commons(link);
+		error = place_commons(link, &private->common);
+	if (!error)
+		error = place_commons(link, &private->tls_common);
 	if (!error && private->stub_count)
 		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
 			       arch->stub_align, &private->stub_offset);
@@ -356,8 +361,6 @@ static int place_regions(struct link *link)
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
 		part->offset = end;
-		if (part->size && part->align < page)
-			part->align = page;
 		end += link_align(part->size, page);
 		if (end >= LINK_MOST)
 			return fail_size(link);
@@ -398,6 +401,7 @@ int link_layout(struct link *link)
 		error = list_defined(object);
 	if (!error)
 		error = order_sections(link);
+	link_define_tls_begin(link);
 	if (!error)
 		error = link_scan(link);
 	if (!error)

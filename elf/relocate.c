@@ -19,37 +19,42 @@
 
 /* ---- Visiting relocations, and telling of them ---------------------------------------------- */
 
-int link_each_relocation(struct link *link,
-			 int (*visit)(struct link *link, const struct link_relocation *relocation,
-				      void *arg),
+typedef int visitor(struct link *link, const struct link_relocation *relocation, void *arg);
+
+static int each_of_table(struct link_object *object, const struct link_table *table, visitor *visit,
 			 void *arg)
 {
+	struct link *link = object->link;
 	const struct link_relocation_type *(*relocation_type)(uint32_t) = link->arch->relocation;
+	struct link_relocation relocation = { .object = object, .section = table->section };
 
+	for (size_t i = 0; i < table->count; i++) {
+		Elf64_Rela entry;
+		int error;
+
+		link_get_entry(table, i, &entry);
+		relocation.number = (uint32_t)ELF64_R_TYPE(entry.r_info);
+		relocation.type = relocation_type(relocation.number);
+		relocation.symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
+		relocation.offset = entry.r_offset;
+		relocation.addend = entry.r_addend;
+		if (relocation.type->kind == LINK_IGNORED)
+			continue;
+		error = visit(link, &relocation, arg);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int link_each_relocation(struct link *link, visitor *visit, void *arg)
+{
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->table_count; i++) {
-			const struct link_table *table = &object->tables[i];
-			struct link_relocation relocation = {
-				.object = object,
-				.section = table->section,
-			};
+			int error = each_of_table(object, &object->tables[i], visit, arg);
 
-			for (size_t j = 0; j < table->count; j++) {
-				Elf64_Rela entry;
-				int error;
-
-				link_get_entry(table, j, &entry);
-				relocation.number = (uint32_t)ELF64_R_TYPE(entry.r_info);
-				relocation.type = relocation_type(relocation.number);
-				relocation.symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
-				relocation.offset = entry.r_offset;
-				relocation.addend = entry.r_addend;
-				if (relocation.type->kind == LINK_IGNORED)
-					continue;
-				error = visit(link, &relocation, arg);
-				if (error)
-					return error;
-			}
+			if (error)
+				return error;
 		}
 	}
 	return 0;
@@ -197,6 +202,9 @@ static int64_t value_for(const struct link *link, const struct link_relocation *
 	switch (relocation->type->kind) {
 	case LINK_ABSOLUTE:
 	case LINK_SIZE:
+	case LINK_TLS_OFFSET:
+	case LINK_TLS_DISTANCE:
+	case LINK_TLS_MODULE:
 		return (int64_t)value;
 	case LINK_GOT_SLOT:
 	case LINK_GOT_OFFSET:
@@ -211,6 +219,8 @@ static uint64_t target_of(struct link *link, const struct link_relocation *reloc
 {
 	struct link_symbol *symbol = relocation->symbol;
 
+	if (link_is_tls_kind(relocation->type->kind))
+		return link_tls_target(link, relocation);
 	switch (relocation->type->kind) {
 	case LINK_SIZE:
 		return symbol->size;
@@ -280,15 +290,17 @@ static void fill_gap(struct link_part *part, uint64_t *done, uint64_t offset)
 	*done = offset;
 }
 
-/* All of a part is written but the cells, which are the caller's and come last. */
-static void copy_sections(struct link *link)
+/* All of the parts is written but the cells, which are the caller's and come last. */
+static void copy_sections(struct link *link, enum link_region first)
 {
 	struct link_private *private = link->private;
 	size_t next = 0;
 
-	for (size_t region = 0; region < LINK_REGIONS; region++) {
+	while (next < private->placed_count && private->placed[next]->region < first)
+		next++;
+	for (size_t region = first; region < LINK_REGIONS; region++) {
 		struct link_part *part = &link->part[region];
-		uint64_t done = 0, end = part->size;
+		uint64_t done = 0, end = region == LINK_TLS ? link->tls_initial_size : part->size;
 
 		for (; next < private->placed_count; next++) {
 			const struct link_section *section = private->placed[next];
@@ -307,11 +319,28 @@ static void copy_sections(struct link *link)
 	}
 }
 
+int link_relocate_tls(struct link *link)
+{
+	copy_sections(link, LINK_TLS);
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			const struct link_table *table = &object->tables[i];
+			int error = 0;
+
+			if (table->section->region == LINK_TLS)
+				error = each_of_table(object, table, visit, NULL);
+			if (error)
+				return error;
+		}
+	}
+	return 0;
+}
+
 int link_relocate(struct link *link)
 {
 	int error;
 
-	copy_sections(link);
+	copy_sections(link, LINK_TEXT);
 	error = link_write_indirects(link);
 	return error ? error : link_each_relocation(link, visit, NULL);
 }

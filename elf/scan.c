@@ -49,6 +49,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	struct link_symbol *symbol = relocation->symbol;
 
 	symbol->needed = true;
+	link->private->got_based |= symbol->section == &link->private->got;
 	switch (relocation->type->kind) {
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
@@ -76,9 +77,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_GOT_BASE:
 		link->private->got_based = true;
 		break;
-	case LINK_SIZE:
-	case LINK_IGNORED:
-	case LINK_REFUSED:
+	default:
 		break;
 	}
 }
@@ -111,10 +110,10 @@ static int check_section_of_symbol(struct link *link, const struct link_relocati
 static int check_symbol(struct link *link, const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	int error = link_check_tls(link, relocation);
 
-	if (symbol->type == STT_TLS || (symbol->section && symbol->section->flags & SHF_TLS))
-		return link_fail_relocation(link, -ENOEXEC, relocation,
-					    "is not supported (thread-local storage)");
+	if (error)
+		return error;
 	return symbol->section ? check_section_of_symbol(link, relocation) : 0;
 }
 
@@ -162,9 +161,10 @@ static int scan_entry(struct link *link, const struct link_table *table, const E
 	error = check_symbol(link, &relocation);
 	if (!error && link_is_indirect(relocation.symbol))
 		error = link_want_indirect(link, relocation.symbol);
-	if (!error)
-		mark(link, &relocation);
-	return error;
+	if (error)
+		return error;
+	mark(link, &relocation);
+	return link_is_tls_kind(relocation.type->kind) ? link_want_tls(link, &relocation) : 0;
 }
 
 static int scan_table(struct link *link, const struct link_table *table)
@@ -182,7 +182,7 @@ static int scan_table(struct link *link, const struct link_table *table)
 	return 0;
 }
 
-/* The GOT's beginning, for code that counts from there. */
+/* The GOT's beginning, for code that counts from there; assemblers name it far more often. */
 static void define_got(struct link *link)
 {
 	struct link_symbol *symbol = link_find(link, "_GLOBAL_OFFSET_TABLE_");
@@ -193,7 +193,6 @@ static void define_got(struct link *link)
 	symbol->section->object = link->objects;
 	symbol->visibility = STV_HIDDEN;
 	symbol->defined = true;
-	link->private->got_based = true;
 }
 
 int link_scan(struct link *link)

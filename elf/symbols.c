@@ -128,7 +128,8 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
 	if (link_is_common(object->link, entry.st_shndx))
-		said->section = &object->link->private->common;
+		said->section = said->type == STT_TLS ? &object->link->private->tls_common
+						      : &object->link->private->common;
 	else if (said->defined && entry.st_shndx != SHN_ABS)
 		said->section = &object->sections[number];
 	if (!said->defined)
@@ -137,7 +138,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 
 static bool is_common(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section == &symbol->object->link->private->common;
+	const struct link_private *private = symbol->object->link->private;
+
+	return symbol->section &&
+	       (symbol->section == &private->common || symbol->section == &private->tls_common);
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -177,16 +181,22 @@ void link_replace_symbol(struct link_symbol *known, const struct link_symbol *ne
 	known->defined = next->defined;
 }
 
-/* A reference that is not weak makes the symbol one that must be there. */
-static void strengthen(struct link *link, struct link_name *name, const struct link_symbol *next)
+/* What was undefined and weak is now something that a member of an archive may be wanted for. */
+static void upgrade(struct link *link, struct link_name *name)
 {
 	struct link_names *globals = &link->private->globals;
 
+	name->upgraded = globals->upgraded;
+	globals->upgraded = name;
+}
+
+/* A reference that is not weak makes the symbol one that must be there. */
+static void strengthen(struct link *link, struct link_name *name, const struct link_symbol *next)
+{
 	if (name->symbol.bind != STB_WEAK || next->bind == STB_WEAK)
 		return;
 	name->symbol.bind = next->bind;
-	name->upgraded = globals->upgraded;
-	globals->upgraded = name;
+	upgrade(link, name);
 }
 
 static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)
@@ -203,11 +213,22 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 			next->object->name, known->name, known->object->name);
 	if (known_weight == 2 && next_weight == 2)
 		merge_common(known, next);
-	else if (next_weight > known_weight)
+	else if (next_weight > known_weight) {
+		if (!known_weight && known->bind == STB_WEAK && next_weight == 2)
+			upgrade(link, name);
 		link_replace_symbol(known, next);
-	else if (!known_weight)
+	} else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
+}
+
+int link_fail_slim(struct link *link, const char *name)
+{
+	return link_fail(link, -ENOEXEC,
+			 "%s: there is no machine code in it, only what GCC needs to optimise at "
+			 "link time; compile without -flto or with -ffat-lto-objects, or link it "
+			 "first, by gcc -flto -r -flinker-output=nolto-rel",
+			 name);
 }
 
 static int enter_global(struct link_object *object, size_t index)
@@ -228,11 +249,7 @@ static int enter_global(struct link_object *object, size_t index)
 				 object->name, object->sections[object->symbol_section].name,
 				 index);
 	if (!strcmp(next.name, "__gnu_lto_slim"))
-		return link_fail(
-			link, -ENOEXEC,
-			"%s: there is no machine code in it, only what GCC needs to optimise at "
-			"link time; compile without -flto or add -ffat-lto-objects",
-			object->name);
+		return link_fail_slim(link, object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
 	link->private->versions |= strchr(next.name, '@') != NULL;

@@ -83,16 +83,20 @@ void discard_module(struct permod_module *module)
 	drop_thread_exits(module);
 	run_handlers(module);
 	free_parameters(module);
-	if (module->registered)
-		unregister_module(module);
-	if (module->listed)
+	unregister_module(module);
+	if (module->listed) {
+		unname_module(module);
 		unlist_module(module);
+	}
+	for (size_t i = 0; i < module->num_uses; i++)
+		module->uses[i]->num_users--;
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
 	forget_frames(module);
-	give_block(module->base, module->size);
+	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
+	close_tls(module->tls);
 	close_libraries(module);
 	free(module->constructors);
 	free(module->destructors);
@@ -100,6 +104,7 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
+	free(module->symfile);
 	free(module->name);
 	free(module);
 }
@@ -276,17 +281,18 @@ static void run_destructors(struct permod_module *module)
 static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
-	size_t kept = load->link->init_offset;
 	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
+	bool has_init = false;
 
 	if (error)
 		return error;
 	drop_init_parameters(module);
 	forget_init_frames(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
-		module->part[region].size = 0;
-	give_block(module->base + kept, module->size - kept);
-	module->size = kept;
+		has_init |= module->part[region].size != 0;
+	if (has_init)
+		unregister_init(load);
+	give_init_image(module);
 	return 0;
 }
 
@@ -400,6 +406,8 @@ static int check_users(const struct permod_module *module)
 	FILE *stream = NULL;
 	unsigned int count = 0;
 
+	if (!module->num_users)
+		return 0;
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
 		if (!uses_module(user, module))
 			continue;
@@ -408,8 +416,11 @@ static int check_users(const struct permod_module *module)
 		if (stream)
 			fprintf(stream, "%s%s", count > 1 ? ", " : "", user->name);
 	}
+	/* What its code calls back from is one that is not in the list yet. */
 	if (!count)
-		return 0;
+		return fail(pm, -EBUSY,
+			    "%s: can't be unloaded: it is used by a module that is being loaded",
+			    module->name);
 	if (!stream || fclose(stream)) {
 		free(names);
 		return fail_memory(pm);

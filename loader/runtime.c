@@ -23,56 +23,16 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 		      void *dso_handle);
 void __stack_chk_fail(void);
 
-/* ---- Modules by address --------------------------------------------------------------------- */
-
-static struct permod_module *registered;
-
-void register_module(struct permod_module *module)
-{
-	lock_shared();
-	module->next_registered = registered;
-	module->registered = true;
-	registered = module;
-	unlock_shared();
-}
-
-void unregister_module(struct permod_module *module)
-{
-	struct permod_module **link = &registered;
-
-	lock_shared();
-	while (*link != module)
-		link = &(*link)->next_registered;
-	*link = module->next_registered;
-	module->registered = false;
-	unlock_shared();
-}
-
-struct permod_module *module_of_handle(const void *dso_handle)
-{
-	struct permod_module *module;
-
-	lock_shared();
-	module = registered;
-	while (module && module->dso_handle != dso_handle)
-		module = module->next_registered;
-	unlock_shared();
-	return module;
-}
-
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
 static void *handle_of(void (*function)(void))
 {
+	struct permod_module *module;
 	void *handle = NULL;
 
 	lock_shared();
-	for (struct permod_module *module = registered; module && !handle;
-	     module = module->next_registered) {
-		const struct module_part *text = &module->part[LINK_TEXT];
-
-		if ((uintptr_t)function - text->address >= text->size)
-			continue;
+	module = module_at((uintptr_t)function);
+	if (module) {
 		handle = module->dso_handle;
 		module->handlers = true;
 	}

@@ -19,15 +19,23 @@ struct wishes {
 	double seconds;
 	bool json;
 	const char *module_dir;
-	const char *root;
+	struct parts last; /* of the last module */
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },  { "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' }, { "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },	   { "module-dir", required_argument, NULL, 'm' },
-	{ "root", required_argument, NULL, 'r' },  { "library", required_argument, NULL, 'l' },
-	{ "help", no_argument, NULL, 'h' },	   { NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "module-dir", required_argument, NULL, 'm' },
+	{ "with", required_argument, NULL, 'w' },
+	{ "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' },
+	{ "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -81,7 +89,7 @@ static enum status take_option(struct wishes *wishes, int code)
 		wishes->module_dir = optarg;
 		break;
 	default:
-		wishes->root = optarg;
+		take_parts_option(&wishes->last, code, optarg);
 		break;
 	}
 	return STATUS_GO_ON;
@@ -206,7 +214,7 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 static enum status run_requests(const struct wishes *wishes, struct calls *calls,
 				const struct request *requests, size_t count, FILE *out)
 {
-	struct session session = { .root = wishes->root };
+	struct session session = { .last = wishes->last };
 	enum status status;
 
 	if (wishes->module_dir) {
@@ -237,7 +245,7 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 
 static enum status run(int argc, char **argv)
 {
-	struct wishes wishes = { .function = NULL };
+	struct wishes wishes = { .last = new_parts() };
 	struct calls calls = { .function = NULL };
 	struct request *requests = NULL;
 	enum status status;
@@ -256,6 +264,7 @@ static enum status run(int argc, char **argv)
 	if (status == STATUS_GO_ON)
 		status = run_with_output(&wishes, &calls, requests, count);
 	free_requests(requests, count);
+	free(wishes.last.paths);
 	free(calls.calls);
 	free(calls.cpus);
 	return status;
@@ -272,7 +281,10 @@ const struct command run_command = {
 		"  --json             print one JSON document; what modules print goes to standard error\n"
 		"  --library NAME     first open a shared library, such as libm.so.6, for modules to use\n"
 		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
-		"  --root SYMBOL      of the last MODULE, an archive, take only what SYMBOL needs\n"
+		"  --with FILE        link FILE, an object or archive, into the last MODULE; repeatable\n"
+		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
+		"  --whole-archive    of the last MODULE's archives, take everything\n"
+		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
 		"unloaded in reverse. Without --call they are loaded, shown and unloaded.\n",
