@@ -142,7 +142,7 @@ static int list_real(struct link_member *member)
 		bool added;
 
 		link_get_symbol(object, i, &symbol, &section);
-		if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_COMMON)
+		if (symbol.st_shndx == SHN_UNDEF || link_is_common(object->link, symbol.st_shndx))
 			continue;
 		name = object->strings + symbol.st_name;
 		if (link_count_name(object, name))

@@ -8,8 +8,9 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     indirect.c functions that are chosen at load      version.c  names with "@" in them
- *     debug.c    debug information              arch/      one file per machine
+ *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -148,7 +149,8 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
@@ -167,7 +169,6 @@ struct link_private {
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
-	bool versions;		  /* some name has "@" in it */
 	uint64_t got_offset;	  /* in LINK_RODATA */
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
@@ -271,8 +272,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
-/* Make a symbol the same as another in all but its name and visibility. */
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
+/* What an object says of a global name; *known is the symbol that has the name in the link. */
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -285,8 +286,10 @@ int link_choose_region(struct link_section *section);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 
-/* Let names with versions, and those without, find each other as in a static link. */
-int link_settle_versions(struct link *link);
+/* What a name with "@@" in it stands for besides itself; NULL for other names. */
+int link_version_names(struct link *link, const char *name, const char *names[2]);
+/* Let a definition serve those who ask for one of them. */
+int link_enter_versions(struct link *link, const struct link_symbol *definition);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
@@ -301,6 +304,13 @@ int link_want_indirect(struct link *link, struct link_symbol *symbol);
 int link_scan_indirects(struct link *link);
 /* Write the stubs. */
 int link_write_indirects(struct link *link);
+
+/* ---- bounds.c ------------------------------------------------------------------------------- */
+
+/* Which sections' ends are asked for; before they are ordered. */
+int link_list_bounds(struct link *link);
+/* Bring them together in the order, and define the symbols. */
+int link_gather_bounds(struct link *link);
 
 /* ---- scan.c --------------------------------------------------------------------------------- */
 

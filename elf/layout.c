@@ -396,12 +396,15 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_settle_versions(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)
+		error = link_list_bounds(link);
+	if (!error)
 		error = order_sections(link);
 	link_define_tls_begin(link);
+	if (!error)
+		error = link_gather_bounds(link);
 	if (!error)
 		error = link_scan(link);
 	if (!error)

@@ -18,10 +18,11 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
- *     indirect.c IFUNCs: calling their resolvers
+ *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     known.c    what the dynamic linker said
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
- *     inputs.c   the files that a module is made of
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -41,7 +42,9 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+struct dl_phdr_info;
 struct kernel_param;
+struct own_symbol;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -72,6 +75,21 @@ struct module_table {
 	size_t size, count;
 };
 
+/* A symbol that the dynamic linker found. */
+struct known {
+	struct known *next; /* of the same bucket */
+	uint32_t hash;
+	signed char function; /* -1: nobody asked */
+	uintptr_t address;
+	char name[];
+};
+
+struct known_table {
+	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+	unsigned long long changes; /* of the list of libraries when it was right */
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -82,12 +100,13 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	unsigned long few_modules; /* the process has so many before others share pages */
-	char *error;		   /* NULL: none yet; or no_memory_text */
+	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
+	char *error;	  /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
+	struct known_table known;
 };
 
 enum module_state {
@@ -131,7 +150,6 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	bool placed;
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
@@ -193,6 +211,8 @@ struct load {
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	struct own_symbol *owns; /* that others have too; freed with the load */
+	size_t num_owns;
 	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
@@ -283,6 +303,25 @@ void close_libraries(struct permod_module *module);
 bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
 /* The compiler's library in which a symbol of this name should be, or NULL. */
 const char *runtime_library(const struct load *load, const char *name);
+
+/* ---- common.c ------------------------------------------------------------------------------- */
+
+/* Use what the process has already of what C++ has once in a process. */
+int find_common_symbols(struct load *load);
+/* Use the module's own instead, for good; false if it did before. */
+bool use_own_symbols(struct load *load);
+/* ---- known.c -------------------------------------------------------------------------------- */
+
+/* dl_iterate_phdr(), as it can be called here. */
+void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
+/* How often libraries were loaded and unloaded. */
+unsigned long long image_changes(void);
+/* Forget what may have changed; before a load looks up its symbols. */
+void check_known(struct known_table *table);
+struct known *find_known(const struct known_table *table, const char *name);
+/* NULL without memory. */
+struct known *remember(struct known_table *table, const char *name, uintptr_t address);
+void forget_known(struct known_table *table);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -497,6 +536,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

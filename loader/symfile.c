@@ -65,12 +65,12 @@ static uint64_t key_of(enum link_region region, uint64_t offset)
 
 static bool is_listed_section(const struct link_section *section)
 {
-	return section->region < LINK_TLS && !section->discarded && section->size;
+	return section->region <= LINK_PERCPU && !section->discarded && section->size;
 }
 
 static bool is_listed_symbol(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section->region < LINK_TLS &&
+	return symbol->section && symbol->section->region <= LINK_PERCPU &&
 	       !symbol->section->discarded && *symbol->name;
 }
 
