@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -266,6 +267,35 @@ static const char *library_of(uintptr_t address)
 	return slash ? slash + 1 : info.dli_fname;
 }
 
+struct block_search {
+	uint64_t module;
+	const char *name;
+};
+
+static int look_at_block(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	struct block_search *search = arg;
+
+	(void)size;
+	if (image->dlpi_tls_modid != search->module)
+		return 0;
+	search->name = image->dlpi_name;
+	return 1;
+}
+
+/* The same for thread-local variables, whose addresses are nobody's. */
+static const char *library_of_block(uint64_t module)
+{
+	struct block_search search = { .module = module };
+	const char *slash;
+
+	dl_iterate_phdr(look_at_block, &search);
+	if (!search.name || !*search.name)
+		return "host";
+	slash = strrchr(search.name, '/');
+	return slash ? slash + 1 : search.name;
+}
+
 static const char *provider_of(const struct link_symbol *symbol)
 {
 	const struct permod_module *owner = symbol->owner;
@@ -278,7 +308,7 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "permod";
 	if (owner != &provider_libdl)
 		return owner->name;
-	return symbol->tls ? "libdl" : library_of(symbol->value);
+	return symbol->tls ? library_of_block(symbol->tls->module) : library_of(symbol->value);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)

@@ -178,8 +178,13 @@ static int add_symbol(struct draft *draft, const char *name)
 
 static int add_needed(struct draft *draft, struct tls_carrier *carrier)
 {
-	struct tls_carrier **entry = grow(&draft->needed, &draft->num_needed, sizeof(*entry));
+	struct tls_carrier **entry;
 
+	for (size_t i = 0; i < draft->num_needed; i++) {
+		if (draft->needed[i] == carrier)
+			return 0;
+	}
+	entry = grow(&draft->needed, &draft->num_needed, sizeof(*entry));
 	if (!entry)
 		return fail_memory(draft->load->pm);
 	*entry = carrier;

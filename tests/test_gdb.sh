@@ -145,6 +145,23 @@ clang -O2 -g -gz -ffunction-sections
 clang -O1 -gdwarf-4 -fPIC
 END
 
+# gdb reads what the C library has opened for them, as it reads every shared object.
+thread_local_variables()
+{
+    printf '%s\n' '__thread long counted = 41;' 'void tick(void)' '{' '  counted++; /* counts */' '}' \
+        > threads.c
+    "$CC" -g -O0 "$@" -c -o threads.ko threads.c || return
+    gdb_runs threads.ko <<'END' || return
+break tick
+run
+backtrace 1
+continue
+END
+    grep -qE "^#0 .*\<tick \(\) at .*threads\.c:4\$" out && has out "exited normally"
+}
+check "thread-local variables" thread_local_variables
+check "thread-local variables, -fPIC" thread_local_variables -fPIC
+
 compile "$CC" -O0 -g > log 2>&1 || exit 1
 
 lines_are_stepped()
