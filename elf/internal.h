@@ -5,7 +5,8 @@
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
  *     archive.c  archives and their members        choose.c   which members are taken
- *     symbols.c  global names: who defines them
+ *     symbols.c  global names: who defines them    gc.c       dropping what nothing needs
+ *     bounds.c   __start_ and __stop_ symbols
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     arch/      one file per machine
@@ -38,6 +39,7 @@ struct link_name {
 	struct link_name *following; /* in the order in which they were added */
 	struct link_name *upgraded;  /* see link_names.upgraded */
 	uint32_t hash;
+	bool live; /* COMMON, and something needs it: see gc.c */
 };
 
 /* Names by hash.  Zeroed, it is empty.  It must stay where it is: see hash_name(). */
@@ -79,6 +81,14 @@ struct link_object {
 	size_t defined_count;
 	struct link_table *tables; /* when entered */
 	size_t table_count;
+	bool member;		 /* of an archive */
+	struct link_mark *marks; /* by section; gc.c */
+};
+
+/* Sections of one name, for which there are __start_ and __stop_ symbols. */
+struct link_bounds {
+	struct link_section *first, *last;
+	bool live; /* gc.c */
 };
 
 /* What link_add_cell() was asked for. */
@@ -141,11 +151,14 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names groups;   /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
+	struct link_names bounded; /* names of sections; symbol.owner is a struct link_bounds */
+	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
 	struct link_section
 		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
@@ -217,7 +230,7 @@ const unsigned char *link_read_entries(struct link_object *object, size_t sectio
 
 /* ---- tables.c ------------------------------------------------------------------------------- */
 
-/* Mark members of COMDAT groups that the link has already. */
+/* Mark members of COMDAT groups, and link-once sections, that the link has already. */
 int link_enter_groups(struct link_object *object);
 /* List the relocations of sections that are loaded. */
 int link_read_tables(struct link_object *object);
@@ -240,8 +253,19 @@ int link_read_offers(struct link_archive *archive);
 /* ---- choose.c ------------------------------------------------------------------------------- */
 
 /* Whether link.roots has the name of the symbol, or of the section. */
-bool link_is_root_symbol(const struct link *link, const char *name);
-bool link_is_root_section(const struct link_section *section);
+const struct link_root *link_root_symbol(const struct link *link, const char *name);
+const struct link_root *link_root_section(const struct link_section *section);
+
+/* ---- gc.c, bounds.c ------------------------------------------------------------------------- */
+
+/* Discard the sections that nothing needs. */
+int link_collect(struct link *link);
+
+/* Find sections for which there are __start_ and __stop_ symbols; then define these. */
+int link_find_bounds(struct link *link);
+int link_define_bounds(struct link *link);
+/* What such a symbol is about, as long as it is undefined; NULL for others. */
+struct link_bounds *link_bounds_of(const struct link *link, const struct link_symbol *symbol);
 
 /* ---- symbols.c ------------------------------------------------------------------------------ */
 

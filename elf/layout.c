@@ -2,7 +2,8 @@
 /*
  * Where sections lie: each goes to a region by its name and flags, the regions follow each other.
  *
- * In a region, sections with contents come before those without, both in the order of the objects.
+ * In a region, sections with contents come before those without, both in the order of the objects;
+ * between them those whose beginning and end somebody asks for (bounds.c).
  * What the linker itself makes comes last: stubs in the text, GOT slots and cells in the read-only
  * data, and COMMON symbols, as if they were one section without contents, in the data.
  *
@@ -120,11 +121,14 @@ static bool is_loaded(const struct link_section *section)
 	return section->region < LINK_REGIONS && !section->discarded;
 }
 
-/* Sections of one region and kind stay in the order of the link. */
+/* In a region: what has contents, what has bounds, name by name, and what has no contents.  Sections
+ * of one kind stay in the order of the link. */
+#define KINDS ((size_t)3)
 static size_t order_key(const struct link_section *section)
 {
-	return 2 * (size_t)section->region +
-	       (section->type == SHT_NOBITS && section->region != LINK_PERCPU);
+	size_t kind = section->bounds ? 1 : section->type == SHT_NOBITS ? 2 : 0;
+
+	return KINDS * (size_t)section->region + (section->region == LINK_PERCPU ? 0 : kind);
 }
 
 /* What a per-CPU variable asks for, behind the name that made it one; the lowest comes first. */
@@ -194,7 +198,7 @@ static int sort_percpu(struct link *link, struct link_section **sections, size_t
 static int order_sections(struct link *link)
 {
 	struct link_private *private = link->private;
-	size_t start[2 * LINK_REGIONS + 1] = { 0 };
+	size_t start[KINDS * LINK_REGIONS + 1] = { 0 };
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
@@ -202,23 +206,29 @@ static int order_sections(struct link *link)
 				start[order_key(&object->sections[i]) + 1]++;
 		}
 	}
-	for (size_t i = 1; i < 2 * LINK_REGIONS + 1; i++)
+	for (size_t i = 1; i < KINDS * LINK_REGIONS + 1; i++)
 		start[i] += start[i - 1];
-	private->placed_count = start[2 * LINK_REGIONS];
+	private->placed_count = start[KINDS * LINK_REGIONS];
 	private->placed =
 		link_allocate_array(link, private->placed_count, sizeof(struct link_section *));
 	if (!private->placed)
 		return -ENOMEM;
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
-			if (is_loaded(&object->sections[i]))
+			if (is_loaded(&object->sections[i]) && !object->sections[i].bounds)
 			private->placed[start[order_key(&object->sections[i])]++] =
 				&object->sections[i];
 		}
 	}
+	for (struct link_name *name = private->bounded.first; name; name = name->following) {
+		const struct link_bounds *bounds = name->symbol.owner;
+
+		for (struct link_section *section = bounds->first; section; section = section->next)
+		private->placed[start[order_key(section)]++] = section;
+	}
 	/* Each start has moved to its end by now. */
-	return sort_percpu(link, private->placed + start[2 * LINK_PERCPU - 1],
-			   private->placed_count - start[2 * LINK_PERCPU - 1]);
+	return sort_percpu(link, private->placed + start[KINDS * LINK_PERCPU - 1],
+			   private->placed_count - start[KINDS * LINK_PERCPU - 1]);
 }
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
@@ -364,6 +374,11 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
+	error = link_find_bounds(link);
+	if (!error && link->gc_sections)
+		error = link_collect(link);
+	if (!error)
+		error = link_define_bounds(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)

@@ -341,7 +341,8 @@ struct link_symbol *link_next_defined(struct link *link, struct link_symbol *pre
 	struct link_name *name = name_after(link, previous);
 
 	while (name &&
-	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells))
+	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells ||
+		(name->symbol.section && name->symbol.section->discarded)))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }
