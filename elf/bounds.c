@@ -1,173 +1,148 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * __start_NAME and __stop_NAME: where the sections called NAME begin and end, as ld defines them.
+ * `__start_NAME` and `__stop_NAME`: where the sections called NAME begin and end.
  *
- * Only for names that are C identifiers and that somebody asks for in this way.  All sections of
- * such a name lie together, in one region; per-CPU variables have an order of their own and are left
- * out.  This is done in two steps: which sections there are, and, when it is known which of them
- * are kept, the symbols.
+ * Programs collect things in sections whose names are C identifiers, and go through them as through an
+ * array.  So all sections of a name that somebody asks for lie next to each other, where the first of
+ * them would lie; if one of them can be written, all can.  Where there is none the symbols stay
+ * undefined, as ld leaves them.
  */
 #include "elf/internal.h"
 
-static const char *const prefixes[] = { "__start_", "__stop_" };
+static const char start_prefix[] = "__start_", stop_prefix[] = "__stop_";
 
-/* The section's name in that of the symbol; NULL if it is another symbol. */
-static const char *bounded_name(const char *symbol)
+/* What such a symbol names; NULL for others. */
+const char *link_bounded_name(const struct link_symbol *symbol)
 {
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		size_t length = strlen(prefixes[i]);
-
-		if (!strncmp(symbol, prefixes[i], length) && symbol[length])
-			return symbol + length;
-	}
+	if (symbol->defined || strncmp(symbol->name, "__st", 4) != 0)
+		return NULL;
+	if (!strncmp(symbol->name, start_prefix, sizeof(start_prefix) - 1))
+		return symbol->name + sizeof(start_prefix) - 1;
+	if (!strncmp(symbol->name, stop_prefix, sizeof(stop_prefix) - 1))
+		return symbol->name + sizeof(stop_prefix) - 1;
 	return NULL;
 }
 
-static bool is_identifier(const char *name)
+static int list_names(struct link *link)
 {
-	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "0123456789_");
+	struct link_names *bounded = &link->private->bounded;
 
-	return !name[length] && !(*name >= '0' && *name <= '9');
-}
+	for (struct link_name *name = link->private->globals.first; name; name = name->following) {
+		const char *section = link_bounded_name(&name->symbol);
+		bool added;
 
-struct link_bounds *link_bounds_of(const struct link *link, const struct link_symbol *symbol)
-{
-	const char *section = symbol->defined ? NULL : bounded_name(symbol->name);
-	const struct link_symbol *name =
-		section ? link_find_name(&link->private->bounded, section) : NULL;
-
-	return name ? name->owner : NULL;
-}
-
-static int add_section(struct link *link, struct link_section *section)
-{
-	struct link_symbol *name;
-	struct link_bounds *bounds;
-
-	if (section->region >= LINK_PERCPU || section->discarded || section->name[0] == '.')
-		return 0;
-	if (link_count_name(section->object, section->name))
-		return -ENOEXEC;
-	name = link_find_name(&link->private->bounded, section->name);
-	if (!name)
-		return 0;
-	bounds = section->bounds = name->owner;
-	if (bounds->first)
-		bounds->last->next = section;
-	else
-		bounds->first = section;
-	bounds->last = section;
+		if (section && *section && !link_intern(link, bounded, section, &added))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
-static int add_name(struct link *link, const char *section)
+static struct link_symbol *set_of(struct link *link, const struct link_section *section)
 {
-	bool added;
-	struct link_name *name = link_intern(link, &link->private->bounded, section, &added);
-
-	if (name && added)
-		name->symbol.owner = link_allocate(link, sizeof(struct link_bounds));
-	return name && name->symbol.owner ? 0 : -ENOMEM;
+	if (section->discarded || section->region >= LINK_PERCPU)
+		return NULL;
+	return link_find_name(&link->private->bounded, section->name);
 }
 
-int link_find_bounds(struct link *link)
+/* Sections of one name may be constant in one object and variable in the next. */
+static void choose_regions(struct link *link)
 {
-	struct link_private *private = link->private;
-	int error = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (struct link_object *object = link->objects; object; object = object->next) {
+			for (size_t i = 1; i < object->section_count; i++) {
+				struct link_section *section = &object->sections[i];
+				struct link_symbol *set = set_of(link, section);
 
-	for (struct link_name *name = private->globals.first; name && !error;
-	     name = name->following) {
-		const char *section = name->symbol.defined ? NULL : bounded_name(name->symbol.name);
+				if (!set)
+					continue;
+				if (pass && set->section->region == LINK_DATA &&
+				    section->region == LINK_RODATA)
+					section->region = LINK_DATA;
+				if (!pass && (!set->section || section->region == LINK_DATA))
+					set->section = section;
+			}
+		}
+	}
+}
 
-		if (section && is_identifier(section))
-			error = add_name(link, section);
-	}
-	if (!private->bounded.first)
-		return error;
-	for (struct link_object *object = link->objects; object; object = object->next) {
-		for (size_t i = 1; i < object->section_count && !error; i++)
-			error = add_section(link, &object->sections[i]);
-	}
+int link_list_bounds(struct link *link)
+{
+	int error = list_names(link);
+
+	if (!error && link->private->bounded.count)
+		choose_regions(link);
 	return error;
 }
 
-/* Leave out what is discarded. */
-static void forget_discarded(struct link_bounds *bounds)
-{
-	struct link_section *section = bounds->first;
+/* ---- Order ---------------------------------------------------------------------------------- */
 
-	bounds->first = bounds->last = NULL;
-	for (; section; section = section->next) {
-		if (section->discarded)
+/* A set's members in the list of what is placed, each with the number of the next one. */
+struct member {
+	size_t next; /* 0: none */
+	bool later;  /* it follows its set's first */
+};
+
+static void chain_members(struct link *link, struct member *members)
+{
+	struct link_private *private = link->private;
+
+	for (size_t i = 0; i < private->placed_count; i++) {
+		struct link_symbol *set = set_of(link, private->placed[i]);
+
+		/* Elsewhere is what can't be moved: code, and what goes with init. */
+		if (!set || (set->defined && set->section->region != private->placed[i]->region))
 			continue;
-		if (bounds->last)
-			bounds->last->next = section;
-		else
-			bounds->first = section;
-		bounds->last = section;
+		if (set->defined) {
+			members[set->value].next = i;
+			members[i].later = true;
+		} else {
+			set->section = private->placed[i];
+			set->defined = true;
+		}
+		set->value = i; /* of the last so far */
 	}
-	if (bounds->last)
-		bounds->last->next = NULL;
 }
 
-/* Sections of one name go to one region, the one that allows most. */
-static int join_regions(struct link *link, const struct link_bounds *bounds)
+static void define_bound(struct link *link, struct link_symbol *symbol)
 {
-	enum link_region region = bounds->first->region;
+	const char *name = link_bounded_name(symbol);
+	const struct link_symbol *set = name ? link_find_name(&link->private->bounded, name) : NULL;
+	bool start = symbol->name[sizeof("__st") - 1] == 'a';
 
-	for (const struct link_section *section = bounds->first; section; section = section->next) {
-		if (section->region == region)
-			continue;
-		if (section->region > LINK_DATA || section->region == LINK_TEXT ||
-		    region > LINK_DATA || region == LINK_TEXT)
-			return link_fail(
-				link, -ENOEXEC,
-				"%s: section %s: does not fit together with that of %s, "
-				"but __start_%s needs all in one place; give them the same "
-				"flags",
-				section->object->name, section->name, bounds->first->object->name,
-				section->name);
-		if (region < section->region)
-			region = section->region;
-	}
-	for (struct link_section *section = bounds->first; section; section = section->next)
-		section->region = region;
-	return 0;
-}
-
-static void define(struct link_symbol *symbol, struct link_section *section, uint64_t value)
-{
-	symbol->object = section->object;
-	symbol->section = section;
-	symbol->value = value;
+	if (!set || !set->defined)
+		return;
+	symbol->section = start ? set->section : link->private->placed[set->value];
+	symbol->value = start ? 0 : symbol->section->size;
 	symbol->visibility = STV_HIDDEN;
 	symbol->defined = true;
 }
 
-int link_define_bounds(struct link *link)
+int link_gather_bounds(struct link *link)
 {
 	struct link_private *private = link->private;
-	int error = 0;
+	struct link_section **gathered;
+	struct member *members;
+	size_t count = 0;
 
-	for (struct link_name *name = private->bounded.first; name && !error;
-	     name = name->following) {
-		struct link_bounds *bounds = name->symbol.owner;
+	if (!private->bounded.count)
+		return 0;
+	gathered = link_allocate_array(link, private->placed_count, sizeof(struct link_section *));
+	members = link_allocate_array(link, private->placed_count, sizeof(*members));
+	if (!gathered || !members)
+		return -ENOMEM;
+	chain_members(link, members);
+	for (struct link_name *name = private->globals.first; name; name = name->following)
+		define_bound(link, &name->symbol);
+	for (size_t i = 0; i < private->placed_count; i++) {
+		size_t at = i;
 
-		forget_discarded(bounds);
-		if (bounds->first)
-			error = join_regions(link, bounds);
-	}
-	for (struct link_name *name = private->globals.first;
-	     name && private->bounded.first && !error; name = name->following) {
-		const struct link_bounds *bounds = link_bounds_of(link, &name->symbol);
-
-		if (!bounds || !bounds->first)
+		if (members[i].later)
 			continue;
-		if (!strncmp(name->symbol.name, prefixes[0], strlen(prefixes[0])))
-			define(&name->symbol, bounds->first, 0);
-		else
-			define(&name->symbol, bounds->last, bounds->last->size);
+		do {
+			gathered[count++] = private->placed[at];
+			at = members[at].next;
+		} while (at);
 	}
-	return error;
+	private->placed = gathered;
+	return 0;
 }

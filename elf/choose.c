@@ -55,21 +55,16 @@ static size_t pop(struct link_queue *queue)
 
 /* ---- Names that are wanted ------------------------------------------------------------------ */
 
-static bool is_common(const struct link *link, const struct link_symbol *symbol)
+static bool is_wanted(const struct link_symbol *symbol)
 {
-	return symbol->section == &link->private->common;
-}
-
-static bool is_wanted(const struct link *link, const struct link_symbol *symbol)
-{
-	return symbol->defined ? is_common(link, symbol) : symbol->bind != STB_WEAK;
+	return symbol->defined ? link_is_common_symbol(symbol) : symbol->bind != STB_WEAK;
 }
 
 static void notice_name(struct link *link, const struct link_symbol *symbol)
 {
 	const struct link_symbol *name = NULL;
 
-	if (is_wanted(link, symbol))
+	if (is_wanted(symbol))
 		name = link_find_name(&link->private->offered, symbol->name);
 	for (struct link_offer *offer = name ? name->owner : NULL; offer; offer = offer->other) {
 		struct link_archive *archive = offer->archive;
@@ -141,7 +136,7 @@ static int list_real(struct link_member *member)
 		bool added;
 
 		link_get_symbol(object, i, &symbol, &section);
-		if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_COMMON)
+		if (symbol.st_shndx == SHN_UNDEF || link_is_common(object->link, symbol.st_shndx))
 			continue;
 		name = object->strings + symbol.st_name;
 		if (link_count_name(object, name))
@@ -169,9 +164,9 @@ static int look_at(struct link_archive *archive, const struct link_offer *offer)
 {
 	struct link_member *member = &archive->members[offer->member];
 
-	if (member->entered || !is_wanted(archive->link, offer->symbol))
+	if (member->entered || !is_wanted(offer->symbol))
 		return 0;
-	if (is_common(archive->link, offer->symbol))
+	if (link_is_common_symbol(offer->symbol))
 		return look_at_common(archive, member, offer->symbol->name);
 	return take_member(archive, member);
 }

@@ -138,6 +138,24 @@ static int add_link_order(struct link_object *object, struct link_section *secti
 	return add_section(&object->sections[header.sh_link], section);
 }
 
+/* Sections of which somebody asks for the bounds are known by their names. */
+static int add_named(struct link_section *section)
+{
+	struct link *link = section->object->link;
+	struct link_symbol *name = link_find_name(&link->private->bounded, section->name);
+	struct follower *follower;
+
+	if (!name)
+		return 0;
+	follower = link_allocate(link, sizeof(*follower));
+	if (!follower)
+		return -ENOMEM;
+	follower->section = section;
+	follower->next = name->owner;
+	name->owner = follower;
+	return 0;
+}
+
 /* ---- Unwind entries ------------------------------------------------------------------------- */
 
 #define FUNCTION_OFFSET 8 /* in a record; before it are its size and where its header is */
@@ -312,23 +330,27 @@ static void mark_section(struct collection *collection, struct link_section *sec
 	collection->pending[collection->pending_count++] = section;
 }
 
+/* All sections of a name of which somebody asks for the bounds. */
+static void mark_named(struct collection *collection, struct link_symbol *name)
+{
+	struct follower *follower = name->owner;
+
+	name->owner = NULL;
+	for (; follower; follower = follower->next)
+		mark_section(collection, follower->section);
+}
+
 static void mark_symbol(struct collection *collection, struct link_symbol *symbol)
 {
-	struct link *link = collection->link;
-	struct link_bounds *bounds;
+	const struct link_names *bounded = &collection->link->private->bounded;
+	const char *name = link_bounded_name(symbol);
 
-	if (symbol->section == &link->private->common) {
+	if (link_is_common_symbol(symbol))
 		((struct link_name *)symbol)->live = true;
-		return;
-	}
-	if (symbol->section)
+	else if (symbol->section)
 		mark_section(collection, symbol->section);
-	bounds = symbol->bind != STB_LOCAL ? link_bounds_of(link, symbol) : NULL;
-	if (!bounds || bounds->live)
-		return;
-	bounds->live = true;
-	for (struct link_section *section = bounds->first; section; section = section->next)
-		mark_section(collection, section);
+	else if (name && link_find_name(bounded, name))
+		mark_named(collection, link_find_name(bounded, name));
 }
 
 static void mark_entries(struct collection *collection, const struct follower *follower)
@@ -495,7 +517,7 @@ static int sweep(struct collection *collection)
 	for (struct link_object *object = link->objects; object; object = object->next)
 		drop_tables(object);
 	for (struct link_name *name = link->private->globals.first; name; name = name->following) {
-		if (name->symbol.section != &link->private->common || name->live)
+		if (!link_is_common_symbol(&name->symbol) || name->live)
 			continue;
 		name->symbol.section = NULL;
 		name->symbol.value = 0;
@@ -519,8 +541,10 @@ static int list_followers(struct link_object *object)
 
 		if (section->type == SHT_GROUP)
 			error = add_group(object, i);
-		else if (is_candidate(section) && section->flags & SHF_LINK_ORDER)
+		if (!error && is_candidate(section) && section->flags & SHF_LINK_ORDER)
 			error = add_link_order(object, section);
+		if (!error && is_candidate(section))
+			error = add_named(section);
 	}
 	return error;
 }

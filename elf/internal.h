@@ -5,11 +5,12 @@
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
  *     archive.c  archives and their members        choose.c   which members are taken
- *     symbols.c  global names: who defines them    gc.c       dropping what nothing needs
- *     bounds.c   __start_ and __stop_ symbols
+ *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     arch/      one file per machine
+ *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     gc.c       dropping what nothing needs       arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -85,12 +86,6 @@ struct link_object {
 	struct link_mark *marks; /* by section; gc.c */
 };
 
-/* Sections of one name, for which there are __start_ and __stop_ symbols. */
-struct link_bounds {
-	struct link_section *first, *last;
-	bool live; /* gc.c */
-};
-
 /* What link_add_cell() was asked for. */
 struct link_cell {
 	struct link_cell *next;
@@ -147,27 +142,41 @@ struct link_archive {
 
 struct link_memory; /* link.c */
 
+/* A function that is chosen at load time (STT_GNU_IFUNC), defined in the link. */
+struct link_indirect {
+	struct link_indirect *next;
+	struct link_symbol *symbol;
+};
+
 struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
+	struct link_names bounded;  /* names of sections whose ends are asked for: see bounds.c */
 	struct link_names groups;   /* signatures of COMDAT groups; symbol.object has the group */
 	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
-	struct link_names bounded; /* names of sections; symbol.owner is a struct link_bounds */
 	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
 	struct link_section
-		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
-	struct link_section cell; /* all cells */
-	struct link_section **placed; /* what is loaded, by region and then by offset */
+		common; /* COMMON symbols; `value` is an alignment until link_layout() */
+	struct link_section tls_common; /* those that are thread-local */
+	struct link_section tls_begin;	/* has the symbol that stands for the link's own block */
+	struct link_section cell;	/* all cells */
+	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
+	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
+	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
+	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
-	uint64_t got_offset;  /* in LINK_RODATA */
-	uint64_t stub_offset; /* in LINK_TEXT */
+	struct link_debug *debug; /* parts of debug information, a list */
+	bool got_based;		  /* something counts from the GOT's beginning */
+	bool versions;		  /* some name has "@" in it */
+	uint64_t got_offset;	  /* in LINK_RODATA */
+	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
 
 /* A relocation with all that it refers to. */
@@ -218,6 +227,12 @@ int link_read_object(struct link *link, const char *name, const unsigned char *d
 		     struct link_object **result);
 /* libelf's header of a section whose contents, if it has any, lie in the file. */
 int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header);
+static inline bool link_is_common(const struct link *link, uint16_t index)
+{
+	return index == SHN_COMMON ||
+	       (link->arch->large_common && index == link->arch->large_common);
+}
+
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
 void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
 		     uint32_t *section);
@@ -256,16 +271,10 @@ int link_read_offers(struct link_archive *archive);
 const struct link_root *link_root_symbol(const struct link *link, const char *name);
 const struct link_root *link_root_section(const struct link_section *section);
 
-/* ---- gc.c, bounds.c ------------------------------------------------------------------------- */
+/* ---- gc.c ----------------------------------------------------------------------------------- */
 
 /* Discard the sections that nothing needs. */
 int link_collect(struct link *link);
-
-/* Find sections for which there are __start_ and __stop_ symbols; then define these. */
-int link_find_bounds(struct link *link);
-int link_define_bounds(struct link *link);
-/* What such a symbol is about, as long as it is undefined; NULL for others. */
-struct link_bounds *link_bounds_of(const struct link *link, const struct link_symbol *symbol);
 
 /* ---- symbols.c ------------------------------------------------------------------------------ */
 
@@ -274,6 +283,9 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+bool link_is_common_symbol(const struct link_symbol *symbol);
+/* Make a symbol the same as another in all but its name and visibility. */
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -284,10 +296,59 @@ const char *link_symbol_word(const struct link_symbol *symbol);
 /* Set section->region by name and flags. */
 int link_choose_region(struct link_section *section);
 
+/* ---- version.c ------------------------------------------------------------------------------ */
+
+/* Let names with versions, and those without, find each other as in a static link. */
+int link_settle_versions(struct link *link);
+
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+static inline bool link_is_indirect(const struct link_symbol *symbol)
+{
+	return symbol->type == STT_GNU_IFUNC && symbol->section;
+}
+
+/* Give an IFUNC its stub, and that a slot of its own; again is nothing. */
+int link_want_indirect(struct link *link, struct link_symbol *symbol);
+/* The same for all global ones, which others can look up. */
+int link_scan_indirects(struct link *link);
+/* Write the stubs. */
+int link_write_indirects(struct link *link);
+
+/* ---- bounds.c ------------------------------------------------------------------------------- */
+
+/* The section whose beginning or end an undefined symbol asks for; NULL for others. */
+const char *link_bounded_name(const struct link_symbol *symbol);
+/* Which sections' ends are asked for; before they are ordered. */
+int link_list_bounds(struct link *link);
+/* Bring them together in the order, and define the symbols. */
+int link_gather_bounds(struct link *link);
+
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+static inline bool link_is_tls_symbol(const struct link_symbol *symbol)
+{
+	return symbol->section ? symbol->section->flags & SHF_TLS : symbol->type == STT_TLS;
+}
+
+static inline bool link_is_tls_kind(enum link_kind kind)
+{
+	return kind >= LINK_TLS_GENERAL && kind <= LINK_TLS_MODULE;
+}
+
+/* Define what stands for the link's own block, if code names it. */
+void link_define_tls_begin(struct link *link);
+/* Refuse what mixes thread-local variables with others. */
+int link_check_tls(struct link *link, const struct link_relocation *relocation);
+/* Note what a relocation of these kinds wants. */
+int link_want_tls(struct link *link, const struct link_relocation *relocation);
+/* What its value is made of in place of S or G, after the slot was written. */
+uint64_t link_tls_target(struct link *link, const struct link_relocation *relocation);
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
@@ -305,6 +366,9 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
+/* Slots by number, the first is 0. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
+void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 

@@ -36,11 +36,26 @@ static const struct link_section common_section = {
 	.align = 1,
 	.region = LINK_DATA,
 };
+static const struct link_section tls_common_section = {
+	.name = "TLS COMMON",
+	.index = SHN_COMMON,
+	.type = SHT_NOBITS,
+	.flags = SHF_ALLOC | SHF_WRITE | SHF_TLS,
+	.align = 1,
+	.region = LINK_TLS,
+};
 static const struct link_section cell_section = {
 	.name = "cells",
 	.type = SHT_NOBITS,
 	.flags = SHF_ALLOC,
 	.align = 16,
+	.region = LINK_RODATA,
+};
+static const struct link_section got_section = {
+	.name = ".got",
+	.type = SHT_PROGBITS,
+	.flags = SHF_ALLOC,
+	.align = 1,
 	.region = LINK_RODATA,
 };
 
@@ -118,7 +133,10 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 	}
 	pthread_once(&libelf_once, start_libelf);
 	link->private->common = common_section;
+	link->private->tls_common = link->private->tls_begin = tls_common_section;
 	link->private->cell = cell_section;
+	link->private->got = got_section;
+	link->private->last_indirect = &link->private->indirects;
 	link->report = report;
 	link->report_arg = report_arg;
 	link->arch = HOST_ARCH;
@@ -291,6 +309,8 @@ uint64_t link_section_address(const struct link *link, const struct link_section
 		return 0;
 	if (section->region == LINK_PERCPU)
 		return link->percpu_address + section->offset;
+	if (section->region == LINK_TLS)
+		return section->offset;
 	return link->base + link->part[section->region].offset + section->offset;
 }
 
@@ -298,6 +318,8 @@ uint64_t link_symbol_address(const struct link *link, const struct link_symbol *
 {
 	if (!symbol->section)
 		return symbol->defined ? symbol->value : 0;
+	if (symbol->resolved)
+		return link_stub_address(link, symbol);
 	return link_section_address(link, symbol->section) + symbol->value;
 }
 

@@ -127,17 +127,23 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
-	if (entry.st_shndx == SHN_COMMON)
-		said->section = &object->link->private->common;
+	if (link_is_common(object->link, entry.st_shndx))
+		said->section = said->type == STT_TLS ? &object->link->private->tls_common
+						      : &object->link->private->common;
 	else if (said->defined && entry.st_shndx != SHN_ABS)
 		said->section = &object->sections[number];
 	if (!said->defined)
 		said->value = 0;
 }
 
-static bool is_common(const struct link_symbol *symbol)
+bool link_is_common_symbol(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section == &symbol->object->link->private->common;
+	const struct link_private *private;
+
+	if (!symbol->section)
+		return false;
+	private = symbol->object->link->private;
+	return symbol->section == &private->common || symbol->section == &private->tls_common;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -147,7 +153,7 @@ static int weight(const struct link_symbol *symbol)
 		return 0;
 	if (symbol->bind == STB_WEAK)
 		return 1;
-	return is_common(symbol) ? 2 : 3;
+	return link_is_common_symbol(symbol) ? 2 : 3;
 }
 
 static void merge_common(struct link_symbol *known, const struct link_symbol *next)
@@ -166,7 +172,7 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
-static void replace(struct link_symbol *known, const struct link_symbol *next)
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next)
 {
 	known->object = next->object;
 	known->section = next->section;
@@ -212,7 +218,7 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 	else if (next_weight > known_weight) {
 		if (!known_weight && known->bind == STB_WEAK && next_weight == 2)
 			upgrade(link, name);
-		replace(known, next);
+		link_replace_symbol(known, next);
 	} else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
@@ -244,23 +250,18 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail(link, -ENOEXEC, "%s: section %s: global symbol %zu has no name",
 				 object->name, object->sections[object->symbol_section].name,
 				 index);
-	/* Whoever looks it up would call the function that chooses. */
-	if (next.type == STT_GNU_IFUNC && next.defined)
-		return link_fail(link, -ENOEXEC,
-				 "%s: symbol %s: a function that is chosen at load time (IFUNC) is "
-				 "not supported",
-				 object->name, next.name);
 	if (!strcmp(next.name, "__gnu_lto_slim"))
 		return link_fail_slim(link, object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
+	link->private->versions |= strchr(next.name, '@') != NULL;
 	name = link_intern(link, &link->private->globals, next.name, &added);
 	if (!name)
 		return -ENOMEM;
 	object->symbols[index] = &name->symbol;
 	if (!added)
 		return merge(link, name, &next);
-	replace(&name->symbol, &next);
+	link_replace_symbol(&name->symbol, &next);
 	name->symbol.visibility = next.visibility;
 	return 0;
 }
@@ -337,12 +338,12 @@ struct link_symbol *link_next_undefined(struct link *link, struct link_symbol *p
 
 struct link_symbol *link_next_defined(struct link *link, struct link_symbol *previous)
 {
-	const struct link_section *cells = &link->private->cell;
+	const struct link_section *cells = &link->private->cell, *got = &link->private->got;
 	struct link_name *name = name_after(link, previous);
 
-	while (name &&
-	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells ||
-		(name->symbol.section && name->symbol.section->discarded)))
+	while (name && (!name->symbol.defined || name->symbol.external ||
+			name->symbol.section == cells || name->symbol.section == got ||
+			(name->symbol.section && name->symbol.section->discarded)))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }

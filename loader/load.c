@@ -32,15 +32,21 @@ static size_t round_up(size_t size, size_t align)
 /* ---- Link ----------------------------------------------------------------------------------- */
 
 /* Symbols that every module has for itself: the loader fills them in. */
-static const struct {
+static const struct cell {
 	const char *name;
 	size_t size;
-	bool copy; /* of a constant that is out of reach where it is */
+	const void *original; /* a copy of a constant that is out of reach where it is; or NULL */
+	size_t original_size;
 } cells[] = {
-	{ "__this_module", sizeof(struct module), false },
-	{ "__dso_handle", sizeof(void *), false },
-	{ "__pcpu_image", sizeof(struct pcpu_image), false },
-	{ "pcpu_layout", sizeof(struct pcpu_layout), true },
+	{ "__this_module", sizeof(struct module), NULL, 0 },
+	{ "__dso_handle", sizeof(void *), NULL, 0 },
+	{ "__pcpu_image", sizeof(struct pcpu_image), NULL, 0 },
+	{ "pcpu_layout", sizeof(struct pcpu_layout), &pcpu_layout, sizeof(struct pcpu_layout) },
+#ifdef __x86_64__
+	{ "__cpu_model", sizeof(cpu_model), cpu_model, sizeof(cpu_model) },
+	/* Newer compilers ask for more words than libgcc here has: of what it does not know, no. */
+	{ "__cpu_features2", 32, cpu_features, sizeof(cpu_features) },
+#endif
 };
 
 int add_cells(struct link *link, bool all)
@@ -48,7 +54,7 @@ int add_cells(struct link *link, bool all)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++) {
-		if (all || !cells[i].copy)
+		if (all || !cells[i].original)
 			error = link_add_cell(link, cells[i].name, cells[i].size);
 	}
 	return error;
@@ -134,7 +140,7 @@ static bool meets_arena(const struct link_interval *interval)
  * program: away from per-CPU variables, its own or not, and from the data of other modules.  So
  * libc's own are tried, and kept if that helps.
  */
-static int find_interval(struct load *load)
+static int find_interval_with_originals(struct load *load)
 {
 	int error = link_interval(load->link, &load->interval);
 	struct link_interval first = load->interval;
@@ -147,6 +153,15 @@ static int find_interval(struct load *load)
 	use_originals(load, false);
 	load->interval = first;
 	return 0;
+}
+
+static int find_interval(struct load *load)
+{
+	int error = find_interval_with_originals(load);
+
+	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
+		return error;
+	return find_interval_with_originals(load);
 }
 
 static bool needs_window(const struct load *load)
@@ -200,8 +215,6 @@ static int place_variables(struct load *load)
 
 int place_module(struct load *load)
 {
-	struct permod_module *module = load->module;
-	uintptr_t base;
 	int error = place_variables(load);
 
 	if (!error)
@@ -212,21 +225,27 @@ int place_module(struct load *load)
 		return fail_interval(load);
 	if (!load->link->block_size)
 		return 0;
-	error = take_block(load->interval.low.base, load->interval.high.base,
-			   load->link->block_size, &base);
+	error = place_image(load);
 	if (error)
 		return fail(load->pm, error,
 			    "%s: no free address space for %llu bytes at 0x%llx..0x%llx",
 			    load->path, (unsigned long long)load->link->block_size,
 			    (unsigned long long)load->interval.low.base,
 			    (unsigned long long)load->interval.high.base);
-	module->base = base;
-	module->size = load->link->block_size;
-	load->link->base = base;
 	return 0;
 }
 
 /* ---- Relocate ------------------------------------------------------------------------------- */
+
+static void fill_copy(struct load *load, const struct cell *cell)
+{
+	unsigned char *bytes;
+
+	if (!link_cell(load->link, cell->name, &bytes))
+		return;
+	memset(bytes, 0, cell->size);
+	memcpy(bytes, cell->original, cell->original_size);
+}
 
 static void fill_cells(struct load *load)
 {
@@ -238,8 +257,10 @@ static void fill_cells(struct load *load)
 
 	if (link_cell(load->link, "__this_module", &bytes))
 		memcpy(bytes, &this_module, sizeof(this_module));
-	if (link_cell(load->link, "pcpu_layout", &bytes))
-		memcpy(bytes, &pcpu_layout, sizeof(pcpu_layout));
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		if (cells[i].original)
+			fill_copy(load, &cells[i]);
+	}
 	if (link_cell(load->link, "__pcpu_image", &bytes)) {
 		image.begin = (char *)module->window;
 		image.end = (char *)module->window + module->percpu_size;
@@ -249,7 +270,7 @@ static void fill_cells(struct load *load)
 	}
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
 	module->dso_handle = module;
-	if (handle && handle->section && handle->section->region < LINK_REGIONS) {
+	if (handle && handle->section && handle->section->region < LINK_TLS) {
 		module->dso_handle = (void *)link_symbol_address(load->link, handle);
 		module->handlers = true;
 	}
@@ -259,14 +280,10 @@ int relocate_module(struct load *load)
 {
 	struct permod_module *module = load->module;
 	struct link *link = load->link;
+	int error = open_buffers(load);
 
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		struct link_part *part = &link->part[region];
-
-		module->part[region].address = module->base + part->offset;
-		module->part[region].size = part->size;
-		part->buffer = (unsigned char *)module->base + part->offset;
-	}
+	if (error)
+		return error;
 	if (module->percpu_size) {
 		load->percpu_image = malloc(module->percpu_size);
 		if (!load->percpu_image)
@@ -274,7 +291,8 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	return link_relocate(link);
+	error = open_tls(load);
+	return error ? error : link_relocate(link);
 }
 
 /* Copy the variables' initial values to every possible CPU; what is zero is so already, and pages
@@ -310,6 +328,8 @@ int protect_region(struct load *load, size_t region, int protection)
 
 	if (!part->size)
 		return 0;
+	if (part->page)
+		return write_part(load, region);
 	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
@@ -319,23 +339,19 @@ int protect_region(struct load *load, size_t region, int protection)
 	return 0;
 }
 
-/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later. */
+/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later.  The
+ * code comes first: it chooses what slots in the read-only data will hold. */
 static int protect(struct load *load)
 {
-	static const int protection[LINK_PERCPU] = {
-		[LINK_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_RODATA] = PROT_READ,
-		[LINK_INIT_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_INIT_RODATA] = PROT_READ,
-	};
+	int error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 
-	int error = 0;
-
-	for (size_t region = 0; region < LINK_PERCPU && !error; region++) {
-		if (protection[region])
-			error = protect_region(load, region, protection[region]);
-	}
-	return error;
+	if (!error)
+		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
+	if (!error)
+		error = resolve_indirect(load);
+	if (!error)
+		error = protect_region(load, LINK_RODATA, PROT_READ);
+	return error ? error : protect_region(load, LINK_INIT_RODATA, PROT_READ);
 }
 
 /* ---- Publish -------------------------------------------------------------------------------- */
@@ -361,7 +377,8 @@ static int publish(struct load *load)
 {
 	struct permod_module *module = load->module;
 
-	if (reserve_exports(&load->pm->exports, module->num_exports))
+	if (reserve_exports(&load->pm->exports, module->num_exports) ||
+	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
@@ -372,16 +389,17 @@ static int publish(struct load *load)
 		add_export(&load->pm->exports, export);
 		module->num_published++;
 	}
+	name_module(module);
 	list_module(module);
-	register_module(module);
-	return 0;
+	return register_module(module) ? fail_memory(load->pm) : 0;
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 resolve_symbols, place_module, relocate_module, copy_variables, find_calls,
-	describe_module, protect,	  publish,	set_parameters,	 start_module,
+	read_and_link,	resolve_symbols, place_module,	 relocate_module, arrange_frames,
+	copy_variables, protect,	 tell_unwinders, find_calls,	  describe_module,
+	make_symfile,	publish,	 set_parameters, start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -397,10 +415,13 @@ void free_load(struct load *load)
 	link_free(load->link);
 	free_inputs(&load->inputs);
 	free(load->percpu_image);
+	free(load->buffers);
+	free(load->tls_image);
 	free(load->externals);
+	free(load->owns);
 }
 
-static int take_steps(struct load *load, const char *name)
+static int take_each_step(struct load *load, const char *name)
 {
 	int error = check_name(load, name);
 
@@ -415,6 +436,22 @@ static int take_steps(struct load *load, const char *name)
 		discard_module(load->module);
 	free_load(load);
 	return error;
+}
+
+static int take_steps(struct load *load, const char *name)
+{
+	struct load first;
+	int error;
+
+	load->whole_pages = load->pm->whole_pages;
+	first = *load;
+	error = take_each_step(load, name);
+
+	if (!load->again)
+		return error;
+	*load = first;
+	load->whole_pages = true;
+	return take_each_step(load, name);
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)

@@ -219,8 +219,12 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU ? load->module->percpu != NULL
-						     : load->module->base != 0;
+	bool placed = section->region == LINK_PERCPU
+			      ? load->module->percpu != NULL
+			      : load->module->part[section->region].size != 0;
+
+	/* Each thread has these elsewhere. */
+	placed &= section->region != LINK_TLS;
 
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
@@ -272,7 +276,9 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "host";
 	if (owner == &provider_permod)
 		return "permod";
-	return owner == &provider_libdl ? library_of(symbol->value) : owner->name;
+	if (owner != &provider_libdl)
+		return owner->name;
+	return symbol->tls ? "libdl" : library_of(symbol->value);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
@@ -285,7 +291,7 @@ static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symb
 		return;
 	entry->name = copy_text(plan, symbol->name);
 	entry->provider = provider ? copy_text(plan, provider) : NULL;
-	entry->address = provider ? symbol->value : 0;
+	entry->address = provider && !symbol->tls ? symbol->value : 0;
 	entry->weak = symbol->bind == STB_WEAK;
 	entry->got = symbol->got_used;
 	entry->stub = symbol->stub_used;
@@ -339,6 +345,8 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	if (!error)
 		error = relocate_module(load);
 	if (!error)
+		error = arrange_frames(load);
+	if (!error)
 		error = find_calls(load);
 	if (!error)
 		error = describe_module(load);
@@ -379,6 +387,7 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		.flags = inputs->flags,
 		.inputs = *inputs,
 		.plan = plan,
+		.whole_pages = true,
 		.interval.low.base = 1, /* none yet */
 	};
 	char *made = NULL;

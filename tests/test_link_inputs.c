@@ -757,23 +757,6 @@ START_TEST(sections_of_a_name_lie_between_their_bounds)
 }
 END_TEST
 
-START_TEST(bounds_of_sections_that_do_not_fit_are_refused)
-{
-	struct trial trial;
-
-	assemble("a", ".data\n.quad __start_tab\n.section tab, \"ax\"\nret\n");
-	assemble("b", ".section tab, \"aw\"\n.quad 1\n");
-	start_trial(&trial);
-	add_inputs(&trial, "a.o b.o");
-	ck_assert_int_eq(link_layout(trial.link), -ENOEXEC);
-	ck_assert_str_eq(
-		trial.message,
-		"b.o: section tab: does not fit together with that of a.o, but __start_tab "
-		"needs all in one place; give them the same flags");
-	end_trial(&trial);
-}
-END_TEST
-
 START_TEST(linkonce_section_is_kept_once)
 {
 	struct trial trial;
@@ -817,7 +800,6 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, dropped_functions_need_no_personality);
 	tcase_add_test(tcase, root_that_is_not_there_is_refused);
 	tcase_add_test(tcase, sections_of_a_name_lie_between_their_bounds);
-	tcase_add_test(tcase, bounds_of_sections_that_do_not_fit_are_refused);
 	tcase_add_test(tcase, linkonce_section_is_kept_once);
 	suite_add_tcase(suite, tcase);
 	return suite;

@@ -6,12 +6,21 @@
 #define _GNU_SOURCE
 #include "tool.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum status use_library(const char *name)
+{
+	if (dlopen(name, RTLD_NOW | RTLD_GLOBAL))
+		return STATUS_GO_ON;
+	complain("--library '%s': %s", name, dlerror());
+	return STATUS_FAILED;
+}
 
 /* ---- The command line ----------------------------------------------------------------------- */
 

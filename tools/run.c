@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the options ask for; zero or NULL if they don't. */
 struct wishes {
@@ -23,12 +24,19 @@ struct wishes {
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },    { "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' },   { "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },	     { "module-dir", required_argument, NULL, 'm' },
-	{ "with", required_argument, NULL, 'w' },    { "root", required_argument, NULL, 'r' },
-	{ "whole-archive", no_argument, NULL, 'W' }, { "gc-sections", no_argument, NULL, 'g' },
-	{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "module-dir", required_argument, NULL, 'm' },
+	{ "with", required_argument, NULL, 'w' },
+	{ "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' },
+	{ "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -76,6 +84,8 @@ static enum status take_option(struct wishes *wishes, int code)
 	case 'j':
 		wishes->json = true;
 		break;
+	case 'l':
+		return use_library(optarg);
 	case 'm':
 		wishes->module_dir = optarg;
 		break;
@@ -230,6 +240,7 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 
 	if (!out)
 		return STATUS_FAILED;
+	permod_catch_crashes(STDERR_FILENO);
 	status = run_requests(wishes, calls, requests, count, out);
 	if (wishes->json && fclose(out)) {
 		complain("can't write the output: %s", strerror(errno));
@@ -274,6 +285,7 @@ const struct command run_command = {
 		"  --count N          N times on each CPU; otherwise once\n"
 		"  --duration S       over and over for S seconds, such as 0.5\n"
 		"  --json             print one JSON document; what modules print goes to standard error\n"
+		"  --library NAME     first open a shared library, such as libm.so.6, for modules to use\n"
 		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
 		"  --with FILE        link FILE, an object or archive, into the last MODULE; repeatable\n"
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
@@ -281,6 +293,7 @@ const struct command run_command = {
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
-		"unloaded in reverse. Without --call they are loaded, shown and unloaded.\n",
+		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"
+		"where it was, on standard error, and ends the command by its signal.\n",
 	.run = run,
 };

@@ -221,6 +221,9 @@ struct session {
 	size_t num_loaded;
 };
 
+/* Open a shared library, so that modules find what is in it; STATUS_FAILED after a message. */
+enum status use_library(const char *name);
+
 /* Split "MODULE [name=value ...] [-- MODULE ...]"; what is found is freed by free_requests(). */
 enum status parse_requests(const struct command *command, char **argv, struct request **requests,
 			   size_t *count);

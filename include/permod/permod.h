@@ -53,6 +53,12 @@ struct permod_options {
 #define PERMOD_NO_LIBDL 1U
 
 /**
+ * PERMOD_NO_DEBUGGER - debuggers do not learn of the modules, which saves the memory of their debug
+ * information.  The same for all contexts of a program: PERMOD_NO_DEBUGGER=1 in its environment.
+ */
+#define PERMOD_NO_DEBUGGER 2U
+
+/**
  * permod_new() - make a context.
  * @pm:		receives it; freed by permod_free()
  * @options:	NULL for the defaults
@@ -174,7 +180,7 @@ void permod_put(struct permod_module *m);
 /**
  * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
  * named.  If a module exports symbols, these are found and its other global ones too; a per-CPU
- * variable's is its cookie.
+ * variable's is its cookie, a thread-local one's is that of the calling thread's copy.
  */
 void *permod_symbol(struct permod_module *m, const char *name);
 
@@ -217,6 +223,64 @@ int permod_variable(const struct permod_module *m, unsigned int index,
  */
 int permod_parameter(const struct permod_module *m, const char *name, char *buffer);
 #define PERMOD_TEXT 4096
+
+/**
+ * struct permod_address - what an address is in; see permod_addr().  All texts end with a NUL; those
+ * that are too long are cut.
+ * @module:	the module's name
+ * @region:	as in struct permod_region, or "percpu"
+ * @section:	the section of the object file; ".plt" and ".got" are what the loader made itself; ""
+ *		if it is between sections
+ * @symbol:	the function or variable, static ones too, and labels of assembler code; "" if it is
+ *		in none
+ * @offset:	bytes from the symbol's begin, or if there is none the section's, or else the region's
+ * @size:	bytes of what @offset counts from; 0 if that is not known
+ * @cpu:	for a per-CPU variable the CPU whose copy it is; -1 for a cookie, and for anything else
+ */
+struct permod_address {
+	char module[64];
+	char region[16];
+	char section[64];
+	char symbol[256];
+	size_t offset;
+	size_t size;
+	int cpu;
+};
+
+/**
+ * permod_addr() - tell which module has an address, of any context.
+ * @address:	any address, or cookie; not dereferenced
+ * @found:	filled in, unless there is none
+ *
+ * Returns 0 or -ENOENT, without a line.  The time grows with the logarithm of the number of modules,
+ * and of symbols in one.  It takes no lock, allocates nothing and leaves errno alone: it is
+ * async-signal-safe, while other threads load and unload.  Unloading waits until those that are in
+ * here have left; so a signal's handler must not jump out of it.
+ */
+int permod_addr(const volatile void *address, struct permod_address *found);
+
+/**
+ * permod_backtrace() - write the caller's stack to a descriptor, a line for each function:
+ *
+ *      #1 0x00007fffd7c67375 counter:.text tick+0x15
+ *      #2 0x00007ffff7d2f1f5 libc.so.6 qsort+0x1d5
+ *
+ * Modules are known by permod_addr(), the rest by dladdr(3), which has names of what is exported
+ * alone.  It is as async-signal-safe as backtrace(3): that is, once this or permod_catch_crashes()
+ * has been called before.
+ */
+void permod_backtrace(int fd);
+
+/**
+ * permod_catch_crashes() - from now on a crash (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT)
+ * writes a line that says what happened, and where as permod_backtrace() does, to a descriptor; then
+ * the process ends by the same signal as it would have, with a core dump if one is wanted.
+ *
+ * Signals for which the program, or a tool, has a handler already are left to that.  The handler
+ * uses a thread's alternate stack if the thread has one (sigaltstack(2)): only there can it tell of a
+ * stack that overflowed.  Returns 0 or a negative errno, without a line.
+ */
+int permod_catch_crashes(int fd);
 
 /* ---- Looking at files without loading them -------------------------------------------------- */
 

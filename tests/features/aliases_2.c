@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The other file.
+ */
+int aliases_overridden(void)
+{
+	return -1;
+}

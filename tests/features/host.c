@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What runs the features: with permod, modules that it loads; compiled with -DLINKED, what it is
+ * linked with, as list.h names it.
+ *
+ *     host LIST: each line has a feature's name, a module's file, and the file for the output
+ *
+ * Each runs in a process of its own, so that one can crash without harm to others.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECONDS 60 /* enough for any of them */
+#define MOST_JOBS 1000
+
+#ifdef LINKED
+
+#define FEATURE(name) void name(void);
+#include "list.h"
+#undef FEATURE
+
+static const struct {
+	const char *name;
+	void (*function)(void);
+} features[] = {
+#define FEATURE(name) { #name, name },
+#include "list.h"
+};
+
+static void run(const char *name, const char *file)
+{
+	(void)file;
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
+		if (!strcmp(features[i].name, name)) {
+			features[i].function();
+			exit(0);
+		}
+	}
+	exit(1);
+}
+
+#else
+#include <permod/permod.h>
+
+static void run(const char *name, const char *file)
+{
+	struct permod *pm;
+	struct permod_module *module;
+	void (*function)(void);
+
+	if (permod_new(&pm, NULL))
+		exit(1);
+	if (permod_load(pm, file, NULL, 0, &module)) {
+		printf("refused: %s\n", permod_error(pm));
+		exit(0);
+	}
+	function = (void (*)(void))permod_symbol(module, name);
+	if (!function)
+		printf("no function %s\n", name);
+	else
+		function();
+	if (permod_unload(module, 0))
+		printf("not unloaded: %s\n", permod_error(pm));
+	permod_free(pm);
+	exit(0);
+}
+
+#endif
+
+static void run_apart(const char *name, const char *file, const char *output)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (!child) {
+		if (!freopen(output, "w", stdout))
+			exit(1);
+		alarm(SECONDS);
+		run(name, file);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		exit(1);
+	if (status) {
+		FILE *out = fopen(output, "a");
+
+		if (!out)
+			exit(1);
+		fprintf(out, "ended with status 0x%x\n", (unsigned int)status);
+		fclose(out);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct job {
+		char name[100], file[1000], output[1000];
+	} jobs[MOST_JOBS];
+	FILE *list = argc == 2 ? fopen(argv[1], "r") : NULL;
+	int count = 0;
+
+	if (!list)
+		return 1;
+	while (count < MOST_JOBS && fscanf(list, "%99s %999s %999s", jobs[count].name,
+					   jobs[count].file, jobs[count].output) == 3)
+		count++;
+	/* A child that ends would set the position that is shared. */
+	fclose(list);
+	for (int i = 0; i < count; i++)
+		run_apart(jobs[i].name, jobs[i].file, jobs[i].output);
+	return 0;
+}
