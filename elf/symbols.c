@@ -136,12 +136,14 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->value = 0;
 }
 
-static bool is_common(const struct link_symbol *symbol)
+bool link_is_common_symbol(const struct link_symbol *symbol)
 {
-	const struct link_private *private = symbol->object->link->private;
+	const struct link_private *private;
 
-	return symbol->section &&
-	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+	if (!symbol->section)
+		return false;
+	private = symbol->object->link->private;
+	return symbol->section == &private->common || symbol->section == &private->tls_common;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -151,7 +153,7 @@ static int weight(const struct link_symbol *symbol)
 		return 0;
 	if (symbol->bind == STB_WEAK)
 		return 1;
-	return is_common(symbol) ? 2 : 3;
+	return link_is_common_symbol(symbol) ? 2 : 3;
 }
 
 static void merge_common(struct link_symbol *known, const struct link_symbol *next)
@@ -354,7 +356,8 @@ struct link_symbol *link_next_defined(struct link *link, struct link_symbol *pre
 	struct link_name *name = name_after(link, previous);
 
 	while (name && (!name->symbol.defined || name->symbol.external ||
-			name->symbol.section == cells || name->symbol.section == got))
+			name->symbol.section == cells || name->symbol.section == got ||
+			(name->symbol.section && name->symbol.section->discarded)))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }
