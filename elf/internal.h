@@ -7,6 +7,7 @@
  *     archive.c  which members are taken           symbols.c  global names: who defines them
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
+ *     uses.c     who reaches what, and how
  *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
@@ -101,6 +102,8 @@ struct link_private {
 	struct link_section cell; /* all cells */
 	struct link_section **placed; /* what is loaded, by region and then by offset */
 	size_t placed_count;
+	size_t lines;	/* that were reported */
+	bool relocated; /* without an error */
 	uint32_t got_count, stub_count;
 	uint64_t got_offset;  /* in LINK_RODATA */
 	uint64_t stub_offset; /* in LINK_TEXT */
@@ -128,6 +131,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size);
 /* Report a line, in which nothing is unprintable; returns `error`. */
 __attribute__((cold, format(printf, 3, 4))) int link_fail(struct link *link, int error,
 							  const char *format, ...);
+
+/* After an error that leaves the rest sound: 0 if the caller wants to know what else there is. */
+int link_pass(struct link *link, int error);
 
 static inline uint64_t link_page_size(const struct link *link)
 {
@@ -218,7 +224,5 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
-uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 #endif

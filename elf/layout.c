@@ -80,15 +80,11 @@ static int fail_section(const struct link_section *section, const char *what)
 			 section->object->name, section->name, what);
 }
 
-int link_choose_region(struct link_section *section)
+static int check_section(const struct link_section *section)
 {
 	struct link *link = section->object->link;
 	uint64_t page = link_page_size(link);
 
-	section->region = LINK_NONE;
-	/* Thread-local data is never loaded: what refers to it is refused. */
-	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
-		return 0;
 	if ((section->flags & SHF_WRITE) && (section->flags & SHF_EXECINSTR))
 		return fail_section(section, "is writable and executable; permod never maps such "
 					     "memory");
@@ -109,8 +105,21 @@ int link_choose_region(struct link_section *section)
 				 section->object->name, section->name,
 				 (unsigned long long)section->size,
 				 (unsigned long long)LINK_MOST - 1);
-	section->region = region_of(section);
 	return 0;
+}
+
+int link_choose_region(struct link_section *section)
+{
+	int error;
+
+	section->region = LINK_NONE;
+	/* Thread-local data is never loaded: what refers to it is refused. */
+	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
+		return 0;
+	error = link_pass(section->object->link, check_section(section));
+	if (!error && section->size < LINK_MOST)
+		section->region = region_of(section);
+	return error;
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */

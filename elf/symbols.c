@@ -246,7 +246,7 @@ static int enter_global(struct link_object *object, size_t index)
 		return -ENOMEM;
 	object->symbols[index] = &name->symbol;
 	if (!added)
-		return merge(link, name, &next);
+		return link_pass(link, merge(link, name, &next));
 	replace(&name->symbol, &next);
 	name->symbol.visibility = next.visibility;
 	return 0;

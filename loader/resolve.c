@@ -256,7 +256,8 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
 		return accept_symbol(load, symbol, &found);
-	if (symbol->bind != STB_WEAK)
+	/* A plan has a line for each: see note_undefined(). */
+	if (symbol->bind != STB_WEAK && !load->plan)
 		add_wanting(load, wanting, symbol);
 	return 0;
 }
