@@ -113,6 +113,11 @@ int link_choose_region(struct link_section *section)
 	int error;
 
 	section->region = LINK_NONE;
+	if ((section->flags & SHF_EXECINSTR) && !strcmp(section->name, ".note.GNU-stack"))
+		return link_pass(section->object->link,
+				 fail_section(section,
+					      "asks for an executable stack, as pointers to nested "
+					      "functions need it; permod never gives one"));
 	/* Thread-local data is never loaded: what refers to it is refused. */
 	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
 		return 0;

@@ -111,6 +111,11 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 /* ---- Settling ------------------------------------------------------------------------------- */
 
+static bool is_common(const struct link_symbol *symbol)
+{
+	return symbol->section && symbol->section == &symbol->object->link->private->common;
+}
+
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
 static void read_symbol(struct link_object *object, size_t index, struct link_symbol *said)
 {
@@ -133,11 +138,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->section = &object->sections[number];
 	if (!said->defined)
 		said->value = 0;
-}
-
-static bool is_common(const struct link_symbol *symbol)
-{
-	return symbol->section && symbol->section == &symbol->object->link->private->common;
+	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	if (said->section && said->section->region < LINK_REGIONS &&
+	    said->size > said->section->size - said->value && !is_common(said))
+		said->size = said->section->size - said->value;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */

@@ -568,11 +568,14 @@ START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
 						 "here: .long 0\n"
 						 ".size here, 4\n"),
 			     &plan));
-	stub = plan_slot(plan, "getpid", 1);
-	ck_assert_ptr_nonnull(stub);
-	expect_site(&stub->first, ".text", 1, "R_X86_64_PLT32");
-	ck_assert_uint_eq(stub->references, 1);
-	ck_assert_ptr_null(plan_slot(plan, "getpid", 0)->first.object);
+	/* valgrind has libraries below 2 GiB too. */
+	if (!under_valgrind()) {
+		stub = plan_slot(plan, "getpid", 1);
+		ck_assert_ptr_nonnull(stub);
+		expect_site(&stub->first, ".text", 1, "R_X86_64_PLT32");
+		ck_assert_uint_eq(stub->references, 1);
+		ck_assert_ptr_null(plan_slot(plan, "getpid", 0)->first.object);
+	}
 	place = permod_plan_place(plan);
 	permod_plan_interval(plan, &low, &high);
 	ck_assert_uint_ge(place->base, low);

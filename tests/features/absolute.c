@@ -7,7 +7,7 @@
 extern char absolute_small[], absolute_large[], absolute_negative[];
 
 char *const volatile absolute_table[] = { absolute_small, absolute_large, absolute_negative,
-				 absolute_small + 4 };
+					  absolute_small + 4 };
 
 void absolute(void)
 {
