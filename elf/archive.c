@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Archives: which members there are, and which of them are taken.
+ * Archives: which members there are, and what they define.  Which of them are taken: choose.c.
  *
  *     "!<arch>\n"  { header of 60 bytes | contents | "\n" if their size is odd } ...
  *
@@ -8,12 +8,13 @@
  * header of the member that defines it (big-endian numbers), and the names.  "//" has long names,
  * which others refer to as "/123".  Without an index, members are read to know what they define.
  *
- * With a root, members are pulled in as ld does it: the one that defines the root, then those that
- * define what is undefined so far, but not weak, and so on.  The list of global names grows at its
- * end while this goes on, so one walk along it is enough, but for names that stop being weak.
+ * A thin archive begins with "!<thin>\n" and has no contents of members: their names are paths,
+ * from the archive's folder on.  "/123:456" is a member of another archive, which has that name,
+ * and in which the member's header is at offset 456.
  */
 #include "elf/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HEADER_BYTES ((size_t)60)
@@ -21,39 +22,21 @@
 #define SIZE_OFFSET ((size_t)48)
 #define SIZE_DIGITS ((size_t)10)
 #define END_OFFSET ((size_t)58)
-#define LONGEST_NAME ((size_t)256) /* of a member, in messages; the rest is cut */
+#define LONGEST_NAME ((size_t)4096) /* of a member; the rest is cut */
 
 static const char magic[] = "!<arch>\n", thin_magic[] = "!<thin>\n";
 #define MAGIC_BYTES (sizeof(magic) - 1)
 
-struct member {
-	size_t header; /* offset of its header in the archive */
-	const unsigned char *data;
-	size_t size;
-	const char *name; /* not terminated */
-	size_t name_size;
-	struct link_object *object; /* when read */
-	bool entered;
-};
-
-struct archive {
-	struct link *link;
-	const char *name;
-	const unsigned char *data;
-	size_t size;
-	struct member *members; /* by offset */
-	size_t count;
-	const struct member *index; /* NULL: there is none */
-	struct member special[3];   /* the index, its 64-bit form, and the long names */
-	struct link_names symbols;  /* what members define; symbol.value is the member's number */
-};
-
 enum special { INDEX_32, INDEX_64, LONG_NAMES };
+
+static bool is_thin(const unsigned char *data, size_t size)
+{
+	return size >= MAGIC_BYTES && !memcmp(data, thin_magic, MAGIC_BYTES);
+}
 
 bool link_is_archive(const unsigned char *data, size_t size)
 {
-	return size >= MAGIC_BYTES &&
-	       (!memcmp(data, magic, MAGIC_BYTES) || !memcmp(data, thin_magic, MAGIC_BYTES));
+	return is_thin(data, size) || (size >= MAGIC_BYTES && !memcmp(data, magic, MAGIC_BYTES));
 }
 
 /* ---- Members -------------------------------------------------------------------------------- */
@@ -76,9 +59,19 @@ static bool parse_number(const unsigned char *digits, size_t length, size_t *num
 	return i == length;
 }
 
+static bool is_named(const struct link_member *member, const char *name)
+{
+	return member->name_size == strlen(name) && !memcmp(member->name, name, member->name_size);
+}
+
+static bool is_special(const struct link_member *member)
+{
+	return is_named(member, "/") || is_named(member, "//") || is_named(member, "/SYM64/");
+}
+
 /* The member whose header is at `offset`; *next is where the next one is. */
-static int read_header(const struct archive *archive, size_t offset, struct member *member,
-		       size_t *next)
+static int read_header(const struct link_archive *archive, size_t offset,
+		       struct link_member *member, size_t *next)
 {
 	const unsigned char *header = archive->data + offset;
 	size_t left = archive->size - offset;
@@ -95,54 +88,78 @@ static int read_header(const struct archive *archive, size_t offset, struct memb
 				 "%s: no header of a member at offset %zu; the archive is damaged",
 				 archive->name, offset);
 	left -= HEADER_BYTES;
+	member->header = offset;
+	member->name = (const char *)header;
+	member->name_size = NAME_BYTES;
+	while (member->name_size && member->name[member->name_size - 1] == ' ')
+		member->name_size--;
+	*next = offset + HEADER_BYTES;
+	if (archive->thin && !is_special(member))
+		return 0;
 	if (member->size > left)
 		return link_fail(
 			archive->link, -ENOEXEC,
 			"%s: truncated in the member at offset %zu (found %zu bytes, at most "
 			"%zu)",
 			archive->name, offset, member->size, left);
-	member->header = offset;
 	member->data = header + HEADER_BYTES;
-	member->name = (const char *)header;
-	member->name_size = NAME_BYTES;
-	while (member->name_size && member->name[member->name_size - 1] == ' ')
-		member->name_size--;
-	*next = offset + HEADER_BYTES + member->size;
+	*next += member->size;
 	if (member->size % 2 && *next < archive->size)
 		(*next)++;
 	return 0;
 }
 
-static bool is_named(const struct member *member, const char *name)
+static int fail_name(const struct link_archive *archive, const struct link_member *member)
 {
-	return member->name_size == strlen(name) && !memcmp(member->name, name, member->name_size);
+	return link_fail(archive->link, -ENOEXEC,
+			 "%s: the member at offset %zu has a bad name; the archive is damaged",
+			 archive->name, member->header);
 }
 
-/* A name of the table of long names ends with "/\n". */
-static int find_long_name(const struct archive *archive, struct member *member)
+/* "/123", or "/123:456" in a thin archive; a name of the table ends with "/\n". */
+static int find_long_name(const struct link_archive *archive, struct link_member *member)
 {
-	const struct member *names = &archive->special[LONG_NAMES];
-	const char *end;
-	size_t offset, most;
+	const struct link_member *names = &archive->special[LONG_NAMES];
+	const unsigned char *digits = (const unsigned char *)member->name + 1, *colon, *end;
+	size_t length = member->name_size - 1, offset, most;
 
-	if (!parse_number((const unsigned char *)member->name + 1, member->name_size - 1,
-			  &offset) ||
-	    offset >= names->size)
-		return link_fail(
-			archive->link, -ENOEXEC,
-			"%s: the member at offset %zu has a bad name; the archive is damaged",
-			archive->name, member->header);
+	colon = archive->thin ? memchr(digits, ':', length) : NULL;
+	if (colon) {
+		if (!parse_number(colon + 1, (size_t)(digits + length - colon - 1),
+				  &member->origin))
+			return fail_name(archive, member);
+		length = (size_t)(colon - digits);
+	}
+	if (!parse_number(digits, length, &offset) || offset >= names->size)
+		return fail_name(archive, member);
 	most = names->size - offset < LONGEST_NAME ? names->size - offset : LONGEST_NAME;
 	member->name = (const char *)names->data + offset;
 	end = memchr(member->name, '\n', most);
-	member->name_size = end ? (size_t)(end - member->name) : most;
+	member->name_size = end ? (size_t)(end - names->data) - offset : most;
 	return 0;
 }
 
-static int find_name(const struct archive *archive, struct member *member)
+/* "#1/20": BSD's way, the name is the first 20 bytes of the contents. */
+static int find_inner_name(const struct link_archive *archive, struct link_member *member)
+{
+	size_t size;
+
+	if (!parse_number((const unsigned char *)member->name + 3, member->name_size - 3, &size) ||
+	    !member->data || size > member->size)
+		return fail_name(archive, member);
+	member->name = (const char *)member->data;
+	member->name_size = strnlen(member->name, size < LONGEST_NAME ? size : LONGEST_NAME);
+	member->data += size;
+	member->size -= size;
+	return 0;
+}
+
+static int find_name(const struct link_archive *archive, struct link_member *member)
 {
 	int error = 0;
 
+	if (member->name_size > 3 && !memcmp(member->name, "#1/", 3))
+		return find_inner_name(archive, member);
 	if (member->name_size > 1 && member->name[0] == '/')
 		error = find_long_name(archive, member);
 	if (!error && member->name_size > 1 && member->name[member->name_size - 1] == '/')
@@ -150,7 +167,7 @@ static int find_name(const struct archive *archive, struct member *member)
 	return error;
 }
 
-static int add_member(struct archive *archive, const struct member *member)
+static int add_member(struct link_archive *archive, const struct link_member *member)
 {
 	if (is_named(member, "/"))
 		archive->special[INDEX_32] = *member;
@@ -165,18 +182,12 @@ static int add_member(struct archive *archive, const struct member *member)
 	return 0;
 }
 
-static int read_members(struct archive *archive)
+static int read_members(struct link_archive *archive)
 {
 	size_t count = 0;
 
-	if (!memcmp(archive->data, thin_magic, MAGIC_BYTES))
-		return link_fail(
-			archive->link, -ENOEXEC,
-			"%s: a thin archive, which only names its members; make a normal one, by "
-			"ar without T",
-			archive->name);
 	for (size_t offset = MAGIC_BYTES; offset < archive->size;) {
-		struct member member = { 0 };
+		struct link_member member = { 0 };
 		int error = read_header(archive, offset, &member, &offset);
 
 		if (error)
@@ -187,7 +198,7 @@ static int read_members(struct archive *archive)
 	if (!archive->members)
 		return -ENOMEM;
 	for (size_t offset = MAGIC_BYTES; offset < archive->size;) {
-		struct member member = { 0 };
+		struct link_member member = { 0 };
 		int error = read_header(archive, offset, &member, &offset);
 
 		if (!error)
@@ -198,77 +209,161 @@ static int read_members(struct archive *archive)
 	return 0;
 }
 
-/* ---- Taking them ---------------------------------------------------------------------------- */
+int link_read_archive(struct link *link, const char *name, const unsigned char *data, size_t size,
+		      struct link_archive **result)
+{
+	struct link_archive *archive = link_allocate(link, sizeof(*archive));
 
-/* Read a member, if it is an object at all: archives may hold anything. */
-static int read_member(const struct archive *archive, struct member *member)
+	if (!archive)
+		return -ENOMEM;
+	archive->link = link;
+	archive->name = name;
+	archive->data = data;
+	archive->size = size;
+	archive->thin = is_thin(data, size);
+	*result = archive;
+	if (archive->thin && !link->read_file)
+		return link_fail(
+			link, -ENOEXEC,
+			"%s: a thin archive, which only names its members' files; load it from its "
+			"file, or make a normal one, by ar without T",
+			name);
+	return read_members(archive);
+}
+
+/* ---- Members in files of their own ---------------------------------------------------------- */
+
+/* The path of a thin archive's member, which counts from the archive's folder. */
+static char *member_path(const struct link_archive *archive, const struct link_member *member)
+{
+	const char *slash = strrchr(archive->name, '/');
+	size_t folder = slash && member->name[0] != '/' ? (size_t)(slash - archive->name) + 1 : 0;
+	char *path = link_allocate(archive->link, folder + member->name_size + 1);
+
+	if (!path)
+		return NULL;
+	memcpy(path, archive->name, folder);
+	memcpy(path + folder, member->name, member->name_size);
+	return path;
+}
+
+/* A file is read once, however many members lie in it. */
+static int read_file(const struct link_archive *archive, const char *path,
+		     const struct link_symbol **file)
 {
 	struct link *link = archive->link;
-	size_t size = strlen(archive->name);
-	char *name;
-
-	if (member->object || (!link_is_object(link, member->data, member->size) &&
-			       !link_is_bitcode(member->data, member->size)))
-		return 0;
-	name = link_allocate(link, size + member->name_size + sizeof("()"));
-	if (!name)
-		return -ENOMEM;
-	memcpy(name, archive->name, size);
-	name[size++] = '(';
-	memcpy(name + size, member->name, member->name_size);
-	name[size + member->name_size] = ')';
-	return link_read_object(link, name, member->data, member->size, &member->object);
-}
-
-static int take_member(const struct archive *archive, struct member *member)
-{
+	const void *data;
+	size_t size;
+	bool added;
+	struct link_name *entry = link_intern(link, &link->private->files, path, &added);
 	int error;
 
-	if (member->entered)
+	if (!entry)
+		return -ENOMEM;
+	*file = &entry->symbol;
+	if (!added && entry->symbol.owner)
 		return 0;
-	member->entered = true;
-	error = read_member(archive, member);
-	if (error || !member->object)
+	error = link->read_file(link->read_file_arg, archive->name, path, &data, &size);
+	if (error)
 		return error;
-	return link_enter_object(member->object);
+	entry->symbol.owner = (void *)(uintptr_t)data;
+	entry->symbol.size = size;
+	return 0;
 }
 
-static int take_all(const struct archive *archive)
+static int read_member_file(const struct link_archive *archive, struct link_member *member)
 {
-	const struct link_private *private = archive->link->private;
-	const struct link_object *before = private->last;
+	const struct link_symbol *file;
+	struct link_archive inner = { .link = archive->link };
+	struct link_member found = { 0 };
+	size_t next;
+	int error;
 
-	for (size_t i = 0; i < archive->count; i++) {
-		int error = take_member(archive, &archive->members[i]);
-
-		if (error)
-			return error;
-	}
-	if (private->last == before)
+	inner.name = member_path(archive, member);
+	if (!inner.name)
+		return -ENOMEM;
+	error = read_file(archive, inner.name, &file);
+	if (error)
+		return error;
+	member->data = file->owner;
+	member->size = file->size;
+	if (!member->origin)
+		return 0;
+	inner.data = member->data;
+	inner.size = member->size;
+	if (!link_is_archive(inner.data, inner.size) || is_thin(inner.data, inner.size) ||
+	    member->origin > inner.size)
 		return link_fail(archive->link, -ENOEXEC,
-				 "%s: none of the %zu members is a relocatable object for %s",
-				 archive->name, archive->count, archive->link->arch->name);
-	return 0;
+				 "%s: its member at offset %zu of %s is not there; make the "
+				 "archive anew",
+				 archive->name, member->origin, inner.name);
+	error = read_header(&inner, member->origin, &found, &next);
+	member->data = found.data;
+	member->size = found.size;
+	return error;
+}
+
+/* ---- Members as objects --------------------------------------------------------------------- */
+
+/* "archive(member)", or "archive(other archive+offset)". */
+static char *name_member(const struct link_archive *archive, const struct link_member *member)
+{
+	size_t size = strlen(archive->name) + member->name_size + sizeof("(+18446744073709551615)");
+	char *name = link_allocate(archive->link, size);
+	int length;
+
+	if (!name)
+		return NULL;
+	length = snprintf(name, size, "%s(%.*s", archive->name, (int)member->name_size,
+			  member->name);
+	if (member->origin)
+		snprintf(name + length, size - (size_t)length, "+%zu)", member->origin);
+	else
+		strcpy(name + length, ")");
+	return name;
+}
+
+int link_read_member(const struct link_archive *archive, struct link_member *member)
+{
+	struct link *link = archive->link;
+	int error = 0;
+	char *name;
+
+	if (!member->data)
+		error = read_member_file(archive, member);
+	if (error || member->object ||
+	    (!link_is_object(link, member->data, member->size) &&
+	     !link_is_bitcode(member->data, member->size)))
+		return error;
+	name = name_member(archive, member);
+	if (!name)
+		return -ENOMEM;
+	return link_read_object(link, name, member->data, member->size, &member->object);
 }
 
 /* ---- What members define -------------------------------------------------------------------- */
 
-/* The first member that defines a name counts. */
-static int add_symbol(struct archive *archive, const char *name, size_t member)
+static int add_offer(struct link_archive *archive, const char *name, size_t member)
 {
+	struct link *link = archive->link;
+	struct link_offer *offer = &archive->offers[archive->offer_count];
 	bool added;
-	struct link_name *entry = link_intern(archive->link, &archive->symbols, name, &added);
+	struct link_name *entry = link_intern(link, &link->private->offered, name, &added);
 
 	if (!entry)
 		return -ENOMEM;
-	if (added)
-		entry->symbol.value = member;
+	offer->archive = archive;
+	offer->member = member;
+	offer->other = entry->symbol.owner;
+	entry->symbol.owner = offer;
+	archive->offer_count++;
 	return 0;
 }
 
 static int compare_members(const void *offset, const void *member)
 {
-	size_t wanted = *(const size_t *)offset, header = ((const struct member *)member)->header;
+	size_t wanted = *(const size_t *)offset;
+	size_t header = ((const struct link_member *)member)->header;
 
 	return wanted < header ? -1 : wanted > header;
 }
@@ -282,36 +377,40 @@ static uint64_t get_big_endian(const unsigned char *bytes, size_t width)
 	return number;
 }
 
-static int fail_index(const struct archive *archive)
+static int fail_index(const struct link_archive *archive, const struct link_member *index)
 {
 	return link_fail(archive->link, -ENOEXEC,
 			 "%s: the index is damaged (%zu bytes); make a new one by ranlib",
-			 archive->name, archive->index->size);
+			 archive->name, index->size);
 }
 
 /* Numbers in the index are `width` bytes each. */
-static int read_index(struct archive *archive, size_t width)
+static int read_index(struct link_archive *archive, const struct link_member *index, size_t width)
 {
-	const unsigned char *data = archive->index->data;
-	const char *name, *end = (const char *)data + archive->index->size;
+	const unsigned char *data = index->data;
+	const char *name, *end = (const char *)data + index->size;
 	uint64_t count;
 
-	if (archive->index->size < width)
-		return fail_index(archive);
+	if (index->size < width)
+		return fail_index(archive, index);
 	count = get_big_endian(data, width);
-	if (count > archive->index->size / width - 1)
-		return fail_index(archive);
+	if (count > index->size / width - 1)
+		return fail_index(archive, index);
+	archive->offers = link_allocate_array(archive->link, count, sizeof(*archive->offers));
+	if (!archive->offers)
+		return -ENOMEM;
 	name = (const char *)data + (count + 1) * width;
 	for (uint64_t i = 1; i <= count; i++) {
 		size_t offset = (size_t)get_big_endian(data + i * width, width);
-		const struct member *member = bsearch(&offset, archive->members, archive->count,
-						      sizeof(*member), compare_members);
+		const struct link_member *member =
+			bsearch(&offset, archive->members, archive->count, sizeof(*member),
+				compare_members);
 		const char *stop = memchr(name, '\0', (size_t)(end - name));
 		int error;
 
 		if (!member || !stop)
-			return fail_index(archive);
-		error = add_symbol(archive, name, (size_t)(member - archive->members));
+			return fail_index(archive, index);
+		error = add_offer(archive, name, (size_t)(member - archive->members));
 		if (error)
 			return error;
 		name = stop + 1;
@@ -319,7 +418,7 @@ static int read_index(struct archive *archive, size_t width)
 	return 0;
 }
 
-static int list_definitions(struct archive *archive, size_t member)
+static int list_definitions(struct link_archive *archive, size_t member)
 {
 	struct link_object *object = archive->members[member].object;
 
@@ -335,7 +434,7 @@ static int list_definitions(struct archive *archive, size_t member)
 		name = object->strings + symbol.st_name;
 		error = link_count_name(object, name);
 		if (!error)
-			error = add_symbol(archive, name, member);
+			error = add_offer(archive, name, member);
 		if (error)
 			return error;
 	}
@@ -343,101 +442,33 @@ static int list_definitions(struct archive *archive, size_t member)
 }
 
 /* Make an index of our own. */
-static int read_definitions(struct archive *archive)
+static int read_definitions(struct link_archive *archive)
 {
-	for (size_t i = 0; i < archive->count; i++) {
-		int error = read_member(archive, &archive->members[i]);
-
-		if (!error && archive->members[i].object)
-			error = list_definitions(archive, i);
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-static int read_symbols(struct archive *archive)
-{
-	bool wide = archive->special[INDEX_64].data;
-
-	archive->index = &archive->special[wide ? INDEX_64 : INDEX_32];
-	if (!archive->index->data)
-		return read_definitions(archive);
-	return read_index(archive, wide ? 8 : 4);
-}
-
-/* ---- Pulling in ----------------------------------------------------------------------------- */
-
-/* Take the member that defines a name, if the link lacks it. */
-static int pull(const struct archive *archive, const struct link_symbol *symbol)
-{
-	const struct link_symbol *found;
-
-	if (symbol->defined || symbol->bind == STB_WEAK)
-		return 0;
-	found = link_find_name(&archive->symbols, symbol->name);
-	return found ? take_member(archive, &archive->members[found->value]) : 0;
-}
-
-static int pull_all(const struct archive *archive)
-{
-	struct link_names *globals = &archive->link->private->globals;
+	size_t count = 0;
 	int error = 0;
 
-	for (struct link_name *name = globals->first; name && !error; name = name->following)
-		error = pull(archive, &name->symbol);
-	while (globals->upgraded && !error) {
-		struct link_name *name = globals->upgraded, *last = globals->last;
+	for (size_t i = 0; i < archive->count && !error; i++) {
+		const struct link_member *member = &archive->members[i];
 
-		globals->upgraded = name->upgraded;
-		error = pull(archive, &name->symbol);
-		for (name = last->following; name && !error; name = name->following)
-			error = pull(archive, &name->symbol);
+		error = link_read_member(archive, &archive->members[i]);
+		if (!error && member->object)
+			count += member->object->symbol_count - member->object->local_count;
 	}
+	if (error)
+		return error;
+	archive->offers = link_allocate_array(archive->link, count, sizeof(*archive->offers));
+	if (!archive->offers)
+		return -ENOMEM;
+	for (size_t i = 0; i < archive->count && !error; i++)
+		error = archive->members[i].object ? list_definitions(archive, i) : 0;
 	return error;
 }
 
-static int fail_root(const struct archive *archive, const char *root)
+int link_read_offers(struct link_archive *archive)
 {
-	return link_fail(archive->link, -ENOENT, "%s: no member of the archive defines %s",
-			 archive->name, root);
-}
-
-/* The index may be wrong: what counts in the end is that the root is there. */
-static int pull_root(const struct archive *archive, const char *root)
-{
-	struct link *link = archive->link;
-	const struct link_symbol *known = link_find(link, root);
-	const struct link_symbol *found = link_find_name(&archive->symbols, root);
-	int error;
-
-	if (known && known->defined)
-		return 0;
-	if (!found && link_find_name(&archive->symbols, "__gnu_lto_slim"))
-		return link_fail(
-			link, -ENOEXEC,
-			"%s: there is no machine code in its members, only what GCC needs to "
-			"optimise at link time; compile without -flto or add -ffat-lto-objects",
-			archive->name);
-	if (!found)
-		return fail_root(archive, root);
-	error = take_member(archive, &archive->members[found->value]);
-	if (error)
-		return error;
-	known = link_find(link, root);
-	return known && known->defined ? 0 : fail_root(archive, root);
-}
-
-int link_add_archive(struct link *link, const char *name, const unsigned char *data, size_t size,
-		     const char *root)
-{
-	struct archive archive = { .link = link, .name = name, .data = data, .size = size };
-	int error = read_members(&archive);
-
-	if (error || !root)
-		return error ? error : take_all(&archive);
-	error = read_symbols(&archive);
-	if (!error)
-		error = pull_root(&archive, root);
-	return error ? error : pull_all(&archive);
+	if (archive->special[INDEX_64].data)
+		return read_index(archive, &archive->special[INDEX_64], 8);
+	if (archive->special[INDEX_32].data)
+		return read_index(archive, &archive->special[INDEX_32], 4);
+	return read_definitions(archive);
 }

@@ -4,10 +4,13 @@
  *
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
- *     archive.c  which members are taken           symbols.c  global names: who defines them
+ *     archive.c  archives and their members        choose.c   which members are taken
+ *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     uses.c     who reaches what, and how
+ *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
  *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
@@ -45,7 +48,7 @@ struct link_names {
 	struct link_symbol **bucket; /* `size` of them, a power of two, or NULL */
 	size_t size, count;
 	struct link_name *first, *last;
-	/* Symbols that were undefined and weak, and then undefined and strong: a stack. */
+	/* Symbols that were undefined and weak, and then strong or COMMON: a stack. */
 	struct link_name *upgraded;
 };
 
@@ -89,24 +92,89 @@ struct link_cell {
 	struct link_symbol *symbol; /* NULL: nobody refers to it */
 };
 
+/* A member of an archive. */
+struct link_member {
+	size_t header;		   /* offset of its header in the archive */
+	const unsigned char *data; /* NULL: in a file of its own, which nobody has read yet */
+	size_t size;
+	const char *name; /* not terminated */
+	size_t name_size;
+	size_t origin; /* in the archive that is called `name`: offset of its header; or 0 */
+	struct link_object *object; /* when read, if it is one */
+	struct link_names *real;    /* what it defines, not as COMMON; see choose.c */
+	bool entered;
+};
+
+/* A line of an archive's index: a member defines a name. */
+struct link_offer {
+	struct link_archive *archive;
+	struct link_offer *other; /* of the same name */
+	size_t member;
+	const struct link_symbol *symbol; /* of the link, when it was wanted */
+	bool queued;
+};
+
+/* Numbers of offers, the lowest first. */
+struct link_queue {
+	size_t *heap; /* room for all offers */
+	size_t count;
+};
+
+struct link_archive {
+	struct link *link;
+	const char *name;
+	const unsigned char *data;
+	size_t size;
+	bool thin;
+	bool first;		     /* no object and no other archive was given before it */
+	bool used;		     /* a member was taken */
+	struct link_member *members; /* by offset */
+	size_t count;
+	struct link_member special[3]; /* the index, its 64-bit form, and the long names */
+	struct link_offer *offers;     /* in the order of the index */
+	size_t offer_count;
+	struct link_queue now, later; /* offers of what is wanted: see choose.c */
+	size_t next;		      /* the offer behind the one that is looked at; 0: none is */
+	struct link_archive *following;
+};
+
 struct link_memory; /* link.c */
+
+/* A function that is chosen at load time (STT_GNU_IFUNC), defined in the link. */
+struct link_indirect {
+	struct link_indirect *next;
+	struct link_symbol *symbol;
+};
 
 struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_archive *archives, *last_archive; /* in the order in which they were given */
+	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
+	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
+	struct link_name *noticed; /* the last global name that choose.c has looked at */
 	struct link_cell *cells;
 	struct link_section
-		common;		  /* COMMON symbols; `value` is an alignment until link_layout() */
-	struct link_section cell; /* all cells */
-	struct link_section **placed; /* what is loaded, by region and then by offset */
+		common; /* COMMON symbols; `value` is an alignment until link_layout() */
+	struct link_section tls_common; /* those that are thread-local */
+	struct link_section tls_begin;	/* has the symbol that stands for the link's own block */
+	struct link_section cell;	/* all cells */
+	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
+	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
-	size_t lines;	/* that were reported */
-	bool relocated; /* without an error */
+	size_t lines;					  /* that were reported */
+	bool relocated;					  /* without an error */
+	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
+	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
-	uint64_t got_offset;  /* in LINK_RODATA */
-	uint64_t stub_offset; /* in LINK_TEXT */
+	struct link_debug *debug; /* parts of debug information, a list */
+	bool got_based;		  /* something counts from the GOT's beginning */
+	bool versions;		  /* some name has "@" in it */
+	uint64_t got_offset;	  /* in LINK_RODATA */
+	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
 
 /* A relocation with all that it refers to. */
@@ -160,6 +228,12 @@ int link_read_object(struct link *link, const char *name, const unsigned char *d
 		     struct link_object **result);
 /* libelf's header of a section whose contents, if it has any, lie in the file. */
 int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header);
+static inline bool link_is_common(const struct link *link, uint16_t index)
+{
+	return index == SHN_COMMON ||
+	       (link->arch->large_common && index == link->arch->large_common);
+}
+
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
 void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
 		     uint32_t *section);
@@ -185,8 +259,18 @@ static inline void link_get_entry(const struct link_table *table, size_t index, 
 /* ---- archive.c ------------------------------------------------------------------------------ */
 
 bool link_is_archive(const unsigned char *data, size_t size);
-int link_add_archive(struct link *link, const char *name, const unsigned char *data, size_t size,
-		     const char *root);
+int link_read_archive(struct link *link, const char *name, const unsigned char *data, size_t size,
+		      struct link_archive **result);
+/* Read a member, if it is an object at all: archives may hold anything. */
+int link_read_member(const struct link_archive *archive, struct link_member *member);
+/* List what the members define. */
+int link_read_offers(struct link_archive *archive);
+
+/* ---- choose.c ------------------------------------------------------------------------------- */
+
+/* Whether link.roots has the name of the symbol, or of the section. */
+bool link_is_root_symbol(const struct link *link, const char *name);
+bool link_is_root_section(const struct link_section *section);
 
 /* ---- symbols.c ------------------------------------------------------------------------------ */
 
@@ -195,6 +279,10 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* Make a symbol the same as another in all but its name and visibility. */
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
+/* Refuse what has no code, only what GCC keeps to optimise at link time. */
+int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
 const char *link_symbol_word(const struct link_symbol *symbol);
 
@@ -203,10 +291,57 @@ const char *link_symbol_word(const struct link_symbol *symbol);
 /* Set section->region by name and flags. */
 int link_choose_region(struct link_section *section);
 
+/* ---- version.c ------------------------------------------------------------------------------ */
+
+/* Let names with versions, and those without, find each other as in a static link. */
+int link_settle_versions(struct link *link);
+
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+static inline bool link_is_indirect(const struct link_symbol *symbol)
+{
+	return symbol->type == STT_GNU_IFUNC && symbol->section;
+}
+
+/* Give an IFUNC its stub, and that a slot of its own; again is nothing. */
+int link_want_indirect(struct link *link, struct link_symbol *symbol);
+/* The same for all global ones, which others can look up. */
+int link_scan_indirects(struct link *link);
+/* Write the stubs. */
+int link_write_indirects(struct link *link);
+
+/* ---- bounds.c ------------------------------------------------------------------------------- */
+
+/* Which sections' ends are asked for; before they are ordered. */
+int link_list_bounds(struct link *link);
+/* Bring them together in the order, and define the symbols. */
+int link_gather_bounds(struct link *link);
+
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+static inline bool link_is_tls_symbol(const struct link_symbol *symbol)
+{
+	return symbol->section ? symbol->section->flags & SHF_TLS : symbol->type == STT_TLS;
+}
+
+static inline bool link_is_tls_kind(enum link_kind kind)
+{
+	return kind >= LINK_TLS_GENERAL && kind <= LINK_TLS_MODULE;
+}
+
+/* Define what stands for the link's own block, if code names it. */
+void link_define_tls_begin(struct link *link);
+/* Refuse what mixes thread-local variables with others. */
+int link_check_tls(struct link *link, const struct link_relocation *relocation);
+/* Note what a relocation of these kinds wants. */
+int link_want_tls(struct link *link, const struct link_relocation *relocation);
+/* What its value is made of in place of S or G, after the slot was written. */
+uint64_t link_tls_target(struct link *link, const struct link_relocation *relocation);
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
@@ -224,5 +359,8 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
+/* Slots by number, the first is 0. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
+void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 
 #endif

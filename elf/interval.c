@@ -12,7 +12,9 @@
  *
  * What fits in the field turns into a range of bases, and the intersection of all ranges is the
  * answer.  Constants can't be helped by a base; link_relocate() looks at them.  A function that is
- * elsewhere can be reached through its stub, which is in the block.
+ * elsewhere can be reached through its stub, which is in the block.  Thread-local variables have
+ * distances that no base changes, and those with initial values refer to other things by whole
+ * addresses.
  */
 #include "elf/internal.h"
 
@@ -43,19 +45,21 @@ static struct sum address_in(const struct link *link, const struct link_section 
 	return sum;
 }
 
-static struct sum address_of(const struct link *link, const struct link_symbol *symbol)
-{
-	if (symbol->section)
-		return address_in(link, symbol->section, symbol->value);
-	return (struct sum){ .constant = (int64_t)(symbol->defined ? symbol->value : 0) };
-}
-
 static struct sum stub_of(const struct link *link, const struct link_symbol *symbol)
 {
 	return (struct sum){
 		.constant = (int64_t)(link_stub_address(link, symbol) - link->base),
 		.factor = 1,
 	};
+}
+
+static struct sum address_of(const struct link *link, const struct link_symbol *symbol)
+{
+	if (symbol->resolved)
+		return stub_of(link, symbol);
+	if (symbol->section)
+		return address_in(link, symbol->section, symbol->value);
+	return (struct sum){ .constant = (int64_t)(symbol->defined ? symbol->value : 0) };
 }
 
 /* target + A, or target + A - P; wraps around as addresses do. */

@@ -2,7 +2,8 @@
 /*
  * Where sections lie: each goes to a region by its name and flags, the regions follow each other.
  *
- * In a region, sections with contents come before those without, both in the order of the objects.
+ * In a region, sections with contents come before those without, both in the order of the objects;
+ * between them lies the unwind information, so that it is one piece whatever else there is.
  * What the linker itself makes comes last: stubs in the text, GOT slots and cells in the read-only
  * data, and COMMON symbols, as if they were one section without contents, in the data.
  *
@@ -61,6 +62,8 @@ static enum link_region region_of(const struct link_section *section)
 {
 	bool executable = section->flags & SHF_EXECINSTR;
 
+	if (section->flags & SHF_TLS)
+		return LINK_TLS;
 	for (size_t i = 0; i < sizeof(by_name) / sizeof(by_name[0]); i++) {
 		enum link_region region = by_name[i].region;
 
@@ -118,8 +121,7 @@ int link_choose_region(struct link_section *section)
 				 fail_section(section,
 					      "asks for an executable stack, as pointers to nested "
 					      "functions need it; permod never gives one"));
-	/* Thread-local data is never loaded: what refers to it is refused. */
-	if (!(section->flags & SHF_ALLOC) || section->flags & (SHF_EXCLUDE | SHF_TLS))
+	if (!(section->flags & SHF_ALLOC) || section->flags & SHF_EXCLUDE)
 		return 0;
 	error = link_pass(section->object->link, check_section(section));
 	if (!error && section->size < LINK_MOST)
@@ -134,11 +136,24 @@ static bool is_loaded(const struct link_section *section)
 	return section->region < LINK_REGIONS && !section->discarded;
 }
 
+/* Kinds of one region, as they follow each other. */
+enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_ZERO, KINDS };
+
+static enum kind kind_of(const struct link_section *section)
+{
+	if (section->region == LINK_PERCPU)
+		return KIND_CONTENTS;
+	if (section->type == SHT_NOBITS)
+		return KIND_ZERO;
+	return section->region == LINK_RODATA && !strcmp(section->name, LINK_FRAMES)
+		       ? KIND_FRAMES
+		       : KIND_CONTENTS;
+}
+
 /* Sections of one region and kind stay in the order of the link. */
 static size_t order_key(const struct link_section *section)
 {
-	return 2 * (size_t)section->region +
-	       (section->type == SHT_NOBITS && section->region != LINK_PERCPU);
+	return KINDS * (size_t)section->region + kind_of(section);
 }
 
 /* What a per-CPU variable asks for, behind the name that made it one; the lowest comes first. */
@@ -208,7 +223,7 @@ static int sort_percpu(struct link *link, struct link_section **sections, size_t
 static int order_sections(struct link *link)
 {
 	struct link_private *private = link->private;
-	size_t start[2 * LINK_REGIONS + 1] = { 0 };
+	size_t start[KINDS * LINK_REGIONS + 1] = { 0 };
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
@@ -216,9 +231,9 @@ static int order_sections(struct link *link)
 				start[order_key(&object->sections[i]) + 1]++;
 		}
 	}
-	for (size_t i = 1; i < 2 * LINK_REGIONS + 1; i++)
+	for (size_t i = 1; i < KINDS * LINK_REGIONS + 1; i++)
 		start[i] += start[i - 1];
-	private->placed_count = start[2 * LINK_REGIONS];
+	private->placed_count = start[KINDS * LINK_REGIONS];
 	private->placed =
 		link_allocate_array(link, private->placed_count, sizeof(struct link_section *));
 	if (!private->placed)
@@ -231,8 +246,8 @@ static int order_sections(struct link *link)
 		}
 	}
 	/* Each start has moved to its end by now. */
-	return sort_percpu(link, private->placed + start[2 * LINK_PERCPU - 1],
-			   private->placed_count - start[2 * LINK_PERCPU - 1]);
+	return sort_percpu(link, private->placed + start[KINDS * LINK_PERCPU - 1],
+			   start[KINDS * LINK_PERCPU] - start[KINDS * LINK_PERCPU - 1]);
 }
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
@@ -260,9 +275,9 @@ static int append(struct link *link, enum link_region region, uint64_t size, uin
 }
 
 /* Give COMMON symbols their places in a section of their own. */
-static int place_commons(struct link *link)
+static int place_commons(struct link *link, struct link_section *common)
 {
-	struct link_section *common = &link->private->common;
+	struct link_part *part = &link->part[common->region];
 	int error = 0;
 
 	common->object = link->objects;
@@ -273,10 +288,10 @@ static int place_commons(struct link *link)
 
 		if (symbol->section != common)
 			continue;
-		error = append(link, LINK_DATA, symbol->size, align, &symbol->value);
+		error = append(link, common->region, symbol->size, align, &symbol->value);
 		if (!common->size)
 			common->offset = symbol->value;
-		common->size = link->part[LINK_DATA].size - common->offset;
+		common->size = part->size - common->offset;
 		symbol->value -= common->offset;
 		if (common->align < align)
 			common->align = align;
@@ -308,6 +323,18 @@ static int place_cells(struct link *link)
 	return error;
 }
 
+/* One of a run of sections of unwind information was placed: there is room behind each, so that there
+ * is some behind the last. */
+static int extend_frames(struct link *link, const struct link_section *section)
+{
+	uint64_t offset;
+
+	if (!link->frames_size)
+		link->frames_offset = section->offset;
+	link->frames_size = section->offset + section->size - link->frames_offset;
+	return append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
+}
+
 static int place_sections(struct link *link)
 {
 	struct link_private *private = link->private;
@@ -319,15 +346,22 @@ static int place_sections(struct link *link)
 
 		error = append(link, section->region, section->size, section->align,
 			       &section->offset);
+		if (!error && kind_of(section) == KIND_FRAMES)
+			error = extend_frames(link, section);
+		if (section->region == LINK_TLS && section->data)
+			link->tls_initial_size = section->offset + section->size;
 	}
 	if (!error)
-		error = place_commons(link);
+		error = place_commons(link, &private->common);
+	if (!error)
+		error = place_commons(link, &private->tls_common);
 	if (!error && private->stub_count)
 		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
 			       arch->stub_align, &private->stub_offset);
-	if (!error && private->got_count)
+	if (!error && (private->got_count || private->got_based))
 		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,
 			       arch->got_bytes, &private->got_offset);
+	private->got.offset = private->got_offset;
 	return error ? error : place_cells(link);
 }
 
@@ -341,8 +375,6 @@ static int place_regions(struct link *link)
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
 		part->offset = end;
-		if (part->size && part->align < page)
-			part->align = page;
 		end += link_align(part->size, page);
 		if (end >= LINK_MOST)
 			return fail_size(link);
@@ -378,10 +410,16 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
+	error = link_settle_versions(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)
+		error = link_list_bounds(link);
+	if (!error)
 		error = order_sections(link);
+	link_define_tls_begin(link);
+	if (!error)
+		error = link_gather_bounds(link);
 	if (!error)
 		error = link_scan(link);
 	if (!error)

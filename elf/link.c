@@ -38,11 +38,26 @@ static const struct link_section common_section = {
 	.align = 1,
 	.region = LINK_DATA,
 };
+static const struct link_section tls_common_section = {
+	.name = "TLS COMMON",
+	.index = SHN_COMMON,
+	.type = SHT_NOBITS,
+	.flags = SHF_ALLOC | SHF_WRITE | SHF_TLS,
+	.align = 1,
+	.region = LINK_TLS,
+};
 static const struct link_section cell_section = {
 	.name = "cells",
 	.type = SHT_NOBITS,
 	.flags = SHF_ALLOC,
 	.align = 16,
+	.region = LINK_RODATA,
+};
+static const struct link_section got_section = {
+	.name = ".got",
+	.type = SHT_PROGBITS,
+	.flags = SHF_ALLOC,
+	.align = 1,
 	.region = LINK_RODATA,
 };
 
@@ -120,7 +135,10 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 	}
 	pthread_once(&libelf_once, start_libelf);
 	link->private->common = common_section;
+	link->private->tls_common = link->private->tls_begin = tls_common_section;
 	link->private->cell = cell_section;
+	link->private->got = got_section;
+	link->private->last_indirect = &link->private->indirects;
 	link->report = report;
 	link->report_arg = report_arg;
 	link->arch = HOST_ARCH;
@@ -143,8 +161,23 @@ void link_free(struct link *link)
 	free(link);
 }
 
-int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
-		    const char *root)
+static int add_archive(struct link *link, const char *name, const void *data, size_t size)
+{
+	struct link_private *private = link->private;
+	struct link_archive *archive;
+	int error = link_read_archive(link, name, data, size, &archive);
+
+	if (error)
+		return error;
+	archive->first = !link->objects && !private->archives;
+	if (private->last_archive)
+	private->last_archive->following = archive;
+	else private->archives = archive;
+	private->last_archive = archive;
+	return 0;
+}
+
+int link_add_input(struct link *link, const char *name, const void *data, size_t size)
 {
 	struct link_object *object;
 	int error;
@@ -153,9 +186,17 @@ int link_add_memory(struct link *link, const char *name, const void *data, size_
 	if (!name)
 		return -ENOMEM;
 	if (link_is_archive(data, size))
-		return link_add_archive(link, name, data, size, root);
+		return add_archive(link, name, data, size);
 	error = link_read_object(link, name, data, size, &object);
 	return error ? error : link_enter_object(object);
+}
+
+int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
+		    const char *root)
+{
+	int error = link_add_input(link, name, data, size);
+
+	return error ? error : link_choose(link, root);
 }
 
 int link_add_cell(struct link *link, const char *name, size_t size)
@@ -279,6 +320,8 @@ uint64_t link_section_address(const struct link *link, const struct link_section
 		return 0;
 	if (section->region == LINK_PERCPU)
 		return link->percpu_address + section->offset;
+	if (section->region == LINK_TLS)
+		return section->offset;
 	return link->base + link->part[section->region].offset + section->offset;
 }
 
@@ -286,6 +329,8 @@ uint64_t link_symbol_address(const struct link *link, const struct link_symbol *
 {
 	if (!symbol->section)
 		return symbol->defined ? symbol->value : 0;
+	if (symbol->resolved)
+		return link_stub_address(link, symbol);
 	return link_section_address(link, symbol->section) + symbol->value;
 }
 

@@ -7,10 +7,12 @@
  * reach, and then writes the relocated bytes into buffers.  Buffer and target address are two
  * things: what is linked need not run on this machine, and this folder knows nothing of modules.
  *
- *     link_new -> link_add_memory ... -> link_layout -> link_define (each undefined symbol)
- *              -> set percpu_address -> link_interval -> set base and buffers -> link_relocate
+ *     link_new -> link_add_input ... -> link_choose -> link_layout -> link_define (each undefined symbol)
+ *              -> set percpu_address -> link_interval -> set base and buffers
+ *              -> link_relocate_tls, fill in what link->tls wants -> link_relocate
  *
- * All regions but that of per-CPU variables form one block; each begins on a page of its own:
+ * All regions but those of per-CPU and of thread-local variables form one block; each begins on a
+ * page of its own, unless the caller puts them elsewhere after link_interval():
  *
  *     base +----------+----------+------------------+--------+-----------+-------------+-----------+
  *          | text r-x | rodata r | ro after init rw | data rw| init text | init rodata | init data |
@@ -45,6 +47,7 @@ enum link_region {
 	LINK_INIT_RODATA,
 	LINK_INIT_DATA,
 	LINK_PERCPU, /* .data.percpu*, .data..percpu*, pcpu_data; not in the block */
+	LINK_TLS,    /* SHF_TLS: what each thread has a copy of; not in the block */
 	LINK_REGIONS,
 	LINK_NONE, /* not loaded: debug information, notes, groups, and what has no SHF_ALLOC */
 };
@@ -82,16 +85,39 @@ struct link_symbol {
 	uint32_t note;		  /* the caller's */
 	uint32_t got;		  /* slot number + 1, or 0 */
 	uint32_t stub;		  /* stub number + 1, or 0 */
+	uint32_t resolved;	  /* of an IFUNC: number + 1 of the slot that its stub uses; or 0 */
 	bool got_used, stub_used; /* by link_relocate() */
+	struct link_tls *tls;	  /* how code reaches it as a thread-local variable, or NULL */
 	void *owner;		  /* the caller's, for external symbols */
 	struct link_symbol *next; /* of the same hash */
 };
 
-/* A part of the block; see the drawing.  Region LINK_PERCPU has no offset. */
+/*
+ * How code reaches a thread-local variable, and where the caller says that it is.  All forms of one
+ * variable may occur; each but the last has slots beside those of the GOT.
+ */
+#define LINK_TLS_BY_MODULE 1U /* module and offset: arguments of __tls_get_addr() */
+#define LINK_TLS_BY_OFFSET 2U /* the distance from the thread pointer, the same in all threads */
+#define LINK_TLS_BY_DESCRIPTOR 4U /* a function that is called with its descriptor */
+
+struct link_tls {
+	struct link_tls *next;
+	struct link_symbol *symbol; /* NULL: the link's own block, for local dynamic */
+	unsigned int wanted;	    /* LINK_TLS_BY_* */
+	uint32_t module_slot, offset_slot, descriptor_slot; /* number + 1, or 0; see got */
+	/* The caller's to fill in before link_relocate(), as far as it is wanted. */
+	uint64_t module;	/* its number */
+	uint64_t offset;	/* in the module's block, bytes */
+	uint64_t thread_offset; /* from the thread pointer, bytes */
+	uint64_t descriptor[2];
+};
+
+/* A part of the block; see the drawing.  Regions LINK_PERCPU and LINK_TLS have no offset.  Of LINK_TLS,
+ * `size` is what each thread has, and the buffer has tls_initial_size bytes. */
 struct link_part {
-	uint64_t offset;       /* from the block's base; bytes, a multiple of the page */
-	uint64_t size;	       /* bytes */
-	uint64_t align;	       /* bytes */
+	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
+	uint64_t size;	 /* bytes */
+	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 };
 
@@ -109,6 +135,16 @@ struct link_interval {
 	struct link_bound low, high; /* empty if low.base > high.base */
 };
 
+/* Sections that tell unwinders of functions, and the bytes for the marks that end two tables. */
+#define LINK_FRAMES ".eh_frame"
+#define LINK_FRAMES_ROOM 8
+/* What belongs to the result though nobody refers to it: a symbol of this name, or all sections
+ * whose names begin so. */
+struct link_root {
+	const char *name;
+	bool section;
+};
+
 /* The state of one link.  Fields up to the blank line are the caller's to set. */
 struct link {
 	void (*report)(void *arg, const char *format, va_list args); /* one line, no newline */
@@ -116,6 +152,15 @@ struct link {
 	/* After an error that leaves the rest sound report it and go on, up to link_layout(), which then
 	 * returns 0: so all that is wrong with the files comes to light.  `flaw` tells. */
 	bool keep_going;
+	/* Read a file that the thin archive called `archive` names; reports its errors.  The data
+	 * must live as long as the link.  NULL: thin archives are refused. */
+	int (*read_file)(void *arg, const char *archive, const char *path, const void **data,
+			 size_t *size);
+	void *read_file_arg;
+	const struct link_root *roots;
+	size_t num_roots;
+	bool whole_archives;	 /* take all members */
+	bool gc_sections;	 /* drop sections that nothing needs */
 	uint64_t page_size;	 /* bytes; 4096 if 0 */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
@@ -125,7 +170,13 @@ struct link {
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
+	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
+	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
+	uint64_t frames_offset, frames_size;
+	uint64_t tls_initial_size; /* bytes of LINK_TLS with contents; they come first */
+	struct link_tls *tls; /* thread-local variables that code refers to, own and external */
 	struct link_object *objects; /* list, in the order of linking */
+	bool unasked;		     /* members of archives were taken that nobody needed */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
 	struct link_private *private;
 };
@@ -138,13 +189,22 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 void link_free(struct link *link);
 
 /*
- * Add an object, or an archive.  `data` stays the caller's and must live as long as the link.
- * `name` (copied) is for messages; a member of an archive is called "name(member)".
- *
- * Of an archive, all members that are objects for this machine are taken if `root` is NULL;
- * otherwise those that define `root`, or what the link lacks so far, and so on.  Then a `root` that
- * no member defines is an error (-ENOENT).
+ * Add an object, or an archive, of which link_choose() takes what is wanted.  `data` stays the
+ * caller's and must live as long as the link.  `name` (copied) is for messages; a member of an
+ * archive is called "name(member)".  Of a thin archive, `name` must be the path.
  */
+int link_add_input(struct link *link, const char *name, const void *data, size_t size);
+
+/*
+ * Take members of the archives: those that define what the link lacks, and so on, as ld does it
+ * with a group of archives; the order of archives counts, not that of archives and objects.  This
+ * begins with `root`, if it is not NULL, and with the objects.  Where an archive is the first input
+ * and `root` is NULL, it begins with those of its members that have one of `roots`, or all if none
+ * has.  -ENOENT if nobody defines `root` (without archives it counts for gc_sections only).
+ */
+int link_choose(struct link *link, const char *root);
+
+/* link_add_input() and link_choose(). */
 int link_add_memory(struct link *link, const char *name, const void *data, size_t size,
 		    const char *root);
 
@@ -167,7 +227,8 @@ struct link_symbol *link_next_undefined(struct link *link, struct link_symbol *p
 /* All global symbols that are defined in the link's sections (or absolute), in no order. */
 struct link_symbol *link_next_defined(struct link *link, struct link_symbol *previous);
 
-/* Say where an undefined symbol is. */
+/* Say where an undefined symbol is; of a thread-local variable the address is its offset in its block,
+ * and the rest of symbol->tls is to be filled in. */
 void link_define(struct link_symbol *symbol, uint64_t address, bool function);
 
 /* A global symbol by name, defined or not; NULL if there is none. */
@@ -194,12 +255,17 @@ struct link_section *link_next_section(struct link *link, const char *name,
  * to functions: those can go through stubs and slots.  Returns 0 also for an empty interval. */
 int link_interval(struct link *link, struct link_interval *interval);
 
-/* Where a symbol or section is in the target; base and percpu_address must be set. */
+/* Where a symbol or section is in the target; base and percpu_address must be set.  What is in
+ * LINK_TLS has an offset there instead.  An IFUNC is where its stub is, whoever asks: that jumps to
+ * what the resolver chose. */
 uint64_t link_symbol_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_section_address(const struct link *link, const struct link_section *section);
 
 /* A section's bytes in the caller's buffer; NULL if its region has none. */
 unsigned char *link_section_buffer(const struct link *link, const struct link_section *section);
+
+/* The same as link_relocate() for LINK_TLS alone, which needs nothing of link->tls. */
+int link_relocate_tls(struct link *link);
 
 /* Copy all sections into the buffers (which need not be zero), fill slots, stubs and relocations
  * for the target addresses.  -ERANGE names section, symbol, value and bound. */
@@ -231,12 +297,48 @@ void link_each_use(struct link *link, void (*visit)(void *arg, const struct link
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
+/* Whether the link has functions that are chosen at load time. */
+bool link_has_indirects(const struct link *link);
+
+/* Visit the IFUNCs of the link, until one is not 0, and call the resolver of each, when the buffers are
+ * relocated and the text can run; tell what it returned before LINK_RODATA is made read-only. */
+int link_each_indirect(struct link *link,
+		       int (*visit)(struct link *link, struct link_symbol *symbol, void *arg),
+		       void *arg);
+uint64_t link_resolver_address(const struct link *link, const struct link_symbol *symbol);
+void link_set_resolved(struct link *link, const struct link_symbol *symbol, uint64_t address);
+
+/*
+ * Debug information, for whoever shows it to a debugger.  All sections of one name form a part.
+ */
+struct link_debug {
+	const char *name; /* ".debug_info" */
+	uint64_t size;	  /* bytes, not compressed */
+	uint64_t align;	  /* bytes */
+	struct link_debug *next;
+	struct link_debug_piece *first, **last; /* private to elf/ */
+};
+
+/* Find it; after link_layout().  0 also if there is none; -ENOMEM, or -ENOEXEC without a line if it
+ * can't be understood: then there is none. */
+int link_read_debug(struct link *link);
+
+/* The first part for NULL, then the next; NULL at the end. */
+const struct link_debug *link_next_debug(const struct link *link,
+					 const struct link_debug *previous);
+
+/* Write a part, `size` bytes, for the target addresses; `init_gone`: what init alone needed is no
+ * more.  0, or -ENOEXEC without a line. */
+int link_relocate_debug(const struct link *link, const struct link_debug *part,
+			unsigned char *buffer, bool init_gone);
+
 /*
  * What an architecture is.  One file in elf/arch/ each: a table of its relocations and a few
  * hooks.
  */
 
-/* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size. */
+/* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size,
+ * GOT the first slot. */
 enum link_kind {
 	LINK_REFUSED,	    /* known by name, not supported */
 	LINK_IGNORED,	    /* nothing to do */
@@ -245,7 +347,19 @@ enum link_kind {
 	LINK_BRANCH,	    /* S + A - P, or to a stub */
 	LINK_GOT_RELATIVE,  /* G + A - P */
 	LINK_GOT_RELAXABLE, /* the same, or the instruction is changed to use S itself */
+	LINK_GOT_SLOT,	    /* G + A - GOT: where in the GOT the slot is */
+	LINK_GOT_BASE,	    /* GOT + A - P */
+	LINK_GOT_OFFSET,    /* S + A - GOT */
 	LINK_SIZE,	    /* Z + A */
+	/* Thread-local variables: G is a slot that link_tls.wanted tells of. */
+	LINK_TLS_GENERAL,    /* G + A - P: module and offset */
+	LINK_TLS_LOCAL,	     /* G + A - P: the link's own module, and 0 */
+	LINK_TLS_INITIAL,    /* G + A - P: distance from the thread pointer */
+	LINK_TLS_DESCRIPTOR, /* G + A - P: descriptor */
+	LINK_TLS_CALL,	     /* nothing to do; a call by descriptor */
+	LINK_TLS_OFFSET,     /* offset in the link's own block + A */
+	LINK_TLS_DISTANCE,   /* distance from the thread pointer + A */
+	LINK_TLS_MODULE,     /* the module's number */
 };
 
 /* Which values fit in the field. */
@@ -272,6 +386,7 @@ struct link_arch {
 	uint8_t got_bytes;  /* of a slot */
 	uint8_t stub_bytes; /* of a stub */
 	uint8_t stub_align;
+	uint16_t large_common; /* SHN_* of COMMON symbols that may lie far away; or 0 */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds.  false: the
 	 * slot is out of the stub's reach. */

@@ -230,7 +230,7 @@ static int check_symbol(const struct link_object *object, size_t index)
 				   object->section_count - 1);
 	if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS)
 		return 0;
-	if (symbol.st_shndx == SHN_COMMON) {
+	if (link_is_common(object->link, symbol.st_shndx)) {
 		if (!symbol.st_value || symbol.st_value & (symbol.st_value - 1) ||
 		    symbol.st_value > link_page_size(object->link))
 			return fail_symbol(object, index, "alignment, to be a power of two",

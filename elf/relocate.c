@@ -19,37 +19,42 @@
 
 /* ---- Visiting relocations, and telling of them ---------------------------------------------- */
 
-int link_each_relocation(struct link *link,
-			 int (*visit)(struct link *link, const struct link_relocation *relocation,
-				      void *arg),
+typedef int visitor(struct link *link, const struct link_relocation *relocation, void *arg);
+
+static int each_of_table(struct link_object *object, const struct link_table *table, visitor *visit,
 			 void *arg)
 {
+	struct link *link = object->link;
 	const struct link_relocation_type *(*relocation_type)(uint32_t) = link->arch->relocation;
+	struct link_relocation relocation = { .object = object, .section = table->section };
 
+	for (size_t i = 0; i < table->count; i++) {
+		Elf64_Rela entry;
+		int error;
+
+		link_get_entry(table, i, &entry);
+		relocation.number = (uint32_t)ELF64_R_TYPE(entry.r_info);
+		relocation.type = relocation_type(relocation.number);
+		relocation.symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
+		relocation.offset = entry.r_offset;
+		relocation.addend = entry.r_addend;
+		if (relocation.type->kind == LINK_IGNORED)
+			continue;
+		error = visit(link, &relocation, arg);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+int link_each_relocation(struct link *link, visitor *visit, void *arg)
+{
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->table_count; i++) {
-			const struct link_table *table = &object->tables[i];
-			struct link_relocation relocation = {
-				.object = object,
-				.section = table->section,
-			};
+			int error = each_of_table(object, &object->tables[i], visit, arg);
 
-			for (size_t j = 0; j < table->count; j++) {
-				Elf64_Rela entry;
-				int error;
-
-				link_get_entry(table, j, &entry);
-				relocation.number = (uint32_t)ELF64_R_TYPE(entry.r_info);
-				relocation.type = relocation_type(relocation.number);
-				relocation.symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
-				relocation.offset = entry.r_offset;
-				relocation.addend = entry.r_addend;
-				if (relocation.type->kind == LINK_IGNORED)
-					continue;
-				error = visit(link, &relocation, arg);
-				if (error)
-					return error;
-			}
+			if (error)
+				return error;
 		}
 	}
 	return 0;
@@ -131,7 +136,7 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
 
-	if (!symbol->stub || relocation->addend > 0)
+	if (!symbol->stub || symbol->resolved || relocation->addend > 0)
 		return false;
 	if (relocation->type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
@@ -139,10 +144,15 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 	       (relocation->type->kind == LINK_BRANCH || symbol->function);
 }
 
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
+uint64_t link_slot_address(const struct link *link, uint32_t number)
 {
 	return link->base + link->part[LINK_RODATA].offset + link->private->got_offset +
-	       (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
+	       (uint64_t)number * link->arch->got_bytes;
+}
+
+uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
+{
+	return link_slot_address(link, symbol->got - 1);
 }
 
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol)
@@ -151,14 +161,17 @@ uint64_t link_stub_address(const struct link *link, const struct link_symbol *sy
 	       (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
 }
 
+void link_write_slot(struct link *link, uint32_t number, uint64_t value)
+{
+	uint64_t offset = link->private->got_offset + (uint64_t)number * link->arch->got_bytes;
+
+	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
+}
+
 static uint64_t use_slot(struct link *link, struct link_symbol *symbol)
 {
-	uint64_t offset =
-		link->private->got_offset + (uint64_t)(symbol->got - 1) * link->arch->got_bytes;
-
 	symbol->got_used = true;
-	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes,
-	    link_symbol_address(link, symbol));
+	link_write_slot(link, symbol->got - 1, link_symbol_address(link, symbol));
 	return link_got_address(link, symbol);
 }
 
@@ -185,14 +198,45 @@ struct place {
 	uint64_t address;
 };
 
-static int64_t value_for(const struct link_relocation *relocation, uint64_t target,
-			 const struct place *place)
+static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
+			 uint64_t target, const struct place *place)
 {
 	uint64_t value = target + (uint64_t)relocation->addend;
 
-	if (relocation->type->kind == LINK_ABSOLUTE || relocation->type->kind == LINK_SIZE)
+	switch (relocation->type->kind) {
+	case LINK_ABSOLUTE:
+	case LINK_SIZE:
+	case LINK_TLS_OFFSET:
+	case LINK_TLS_DISTANCE:
+	case LINK_TLS_MODULE:
 		return (int64_t)value;
-	return (int64_t)(value - place->address);
+	case LINK_GOT_SLOT:
+	case LINK_GOT_OFFSET:
+		return (int64_t)(value - link_slot_address(link, 0));
+	default:
+		return (int64_t)(value - place->address);
+	}
+}
+
+/* What a relocation refers to: the symbol, or something that is made for it. */
+static uint64_t target_of(struct link *link, const struct link_relocation *relocation)
+{
+	struct link_symbol *symbol = relocation->symbol;
+
+	if (link_is_tls_kind(relocation->type->kind))
+		return link_tls_target(link, relocation);
+	switch (relocation->type->kind) {
+	case LINK_SIZE:
+		return symbol->size;
+	case LINK_GOT_RELATIVE:
+	case LINK_GOT_RELAXABLE:
+	case LINK_GOT_SLOT:
+		return use_slot(link, symbol);
+	case LINK_GOT_BASE:
+		return link_slot_address(link, 0);
+	default:
+		return link_symbol_address(link, symbol);
+	}
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation,
@@ -200,23 +244,21 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 {
 	const struct link_relocation_type *type = relocation->type;
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t target =
-		type->kind == LINK_SIZE ? symbol->size : link_symbol_address(link, symbol);
+	uint64_t target;
 	int64_t value;
 	int error;
 
 	if (type->kind == LINK_GOT_RELAXABLE &&
 	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
-			      target, relocation->addend))
+			      link_symbol_address(link, symbol), relocation->addend))
 		return 0;
-	if (type->kind == LINK_GOT_RELATIVE || type->kind == LINK_GOT_RELAXABLE)
-		target = use_slot(link, symbol);
-	value = value_for(relocation, target, place);
+	target = target_of(link, relocation);
+	value = value_for(link, relocation, target, place);
 	if (!fits(type, value) && link_may_use_stub(relocation)) {
 		error = use_stub(link, relocation, &target);
 		if (error)
 			return error;
-		value = value_for(relocation, target, place);
+		value = value_for(link, relocation, target, place);
 	}
 	if (!fits(type, value))
 		return fail_range(link, relocation, value);
@@ -252,15 +294,17 @@ static void fill_gap(struct link_part *part, uint64_t *done, uint64_t offset)
 	*done = offset;
 }
 
-/* All of a part is written but the cells, which are the caller's and come last. */
-static void copy_sections(struct link *link)
+/* All of the parts is written but the cells, which are the caller's and come last. */
+static void copy_sections(struct link *link, enum link_region first)
 {
 	struct link_private *private = link->private;
 	size_t next = 0;
 
-	for (size_t region = 0; region < LINK_REGIONS; region++) {
+	while (next < private->placed_count && private->placed[next]->region < first)
+		next++;
+	for (size_t region = first; region < LINK_REGIONS; region++) {
 		struct link_part *part = &link->part[region];
-		uint64_t done = 0, end = part->size;
+		uint64_t done = 0, end = region == LINK_TLS ? link->tls_initial_size : part->size;
 
 		for (; next < private->placed_count; next++) {
 			const struct link_section *section = private->placed[next];
@@ -279,14 +323,33 @@ static void copy_sections(struct link *link)
 	}
 }
 
+int link_relocate_tls(struct link *link)
+{
+	copy_sections(link, LINK_TLS);
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			const struct link_table *table = &object->tables[i];
+			int error = 0;
+
+			if (table->section->region == LINK_TLS)
+				error = each_of_table(object, table, visit, NULL);
+			if (error)
+				return error;
+		}
+	}
+	return 0;
+}
+
 int link_relocate(struct link *link)
 {
 	int error;
 
 	if (link->flaw)
 		return link->flaw;
-	copy_sections(link);
-	error = link_each_relocation(link, visit, NULL);
+	copy_sections(link, LINK_TEXT);
+	error = link_write_indirects(link);
+	if (!error)
+		error = link_each_relocation(link, visit, NULL);
 	if (!error)
 		error = link->flaw;
 	link->private->relocated = !error;

@@ -49,6 +49,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	struct link_symbol *symbol = relocation->symbol;
 
 	symbol->needed = true;
+	link->private->got_based |= symbol->section == &link->private->got;
 	switch (relocation->type->kind) {
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
@@ -65,9 +66,18 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_GOT_RELAXABLE:
 		want_slot(link, symbol);
 		break;
-	case LINK_SIZE:
-	case LINK_IGNORED:
-	case LINK_REFUSED:
+	case LINK_GOT_SLOT:
+		link->private->got_based = true;
+		want_slot(link, symbol);
+		break;
+	case LINK_GOT_OFFSET:
+		symbol->direct = true;
+		link->private->got_based = true;
+		break;
+	case LINK_GOT_BASE:
+		link->private->got_based = true;
+		break;
+	default:
 		break;
 	}
 }
@@ -100,13 +110,10 @@ static int check_section_of_symbol(struct link *link, const struct link_relocati
 static int check_symbol(struct link *link, const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	int error = link_check_tls(link, relocation);
 
-	if (symbol->type == STT_TLS || (symbol->section && symbol->section->flags & SHF_TLS))
-		return link_fail_relocation(link, -ENOEXEC, relocation,
-					    "is not supported (thread-local storage)");
-	if (symbol->type == STT_GNU_IFUNC && symbol->defined)
-		return link_fail_relocation(link, -ENOEXEC, relocation,
-					    "is not supported (indirect function)");
+	if (error)
+		return error;
 	return symbol->section ? check_section_of_symbol(link, relocation) : 0;
 }
 
@@ -152,9 +159,12 @@ static int scan_entry(struct link *link, const struct link_table *table, const E
 	if (entry->r_offset > size || size - entry->r_offset < relocation.type->bytes)
 		return fail_entry(table, entry, "outside its section", entry->r_offset, size);
 	error = check_symbol(link, &relocation);
-	if (!error)
-		mark(link, &relocation);
-	return error;
+	if (!error && link_is_indirect(relocation.symbol))
+		error = link_want_indirect(link, relocation.symbol);
+	if (error)
+		return error;
+	mark(link, &relocation);
+	return link_is_tls_kind(relocation.type->kind) ? link_want_tls(link, &relocation) : 0;
 }
 
 static int scan_table(struct link *link, const struct link_table *table)
@@ -172,8 +182,26 @@ static int scan_table(struct link *link, const struct link_table *table)
 	return 0;
 }
 
+/* The GOT's beginning, for code that counts from there; assemblers name it far more often. */
+static void define_got(struct link *link)
+{
+	struct link_symbol *symbol = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+
+	if (!symbol || symbol->defined)
+		return;
+	symbol->section = &link->private->got;
+	symbol->section->object = link->objects;
+	symbol->visibility = STV_HIDDEN;
+	symbol->defined = true;
+}
+
 int link_scan(struct link *link)
 {
+	int failed = link_scan_indirects(link);
+
+	if (failed)
+		return failed;
+	define_got(link);
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->table_count; i++) {
 			int error = scan_table(link, &object->tables[i]);

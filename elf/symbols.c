@@ -113,7 +113,10 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 static bool is_common(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section == &symbol->object->link->private->common;
+	const struct link_private *private = symbol->object->link->private;
+
+	return symbol->section &&
+	       (symbol->section == &private->common || symbol->section == &private->tls_common);
 }
 
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
@@ -132,8 +135,9 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
-	if (entry.st_shndx == SHN_COMMON)
-		said->section = &object->link->private->common;
+	if (link_is_common(object->link, entry.st_shndx))
+		said->section = said->type == STT_TLS ? &object->link->private->tls_common
+						      : &object->link->private->common;
 	else if (said->defined && entry.st_shndx != SHN_ABS)
 		said->section = &object->sections[number];
 	if (!said->defined)
@@ -170,7 +174,7 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
-static void replace(struct link_symbol *known, const struct link_symbol *next)
+void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next)
 {
 	known->object = next->object;
 	known->section = next->section;
@@ -181,16 +185,22 @@ static void replace(struct link_symbol *known, const struct link_symbol *next)
 	known->defined = next->defined;
 }
 
-/* A reference that is not weak makes the symbol one that must be there. */
-static void strengthen(struct link *link, struct link_name *name, const struct link_symbol *next)
+/* What was undefined and weak is now something that a member of an archive may be wanted for. */
+static void upgrade(struct link *link, struct link_name *name)
 {
 	struct link_names *globals = &link->private->globals;
 
+	name->upgraded = globals->upgraded;
+	globals->upgraded = name;
+}
+
+/* A reference that is not weak makes the symbol one that must be there. */
+static void strengthen(struct link *link, struct link_name *name, const struct link_symbol *next)
+{
 	if (name->symbol.bind != STB_WEAK || next->bind == STB_WEAK)
 		return;
 	name->symbol.bind = next->bind;
-	name->upgraded = globals->upgraded;
-	globals->upgraded = name;
+	upgrade(link, name);
 }
 
 static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)
@@ -207,11 +217,22 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 			next->object->name, known->name, known->object->name);
 	if (known_weight == 2 && next_weight == 2)
 		merge_common(known, next);
-	else if (next_weight > known_weight)
-		replace(known, next);
-	else if (!known_weight)
+	else if (next_weight > known_weight) {
+		if (!known_weight && known->bind == STB_WEAK && next_weight == 2)
+			upgrade(link, name);
+		link_replace_symbol(known, next);
+	} else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
+}
+
+int link_fail_slim(struct link *link, const char *name)
+{
+	return link_fail(link, -ENOEXEC,
+			 "%s: there is no machine code in it, only what GCC needs to optimise at "
+			 "link time; compile without -flto or with -ffat-lto-objects, or link it "
+			 "first, by gcc -flto -r -flinker-output=nolto-rel",
+			 name);
 }
 
 static int enter_global(struct link_object *object, size_t index)
@@ -231,27 +252,18 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail(link, -ENOEXEC, "%s: section %s: global symbol %zu has no name",
 				 object->name, object->sections[object->symbol_section].name,
 				 index);
-	/* Whoever looks it up would call the function that chooses. */
-	if (next.type == STT_GNU_IFUNC && next.defined)
-		return link_fail(link, -ENOEXEC,
-				 "%s: symbol %s: a function that is chosen at load time (IFUNC) is "
-				 "not supported",
-				 object->name, next.name);
 	if (!strcmp(next.name, "__gnu_lto_slim"))
-		return link_fail(
-			link, -ENOEXEC,
-			"%s: there is no machine code in it, only what GCC needs to optimise at "
-			"link time; compile without -flto or add -ffat-lto-objects",
-			object->name);
+		return link_fail_slim(link, object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
+	link->private->versions |= strchr(next.name, '@') != NULL;
 	name = link_intern(link, &link->private->globals, next.name, &added);
 	if (!name)
 		return -ENOMEM;
 	object->symbols[index] = &name->symbol;
 	if (!added)
 		return link_pass(link, merge(link, name, &next));
-	replace(&name->symbol, &next);
+	link_replace_symbol(&name->symbol, &next);
 	name->symbol.visibility = next.visibility;
 	return 0;
 }
@@ -328,11 +340,11 @@ struct link_symbol *link_next_undefined(struct link *link, struct link_symbol *p
 
 struct link_symbol *link_next_defined(struct link *link, struct link_symbol *previous)
 {
-	const struct link_section *cells = &link->private->cell;
+	const struct link_section *cells = &link->private->cell, *got = &link->private->got;
 	struct link_name *name = name_after(link, previous);
 
-	while (name &&
-	       (!name->symbol.defined || name->symbol.external || name->symbol.section == cells))
+	while (name && (!name->symbol.defined || name->symbol.external ||
+			name->symbol.section == cells || name->symbol.section == got))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }

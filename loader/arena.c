@@ -3,9 +3,9 @@
  * Address space for modules.
  *
  * libpercpu reserves an arena next to the C library and to the cookies; all modules whose code
- * reaches what it needs from there are placed in it, in whole pages, one bit each.  The others need
- * a place of their own, near the program or below 2 GiB: then the gaps between the process's
- * mappings are searched.
+ * reaches what it needs from there are placed in it, in whole pages, one bit each, or in pages that
+ * small ones share (pack.c).  The others need a place of their own, near the program or below 2 GiB:
+ * then the gaps between the process's mappings are searched.
  *
  * What is free in the arena is inaccessible, and one mapping with its neighbours: giving a block
  * back leaves no trace.
@@ -29,13 +29,14 @@
 /* How often another thread may be faster in taking a gap. */
 #define MOST_TRIES 16
 
-/* All that follows is constant once `used` is set, but for the bits. */
+/* All that follows is constant once `used` is set, but for the bits and the hint. */
 static uintptr_t begin;
 static size_t page, pages;
 static uint64_t *used;
+static size_t lowest; /* no page before this one is free */
 
 /* Only what makes modules is an inhabitant: the table is not freed. */
-static int open_arena(void)
+int open_arena(void)
 {
 	struct pcpu_map map;
 
@@ -66,6 +67,10 @@ static void mark(size_t first, size_t count, bool value)
 		else
 			used[number / WORD_BITS] &= ~bit;
 	}
+	if (!value && first < lowest)
+		lowest = first;
+	if (value && first == lowest)
+		lowest = first + count;
 }
 
 /* The first run of `count` free pages that begins at first..last; SIZE_MAX if there is none. */
@@ -73,6 +78,8 @@ static size_t find_run(size_t first, size_t last, size_t count)
 {
 	size_t length = 0;
 
+	if (first < lowest)
+		first = lowest;
 	for (size_t number = first; number < pages && number - length <= last;) {
 		if (number % WORD_BITS == 0 && used[number / WORD_BITS] == UINT64_MAX) {
 			length = 0;
@@ -87,8 +94,7 @@ static size_t find_run(size_t first, size_t last, size_t count)
 	return SIZE_MAX;
 }
 
-/* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */
-static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
 	size_t count = size / page, first = 0, last, run;
 
@@ -105,11 +111,30 @@ static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t
 	if (run == SIZE_MAX)
 		return -ERANGE;
 	*base = begin + run * page;
-	if (mmap((void *)*base, size, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return -ENOMEM;
 	mark(run, count, true);
 	return 0;
+}
+
+void release_range(uintptr_t base, size_t size)
+{
+	/* The system may have no memory even for giving some back: then the place stays taken. */
+	if (mmap((void *)base, size, PROT_NONE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED)
+		mark((base - begin) / page, size / page, false);
+}
+
+/* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */
+static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+{
+	int error = reserve_range(low, high, size, base);
+
+	if (error)
+		return error;
+	if (mmap((void *)*base, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
+		return 0;
+	mark((*base - begin) / page, size / page, false);
+	return -ENOMEM;
 }
 
 /* ---- Elsewhere ------------------------------------------------------------------------------ */
@@ -200,13 +225,9 @@ void give_block(uintptr_t address, size_t size)
 	if (!size)
 		return;
 	lock_shared();
-	if (address - begin >= pages * page) {
+	if (address - begin >= pages * page)
 		munmap((void *)address, size);
-	} else if (mmap((void *)address, size, PROT_NONE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-			0) != MAP_FAILED) {
-		mark((address - begin) / page, size / page, false);
-	}
-	/* Otherwise the system has no memory even for giving some back: the place stays taken. */
+	else
+		release_range(address, size);
 	unlock_shared();
 }

@@ -6,11 +6,12 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PERMOD_FLAGS PERMOD_NO_LIBDL
+#define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER)
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -43,9 +44,22 @@ void unlock_shared(void)
 }
 
 /* The child of a fork must not find the lock held by a thread that it doesn't have. */
+static void parent_after_fork(void)
+{
+	seal_packed();
+	unlock_shared();
+}
+
+static void child_after_fork(void)
+{
+	seal_packed();
+	forget_readers();
+	unlock_shared();
+}
+
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, unlock_shared, unlock_shared);
+	pthread_atfork(lock_shared, parent_after_fork, child_after_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -144,9 +158,18 @@ static int init_lock(pthread_mutex_t *lock)
 	return -error;
 }
 
+/* Whether an environment variable is there and neither empty nor 0. */
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value && strcmp(value, "0") != 0;
+}
+
 int permod_new(struct permod **pm, const struct permod_options *options)
 {
 	int error = options ? check_options(options) : 0;
+	const char *setting;
 	struct permod *made;
 
 	*pm = NULL;
@@ -159,18 +182,14 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		return fail_new(-ENOMEM, no_memory_text);
 	}
 	made->flags = options ? options->flags : 0;
+	setting = getenv("PERMOD_PACK");
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
+	if (is_set("PERMOD_NO_DEBUGGER"))
+		made->flags |= PERMOD_NO_DEBUGGER;
+	begin_packing();
 	*pm = made;
 	return 0;
-}
-
-/* Whether a module that is still there uses this one. */
-static bool is_used(const struct permod_module *module)
-{
-	for (const struct permod_module *user = module->pm->first; user; user = user->next) {
-		if (uses_module(user, module))
-			return true;
-	}
-	return false;
 }
 
 /* The last one that can go. */
@@ -178,7 +197,7 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (is_used(module) || is_permanent(module)))
+	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }
@@ -203,9 +222,11 @@ void permod_free(struct permod *pm)
 		free(exports);
 	}
 	free(pm->exports.bucket);
+	free(pm->modules.bucket);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);
+	end_packing();
 }
 
 const char *permod_version(void)

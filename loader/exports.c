@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Exported symbols: a hash table for each context, of its modules and of what permod_export() was
- * given; and one list for the program, of its EXPORT_SYMBOL() lines, which all contexts see.
+ * given; and one for the program, of its EXPORT_SYMBOL() lines, which all contexts see.
  */
 #include "internal.h"
 
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define FIRST_SIZE 64
+#define PROGRAM_BUCKETS 256U
 
 /* FNV-1a. */
 uint32_t hash_name(const char *name)
@@ -159,19 +160,27 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
 
 /* ---- The program's, by EXPORT_SYMBOL() ------------------------------------------------------ */
 
-static struct permod_host_export *program_exports;
+/* By hash; there may be no memory yet when a program's constructors add to it. */
+static struct permod_host_export *program_exports[PROGRAM_BUCKETS];
+
+static struct permod_host_export **program_bucket(const char *name)
+{
+	return &program_exports[hash_name(name) % PROGRAM_BUCKETS];
+}
 
 void permod_host_export(struct permod_host_export *node)
 {
+	struct permod_host_export **bucket = program_bucket(node->symbol.name);
+
 	lock_shared();
-	node->next = program_exports;
-	program_exports = node;
+	node->next = *bucket;
+	*bucket = node;
 	unlock_shared();
 }
 
 void permod_host_unexport(struct permod_host_export *node)
 {
-	struct permod_host_export **link = &program_exports;
+	struct permod_host_export **link = program_bucket(node->symbol.name);
 
 	lock_shared();
 	while (*link && *link != node)
@@ -186,7 +195,7 @@ bool find_program_export(const char *name, struct permod_export *found)
 	const struct permod_host_export *node;
 
 	lock_shared();
-	for (node = program_exports; node && strcmp(node->symbol.name, name) != 0;)
+	for (node = *program_bucket(name); node && strcmp(node->symbol.name, name) != 0;)
 		node = node->next;
 	if (node)
 		*found = node->symbol;
@@ -197,7 +206,10 @@ bool find_program_export(const char *name, struct permod_export *found)
 void each_program_export(void (*call)(void *arg, const char *name), void *arg)
 {
 	lock_shared();
-	for (const struct permod_host_export *node = program_exports; node; node = node->next)
-		call(arg, node->symbol.name);
+	for (size_t i = 0; i < PROGRAM_BUCKETS; i++) {
+		for (const struct permod_host_export *node = program_exports[i]; node;
+		     node = node->next)
+			call(arg, node->symbol.name);
+	}
 	unlock_shared();
 }

@@ -13,9 +13,17 @@
  *     file.c     reading files, .modinfo           param.c   parameters: parsing, types
  *     resolve.c  who has a symbol                  exports.c the table of exported symbols
  *     nearest.c  what a misspelt name meant        arena.c   address space for modules
+ *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     map.c      what a plan tells of linking
+ *     frames.c   unwind information                unwind.c  the unwinders that read it
+ *     library.c  libraries that modules need       thread_exit.c thread-local destructors
+ *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     symfile.c  sections and symbols by address   address.c modules by address
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
+ *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -28,11 +36,17 @@
 #include <permod/permod.h>
 
 #include "elf/link.h"
+#include "loader/pack.h"
 
+#include <elf.h>
 #include <pthread.h>
 #include <stdarg.h>
 
 struct kernel_param;
+struct own_symbol;
+struct unwound;
+struct thread_exit;
+struct tls_carrier;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -40,8 +54,9 @@ struct kernel_param;
  * context's. */
 struct export
 {
-	const char *name;	     /* the owner's memory */
-	uintptr_t address;	     /* of a per-CPU variable the cookie */
+	const char *name;  /* the owner's memory */
+	uintptr_t address; /* of a per-CPU variable the cookie */
+	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
 	struct permod_module *owner; /* NULL: the host */
 	uint32_t hash;
@@ -50,6 +65,12 @@ struct export
 
 struct export_table {
 	struct export **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+};
+
+/* Modules by name. */
+struct module_table {
+	struct permod_module **bucket; /* `size` of them, a power of two; NULL while empty */
 	size_t size, count;
 };
 
@@ -63,10 +84,12 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	char *error; /* NULL: none yet; or no_memory_text */
+	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
+	char *error;	  /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
+	struct module_table modules;
 };
 
 enum module_state {
@@ -82,10 +105,11 @@ struct module_symbol {
 	size_t size;
 };
 
-/* A range of a module's block. */
+/* What sections of one region make up. */
 struct module_part {
 	uintptr_t address;
-	size_t size; /* bytes, not rounded; 0: there is none */
+	size_t size;		/* bytes, not rounded; 0: there is none */
+	struct pack_page *page; /* that it shares with others, or NULL: it is in the block */
 };
 
 /* An array of functions to be run at load or unload. */
@@ -99,6 +123,8 @@ struct call_array {
 struct permod_module {
 	struct permod *pm;
 	char *name;
+	uint32_t name_hash;
+	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum module_state state;
 	int references; /* atomic; -1 once it is going */
@@ -107,50 +133,76 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	uintptr_t base;
-	size_t size; /* of the block, bytes; without the init regions once these are freed */
+	uintptr_t base; /* of the block: parts in whole pages of its own */
+	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;	    /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size; /* bytes */
-	uintptr_t window;   /* where code without -fPIE sees the variables, or 0; see load.c */
-	size_t window_size; /* bytes, whole pages */
+	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;	 /* bytes */
+	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
+	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
+	struct unwound *unwound; /* what unwinders were told of */
+	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
+	size_t window_size;	 /* bytes, whole pages */
 
 	/* tables */
 	struct module_symbol *symbols; /* by name; their memory has variables and names too */
 	size_t num_symbols;
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
+	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
+	size_t num_thread_symbols;
 	struct export *exports;
 	size_t num_exports;
 	size_t num_published;		    /* the first so many are in the context's table */
 	const struct kernel_param **params; /* entries of __param, which were checked */
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
-	size_t num_uses;
+	size_t num_uses, num_users;
+	void **libraries; /* that it named; of dlopen() */
+	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
 
 	int (*init)(void);
 	void (*exit)(void);
-	void *dso_handle; /* what its atexit handlers are registered with */
-	bool handlers;	  /* it may have registered some */
-	struct permod_module *next_registered;
+	void *dso_handle;		  /* what its atexit handlers are registered with */
+	bool handlers;			  /* it may have registered some */
+	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	struct symfile *symfile;	  /* sections and symbols by address */
+	struct address_range *ranges;	  /* while it is registered; see address.c */
+};
+
+/* What a module is made of; see inputs.c. */
+struct inputs {
+	struct permod *pm;
+	const char *const *paths; /* of files; the first is the one that messages name */
+	size_t num_paths;
+	const void *data; /* if not NULL, instead of the one file's */
+	size_t size;
+	const char *root;   /* or NULL */
+	unsigned int flags; /* PERMOD_LOAD_* */
+	struct input *read; /* files in memory */
 };
 
 /* One load on its way. */
 struct load {
 	struct permod *pm;
 	const char *path;   /* for messages */
-	const char *root;   /* or NULL */
 	const char *params; /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
-	const void *data;
-	size_t size;
+	struct inputs inputs;
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	struct own_symbol *owns; /* that others have too; freed with the load */
+	size_t num_owns;
+	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
+	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
+	bool whole_pages;	     /* share none */
+	bool again;		     /* failed, and would not with whole pages */
+	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -210,6 +262,12 @@ const char *next_info(struct link *link, struct info_cursor *cursor);
  * they say, or NULL. */
 bool is_gpl_compatible(struct link *link, const char **licence);
 
+/* ---- inputs.c ------------------------------------------------------------------------------- */
+
+/* Give them to a link, and choose what of them is taken.  They must live as long as the link. */
+int add_inputs(struct inputs *inputs, struct link *link);
+void free_inputs(struct inputs *inputs);
+
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
 uint32_t hash_name(const char *name);
@@ -227,12 +285,32 @@ void each_program_export(void (*call)(void *arg, const char *name), void *arg);
 
 /* Who has a symbol, as link_symbol.owner says it: a module, or one of these. */
 extern struct permod_module provider_host, provider_permod, provider_libdl;
+bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
+bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
  * if there was anything to change. */
 bool use_originals(struct load *load, bool originals);
+
+/* ---- library.c ------------------------------------------------------------------------------ */
+
+/* Open the libraries that the module names. */
+int open_libraries(struct load *load);
+void close_libraries(struct permod_module *module);
+/* Whether one of them has the symbol, or one that belongs to a compiler. */
+bool find_in_libraries(const struct load *load, const struct link_symbol *symbol, void **address);
+/* The compiler's library in which a symbol of this name should be, or NULL. */
+const char *runtime_library(const struct load *load, const char *name);
+
+/* ---- common.c ------------------------------------------------------------------------------- */
+
+/* Use what the process has already of what C++ has once in a process. */
+int find_common_symbols(struct load *load);
+/* Use the module's own instead, for good; false if it did before. */
+bool use_own_symbols(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -242,10 +320,28 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
+/* Under the shared lock: make ready for the next two. */
+int open_arena(void);
+/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
+void release_range(uintptr_t base, size_t size);
+
 /* Map `size` bytes (whole pages) read-write at an address of low..high; 0, -ENOMEM or -ERANGE. */
 int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- image.c -------------------------------------------------------------------------------- */
+
+/* Take memory for the module's parts, within the load's interval: 0, -ENOMEM or -ERANGE. */
+int place_image(struct load *load);
+/* Let the link have a buffer for each part. */
+int open_buffers(struct load *load);
+/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
+int write_part(struct load *load, size_t region);
+/* Give back what init alone needed, or everything. */
+void give_init_image(struct permod_module *module);
+void give_image(struct permod_module *module);
 
 /* ---- load.c --------------------------------------------------------------------------------- */
 
@@ -253,6 +349,8 @@ void give_block(uintptr_t address, size_t size);
  * of what is libpercpu's. */
 int add_cells(struct link *link, bool all);
 
+/* -EINVAL for flags that nobody knows, and for a module of no files. */
+int check_request(struct permod *pm, const struct inputs *inputs);
 /* The steps of a load that permod_plan() takes too. */
 int check_name(struct load *load, const char *name);
 int read_and_link(struct load *load);
@@ -265,6 +363,33 @@ int protect_region(struct load *load, size_t region, int protection);
 const char *bound_name(const struct link_bound *bound);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- frames.c ------------------------------------------------------------------------------- */
+
+/* Check the relocated unwind information and make tables of it, module->frames. */
+int arrange_frames(struct load *load);
+
+/* ---- unwind.c ------------------------------------------------------------------------------- */
+
+/* Exceptions can go through the module's functions from here on. */
+int tell_unwinders(struct load *load);
+void forget_init_frames(struct permod_module *module);
+void forget_frames(struct permod_module *module);
+
+/* ---- thread_exit.c -------------------------------------------------------------------------- */
+
+/* What modules call as __cxa_thread_atexit(): run the destructor when the calling thread ends. */
+int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle);
+/* How many are to be run yet, and by how many threads. */
+unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads);
+/* Run those of the calling thread and forget those of others, for a module that must go. */
+void drop_thread_exits(struct permod_module *module);
+
+/* ---- indirect.c ----------------------------------------------------------------------------- */
+
+/* Call the resolvers of the module's IFUNCs, and keep what they return; its code can run, and its
+ * read-only data can still be written. */
+int resolve_indirect(struct load *load);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
@@ -292,6 +417,8 @@ void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
+/* Whether threads have destructors of its thread-local variables to run. */
+bool has_thread_exits(const struct permod_module *module);
 /* Run exit and destructors, then discard; whoever calls has made sure that it may go. */
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
@@ -302,6 +429,10 @@ int start_module(struct load *load);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
+/* Room for one more in the table of names, or -ENOMEM; after that name_module() can't fail. */
+int reserve_module_name(struct permod *pm);
+void name_module(struct permod_module *module);
+void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);
@@ -318,6 +449,17 @@ int set_parameters(struct load *load);
 void drop_init_parameters(struct permod_module *module);
 void free_parameters(struct permod_module *module);
 
+/* ---- tls.c ---------------------------------------------------------------------------------- */
+
+/* Let libc make room for a module's thread-local variables, and tell where those are that its code
+ * refers to: a step between placing and relocating. */
+int open_tls(struct load *load);
+void close_tls(struct tls_carrier *carrier);
+/* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
+uint64_t tls_module(const struct tls_carrier *carrier);
+/* The calling thread's variable. */
+void *tls_address(const struct tls_carrier *carrier, size_t offset);
+
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 
 /* What modules get from the loader and from libpercpu, whatever dlsym() finds. */
@@ -330,9 +472,77 @@ const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
 
-/* Modules by address, for handlers that know only a function. */
-void register_module(struct permod_module *module);
+#ifdef __x86_64__
+/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
+ * gets copies.  How many words the second has depends on libgcc; the first is always there. */
+#if !defined(__clang__) && __GNUC__ >= 12
+#define CPU_FEATURE_WORDS 3
+#else
+#define CPU_FEATURE_WORDS 1
+#endif
+extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
+	__attribute__((visibility("hidden")));
+#endif
+
+/* ---- symfile.c ------------------------------------------------------------------------------ */
+
+/* What debuggers read of a list of such: the layout is theirs. */
+struct jit_code_entry {
+	struct jit_code_entry *next, *previous;
+	const unsigned char *symfile_addr; /* NULL while it is not in the list */
+	uint64_t symfile_size;
+};
+
+/* A module's sections and symbols, an ELF file in memory. */
+struct symfile {
+	struct jit_code_entry entry;
+	size_t size;	  /* of `bytes` */
+	size_t num_debug; /* sections of debug information */
+	Elf64_Shdr *sections;
+	Elf64_Sym *symbols;
+	char *names; /* of both */
+	/* Those of a region are first[region] .. first[region + 1] - 1; debug information follows. */
+	uint32_t first_section[LINK_REGIONS + 1], first_symbol[LINK_REGIONS + 1];
+	_Alignas(uint64_t) unsigned char bytes[];
+};
+
+/* A step of loading, when everything is relocated. */
+int make_symfile(struct load *load);
+/* Forget what init alone needed. */
+void drop_init_symbols(struct load *load);
+/* What an address in a region is in; NULL if nothing.  Signal-safe. */
+const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
+				  uintptr_t address);
+const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
+				uintptr_t address);
+
+/* ---- address.c ------------------------------------------------------------------------------ */
+
+/* Let a module be found by address, and seen by debuggers; 0 or -ENOMEM. */
+int register_module(struct permod_module *module);
+/* When this has returned, nobody looks at the module's tables any more. */
 void unregister_module(struct permod_module *module);
+/* The same for what init alone needed. */
+void unregister_init(struct load *load);
+/* The module that has an address, or NULL; under the shared lock. */
+struct permod_module *module_at(uintptr_t address);
+/* The one that has this __dso_handle, or NULL. */
+struct permod_module *module_of_handle(const void *dso_handle);
+/* For the child of a fork: the threads that were looking are not there. */
+void forget_readers(void);
+
+/* ---- gdb.c ---------------------------------------------------------------------------------- */
+
+/* Under the shared lock; to hide what was not shown is nothing. */
+void show_to_debugger(struct permod_module *module);
+void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

@@ -80,23 +80,31 @@ static void run_handlers(struct permod_module *module)
 void discard_module(struct permod_module *module)
 {
 	/* Operations of parameters can register some even if nothing is started. */
+	drop_thread_exits(module);
 	run_handlers(module);
 	free_parameters(module);
-	if (module->registered)
-		unregister_module(module);
-	if (module->listed)
+	unregister_module(module);
+	if (module->listed) {
+		unname_module(module);
 		unlist_module(module);
+	}
+	for (size_t i = 0; i < module->num_uses; i++)
+		module->uses[i]->num_users--;
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
-	give_block(module->base, module->size);
+	forget_frames(module);
+	give_image(module);
 	give_block(module->window, module->window_size);
 	free_percpu(module->percpu);
+	close_tls(module->tls);
+	close_libraries(module);
 	free(module->constructors);
 	free(module->destructors);
 	free(module->uses);
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
+	free(module->symfile);
 	free(module->name);
 	free(module);
 }
@@ -258,6 +266,7 @@ static void run_constructors(struct permod_module *module)
 
 static void run_destructors(struct permod_module *module)
 {
+	drop_thread_exits(module);
 	for (size_t i = module->num_destructors; i-- > 0;)
 		call_array(&module->destructors[i], !module->destructors[i].backward);
 	run_handlers(module);
@@ -272,16 +281,18 @@ static void run_destructors(struct permod_module *module)
 static int end_init(struct load *load)
 {
 	struct permod_module *module = load->module;
-	size_t kept = load->link->init_offset;
 	int error = protect_region(load, LINK_RO_AFTER_INIT, PROT_READ);
+	bool has_init = false;
 
 	if (error)
 		return error;
 	drop_init_parameters(module);
+	forget_init_frames(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
-		module->part[region].size = 0;
-	give_block(module->base + kept, module->size - kept);
-	module->size = kept;
+		has_init |= module->part[region].size != 0;
+	if (has_init)
+		unregister_init(load);
+	give_init_image(module);
 	return 0;
 }
 
@@ -347,6 +358,13 @@ bool is_permanent(const struct permod_module *module)
 	return module->started && module->init && !module->exit;
 }
 
+bool has_thread_exits(const struct permod_module *module)
+{
+	unsigned int threads;
+
+	return count_thread_exits(module, &threads) > 0;
+}
+
 /* ---- References ----------------------------------------------------------------------------- */
 
 int permod_get(struct permod_module *m)
@@ -388,6 +406,8 @@ static int check_users(const struct permod_module *module)
 	FILE *stream = NULL;
 	unsigned int count = 0;
 
+	if (!module->num_users)
+		return 0;
 	for (const struct permod_module *user = pm->first; user; user = user->next) {
 		if (!uses_module(user, module))
 			continue;
@@ -396,8 +416,11 @@ static int check_users(const struct permod_module *module)
 		if (stream)
 			fprintf(stream, "%s%s", count > 1 ? ", " : "", user->name);
 	}
+	/* What its code calls back from is one that is not in the list yet. */
 	if (!count)
-		return 0;
+		return fail(pm, -EBUSY,
+			    "%s: can't be unloaded: it is used by a module that is being loaded",
+			    module->name);
 	if (!stream || fclose(stream)) {
 		free(names);
 		return fail_memory(pm);
@@ -422,6 +445,17 @@ static int claim(struct permod_module *module)
 		    module->name, none, none == 1 ? "" : "s");
 }
 
+static int fail_thread_exits(const struct permod_module *module)
+{
+	unsigned int threads, count = count_thread_exits(module, &threads);
+
+	return fail(module->pm, -EBUSY,
+		    "%s: can't be unloaded: %u destructor%s of its thread-local variables will be "
+		    "run by %u thread%s; let %s end first",
+		    module->name, count, count == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+		    threads == 1 ? "it" : "them");
+}
+
 static int check_unload(const struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
@@ -438,6 +472,8 @@ static int check_unload(const struct permod_module *module, unsigned int flags)
 			"%s: can't be unloaded: it has an init and no exit (module_exit), so it "
 			"is permanent",
 			module->name);
+	if (has_thread_exits(module))
+		return fail_thread_exits(module);
 	return check_users(module);
 }
 

@@ -32,15 +32,21 @@ static size_t round_up(size_t size, size_t align)
 /* ---- Link ----------------------------------------------------------------------------------- */
 
 /* Symbols that every module has for itself: the loader fills them in. */
-static const struct {
+static const struct cell {
 	const char *name;
 	size_t size;
-	bool copy; /* of a constant that is out of reach where it is */
+	const void *original; /* a copy of a constant that is out of reach where it is; or NULL */
+	size_t original_size;
 } cells[] = {
-	{ "__this_module", sizeof(struct module), false },
-	{ "__dso_handle", sizeof(void *), false },
-	{ "__pcpu_image", sizeof(struct pcpu_image), false },
-	{ "pcpu_layout", sizeof(struct pcpu_layout), true },
+	{ "__this_module", sizeof(struct module), NULL, 0 },
+	{ "__dso_handle", sizeof(void *), NULL, 0 },
+	{ "__pcpu_image", sizeof(struct pcpu_image), NULL, 0 },
+	{ "pcpu_layout", sizeof(struct pcpu_layout), &pcpu_layout, sizeof(struct pcpu_layout) },
+#ifdef __x86_64__
+	{ "__cpu_model", sizeof(cpu_model), cpu_model, sizeof(cpu_model) },
+	/* Newer compilers ask for more words than libgcc here has: of what it does not know, no. */
+	{ "__cpu_features2", 32, cpu_features, sizeof(cpu_features) },
+#endif
 };
 
 int add_cells(struct link *link, bool all)
@@ -48,7 +54,7 @@ int add_cells(struct link *link, bool all)
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]) && !error; i++) {
-		if (all || !cells[i].copy)
+		if (all || !cells[i].original)
 			error = link_add_cell(link, cells[i].name, cells[i].size);
 	}
 	return error;
@@ -65,7 +71,7 @@ int read_and_link(struct load *load)
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	error = add_cells(load->link, true);
 	if (!error)
-		error = link_add_memory(load->link, load->path, load->data, load->size, load->root);
+		error = add_inputs(&load->inputs, load->link);
 	return error ? error : link_layout(load->link);
 }
 
@@ -135,7 +141,7 @@ static bool meets_arena(const struct link_interval *interval)
  * program: away from per-CPU variables, its own or not, and from the data of other modules.  So
  * libc's own are tried, and kept if that helps.
  */
-static int find_interval(struct load *load)
+static int find_interval_with_originals(struct load *load)
 {
 	int error = link_interval(load->link, &load->interval);
 	struct link_interval first = load->interval;
@@ -148,6 +154,15 @@ static int find_interval(struct load *load)
 	use_originals(load, false);
 	load->interval = first;
 	return 0;
+}
+
+static int find_interval(struct load *load)
+{
+	int error = find_interval_with_originals(load);
+
+	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
+		return error;
+	return find_interval_with_originals(load);
 }
 
 static bool needs_window(const struct load *load)
@@ -201,8 +216,6 @@ static int place_variables(struct load *load)
 
 int place_module(struct load *load)
 {
-	struct permod_module *module = load->module;
-	uintptr_t base;
 	int error = place_variables(load);
 
 	if (!error)
@@ -213,21 +226,27 @@ int place_module(struct load *load)
 		return fail_interval(load);
 	if (!load->link->block_size)
 		return 0;
-	error = take_block(load->interval.low.base, load->interval.high.base,
-			   load->link->block_size, &base);
+	error = place_image(load);
 	if (error)
 		return fail(load->pm, error,
 			    "%s: no free address space for %llu bytes at 0x%llx..0x%llx",
 			    load->path, (unsigned long long)load->link->block_size,
 			    (unsigned long long)load->interval.low.base,
 			    (unsigned long long)load->interval.high.base);
-	module->base = base;
-	module->size = load->link->block_size;
-	load->link->base = base;
 	return 0;
 }
 
 /* ---- Relocate ------------------------------------------------------------------------------- */
+
+static void fill_copy(struct load *load, const struct cell *cell)
+{
+	unsigned char *bytes;
+
+	if (!link_cell(load->link, cell->name, &bytes))
+		return;
+	memset(bytes, 0, cell->size);
+	memcpy(bytes, cell->original, cell->original_size);
+}
 
 static void fill_cells(struct load *load)
 {
@@ -239,8 +258,10 @@ static void fill_cells(struct load *load)
 
 	if (link_cell(load->link, "__this_module", &bytes))
 		memcpy(bytes, &this_module, sizeof(this_module));
-	if (link_cell(load->link, "pcpu_layout", &bytes))
-		memcpy(bytes, &pcpu_layout, sizeof(pcpu_layout));
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		if (cells[i].original)
+			fill_copy(load, &cells[i]);
+	}
 	if (link_cell(load->link, "__pcpu_image", &bytes)) {
 		image.begin = (char *)module->window;
 		image.end = (char *)module->window + module->percpu_size;
@@ -250,7 +271,7 @@ static void fill_cells(struct load *load)
 	}
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
 	module->dso_handle = module;
-	if (handle && handle->section && handle->section->region < LINK_REGIONS) {
+	if (handle && handle->section && handle->section->region < LINK_TLS) {
 		module->dso_handle = (void *)link_symbol_address(load->link, handle);
 		module->handlers = true;
 	}
@@ -260,14 +281,10 @@ int relocate_module(struct load *load)
 {
 	struct permod_module *module = load->module;
 	struct link *link = load->link;
+	int error = open_buffers(load);
 
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		struct link_part *part = &link->part[region];
-
-		module->part[region].address = module->base + part->offset;
-		module->part[region].size = part->size;
-		part->buffer = (unsigned char *)module->base + part->offset;
-	}
+	if (error)
+		return error;
 	if (module->percpu_size) {
 		load->percpu_image = malloc(module->percpu_size);
 		if (!load->percpu_image)
@@ -275,7 +292,8 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	return link_relocate(link);
+	error = open_tls(load);
+	return error ? error : link_relocate(link);
 }
 
 /* Copy the variables' initial values to every possible CPU; what is zero is so already, and pages
@@ -311,6 +329,8 @@ int protect_region(struct load *load, size_t region, int protection)
 
 	if (!part->size)
 		return 0;
+	if (part->page)
+		return write_part(load, region);
 	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
@@ -320,23 +340,19 @@ int protect_region(struct load *load, size_t region, int protection)
 	return 0;
 }
 
-/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later. */
+/* What the regions are once everything is written; region LINK_RO_AFTER_INIT has its turn later.  The
+ * code comes first: it chooses what slots in the read-only data will hold. */
 static int protect(struct load *load)
 {
-	static const int protection[LINK_PERCPU] = {
-		[LINK_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_RODATA] = PROT_READ,
-		[LINK_INIT_TEXT] = PROT_READ | PROT_EXEC,
-		[LINK_INIT_RODATA] = PROT_READ,
-	};
+	int error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 
-	int error = 0;
-
-	for (size_t region = 0; region < LINK_PERCPU && !error; region++) {
-		if (protection[region])
-			error = protect_region(load, region, protection[region]);
-	}
-	return error;
+	if (!error)
+		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
+	if (!error)
+		error = resolve_indirect(load);
+	if (!error)
+		error = protect_region(load, LINK_RODATA, PROT_READ);
+	return error ? error : protect_region(load, LINK_INIT_RODATA, PROT_READ);
 }
 
 /* ---- Publish -------------------------------------------------------------------------------- */
@@ -362,7 +378,8 @@ static int publish(struct load *load)
 {
 	struct permod_module *module = load->module;
 
-	if (reserve_exports(&load->pm->exports, module->num_exports))
+	if (reserve_exports(&load->pm->exports, module->num_exports) ||
+	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
@@ -373,16 +390,17 @@ static int publish(struct load *load)
 		add_export(&load->pm->exports, export);
 		module->num_published++;
 	}
+	name_module(module);
 	list_module(module);
-	register_module(module);
-	return 0;
+	return register_module(module) ? fail_memory(load->pm) : 0;
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 resolve_symbols, place_module, relocate_module, copy_variables, find_calls,
-	describe_module, protect,	  publish,	set_parameters,	 start_module,
+	read_and_link,	resolve_symbols, place_module,	 relocate_module, arrange_frames,
+	copy_variables, protect,	 tell_unwinders, find_calls,	  describe_module,
+	make_symfile,	publish,	 set_parameters, start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -396,11 +414,15 @@ int check_name(struct load *load, const char *name)
 void free_load(struct load *load)
 {
 	link_free(load->link);
+	free_inputs(&load->inputs);
 	free(load->percpu_image);
+	free(load->buffers);
+	free(load->tls_image);
 	free(load->externals);
+	free(load->owns);
 }
 
-static int take_steps(struct load *load, const char *name)
+static int take_each_step(struct load *load, const char *name)
 {
 	int error = check_name(load, name);
 
@@ -417,53 +439,53 @@ static int take_steps(struct load *load, const char *name)
 	return error;
 }
 
-static int check_request(struct permod *pm, const char *name, unsigned int flags)
+static int take_steps(struct load *load, const char *name)
 {
-	if (flags & ~PERMOD_LOAD_NO_INIT)
-		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", name, flags);
+	struct load first;
+	int error;
+
+	load->whole_pages = load->pm->whole_pages;
+	first = *load;
+	error = take_each_step(load, name);
+
+	if (!load->again)
+		return error;
+	*load = first;
+	load->whole_pages = true;
+	return take_each_step(load, name);
+}
+
+int check_request(struct permod *pm, const struct inputs *inputs)
+{
+	const unsigned int known =
+		PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE | PERMOD_LOAD_GC_SECTIONS;
+
+	if (!inputs->num_paths)
+		return fail(pm, -EINVAL, "a module needs at least one file");
+	if (inputs->flags & ~known)
+		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", inputs->paths[0], inputs->flags);
 	return 0;
 }
 
-int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
-		       const char *params, unsigned int flags, struct permod_module **m)
+/* Without a name it is called after the first file. */
+static int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		       struct permod_module **m)
 {
+	struct permod *pm = inputs->pm;
 	struct load load = {
-		.pm = pm, .path = name, .params = params, .flags = flags, .data = data, .size = size
+		.pm = pm, .params = params, .flags = inputs->flags, .inputs = *inputs
 	};
+	char *made = NULL;
 	int error;
 
 	lock_context(pm);
-	error = check_request(pm, name, flags);
-	if (!error && !*name)
-		error = fail(pm, -EINVAL, "permod_load_memory(): a module needs a name");
-	if (!error)
-		error = take_steps(&load, name);
-	if (!error && m)
-		*m = load.module;
-	unlock_context(pm);
-	return error;
-}
-
-int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
-		     unsigned int flags, struct permod_module **m)
-{
-	struct load load = {
-		.pm = pm, .path = path, .root = root, .params = params, .flags = flags
-	};
-	char *name = NULL;
-	void *data = NULL;
-	int error;
-
-	lock_context(pm);
-	error = check_request(pm, path, flags);
-	if (!error)
-		error = read_file(pm, path, &data, &load.size);
+	error = check_request(pm, inputs);
 	if (!error) {
-		load.data = data;
-		name = name_of_path(path);
+		load.path = inputs->paths[0];
+		if (!name)
+			name = made = name_of_path(load.path);
 		error = name ? take_steps(&load, name) : fail_memory(pm);
-		free(name);
-		free(data);
+		free(made);
 	}
 	if (!error && m)
 		*m = load.module;
@@ -471,8 +493,50 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
 	return error;
 }
 
+static int fail_name(struct permod *pm, const char *function)
+{
+	int error;
+
+	lock_context(pm);
+	error = fail(pm, -EINVAL, "%s(): a module needs a name", function);
+	unlock_context(pm);
+	return error;
+}
+
+int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
+		       const char *params, unsigned int flags, struct permod_module **m)
+{
+	const struct inputs inputs = { .pm = pm,
+				       .paths = &name,
+				       .num_paths = 1,
+				       .data = data ? data : "",
+				       .size = size,
+				       .flags = flags };
+
+	return *name ? load_inputs(&inputs, name, params, m) : fail_name(pm, "permod_load_memory");
+}
+
+int permod_load_files(struct permod *pm, const char *name, const char *const *paths, size_t count,
+		      const char *root, const char *params, unsigned int flags,
+		      struct permod_module **m)
+{
+	const struct inputs inputs = {
+		.pm = pm, .paths = paths, .num_paths = count, .root = root, .flags = flags
+	};
+
+	if (name && !*name)
+		return fail_name(pm, "permod_load_files");
+	return load_inputs(&inputs, name, params, m);
+}
+
+int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
+		     unsigned int flags, struct permod_module **m)
+{
+	return permod_load_files(pm, NULL, &path, 1, root, params, flags, m);
+}
+
 int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
 		struct permod_module **m)
 {
-	return permod_load_root(pm, path, NULL, params, flags, m);
+	return permod_load_files(pm, NULL, &path, 1, NULL, params, flags, m);
 }

@@ -59,7 +59,7 @@ static bool is_string_in_module(const struct permod_module *module, const char *
 struct tables {
 	const struct link *link;
 	struct permod_module *module;
-	size_t num_symbols, num_variables, names_size;
+	size_t num_symbols, num_variables, num_thread_symbols, names_size;
 	char *names; /* the next free byte; NULL while counting */
 };
 
@@ -84,16 +84,24 @@ static bool is_visible(const struct link_symbol *symbol)
 	return symbol->visibility == STV_DEFAULT || symbol->visibility == STV_PROTECTED;
 }
 
+/* Those of threads have a table of their own: what is there is an offset. */
 static void visit_symbols(struct tables *tables, struct link *link)
 {
 	struct link_symbol *symbol = NULL;
 
 	while ((symbol = link_next_defined(link, symbol))) {
+		bool of_threads = symbol->section && symbol->section->region == LINK_TLS;
+		size_t *count = of_threads ? &tables->num_thread_symbols : &tables->num_symbols;
+
 		if (!is_visible(symbol))
 			continue;
 		if (tables->names)
-			fill_symbol(tables, &tables->module->symbols[tables->num_symbols], symbol);
-		tables->num_symbols++;
+			fill_symbol(tables,
+				    (of_threads ? tables->module->thread_symbols
+						: tables->module->symbols) +
+					    *count,
+				    symbol);
+		++*count;
 		tables->names_size += strlen(symbol->name) + 1;
 	}
 }
@@ -127,7 +135,7 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(first->name, second->name);
 }
 
-/* Symbols, then variables, then their names: one piece of memory. */
+/* Symbols, then variables, then symbols of threads, then their names: one piece of memory. */
 static int describe_symbols(struct load *load)
 {
 	struct permod_module *module = load->module;
@@ -136,18 +144,22 @@ static int describe_symbols(struct load *load)
 
 	visit_symbols(&count, load->link);
 	visit_variables(&count, load->link);
-	entries = count.num_symbols + count.num_variables;
+	entries = count.num_symbols + count.num_variables + count.num_thread_symbols;
 	module->symbols = malloc(entries * sizeof(struct module_symbol) + count.names_size + 1);
 	if (!module->symbols)
 		return fail_memory(load->pm);
 	module->variables = module->symbols + count.num_symbols;
+	module->thread_symbols = module->variables + count.num_variables;
 	fill.names = (char *)(module->symbols + entries);
 	visit_symbols(&fill, load->link);
 	visit_variables(&fill, load->link);
 	module->num_symbols = fill.num_symbols;
 	module->num_variables = fill.num_variables;
+	module->num_thread_symbols = fill.num_thread_symbols;
 	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
+	      compare_names);
+	qsort(module->thread_symbols, module->num_thread_symbols, sizeof(struct module_symbol),
 	      compare_names);
 	return 0;
 }
@@ -168,13 +180,32 @@ static int fail_entry(struct load *load, const struct array_section *from, const
 		    load->path, from->name, what);
 }
 
+/* An entry of a thread-local variable has no address: the compiler knows none. */
+static int find_thread_export(struct load *load, const struct permod_export *declared,
+			      uintptr_t *address)
+{
+	const struct link_symbol *symbol = link_find(load->link, declared->name);
+
+	if (!symbol || !symbol->section || symbol->section->region != LINK_TLS ||
+	    !load->module->tls)
+		return fail(load->pm, -ENOEXEC,
+			    "%s: exports %s as a thread-local variable, but has no global one of "
+			    "this name",
+			    load->path, declared->name);
+	*address = link_symbol_address(load->link, symbol);
+	return 0;
+}
+
 static int add_to_exports(struct load *load, const void *entry, const struct array_section *from)
 {
 	const struct permod_export *declared = entry;
 	struct permod_module *module = load->module;
+	uintptr_t address = cookie_of(module, (uintptr_t)declared->address);
 
 	if (!is_string_in_module(module, declared->name))
 		return fail_entry(load, from, "name");
+	if (declared->flags & PERMOD_EXPORT_THREAD && find_thread_export(load, declared, &address))
+		return -ENOEXEC;
 	if (goes_with_init(module, (uintptr_t)declared->address))
 		return fail(load->pm, -ENOEXEC,
 			    "%s: section %s: %s is freed when init has returned; what is exported "
@@ -182,8 +213,9 @@ static int add_to_exports(struct load *load, const void *entry, const struct arr
 			    load->path, from->name, declared->name);
 	module->exports[module->num_exports++] = (struct export){
 		.name = declared->name,
-		.address = cookie_of(module, (uintptr_t)declared->address),
-		.flags = from->flags | (declared->flags & PERMOD_EXPORT_GPL),
+		.address = address,
+		.flags = from->flags |
+			 (declared->flags & (PERMOD_EXPORT_GPL | PERMOD_EXPORT_THREAD)),
 		.owner = module,
 	};
 	return 0;
@@ -287,13 +319,64 @@ int describe_module(struct load *load)
 
 /* ---- Looking at it -------------------------------------------------------------------------- */
 
+static struct permod_module **bucket_of(const struct module_table *table, uint32_t hash)
+{
+	return &table->bucket[hash & (table->size - 1)];
+}
+
 struct permod_module *find_module(struct permod *pm, const char *name)
 {
-	struct permod_module *module = pm->first;
+	uint32_t hash = hash_name(name);
+	struct permod_module *module;
 
-	while (module && strcmp(module->name, name) != 0)
-		module = module->next;
+	if (!pm->modules.size)
+		return NULL;
+	module = *bucket_of(&pm->modules, hash);
+	while (module && (module->name_hash != hash || strcmp(module->name, name) != 0))
+		module = module->next_named;
 	return module;
+}
+
+static void insert(struct module_table *table, struct permod_module *module)
+{
+	struct permod_module **bucket = bucket_of(table, module->name_hash);
+
+	module->next_named = *bucket;
+	*bucket = module;
+}
+
+int reserve_module_name(struct permod *pm)
+{
+	struct module_table *table = &pm->modules;
+	struct module_table larger = { NULL, table->size ? table->size * 2 : 16, table->count };
+
+	if (table->count < table->size)
+		return 0;
+	larger.bucket = calloc(larger.size, sizeof(struct permod_module *));
+	if (!larger.bucket)
+		return -ENOMEM;
+	for (struct permod_module *module = pm->first; module; module = module->next)
+		insert(&larger, module);
+	free(table->bucket);
+	*table = larger;
+	return 0;
+}
+
+void name_module(struct permod_module *module)
+{
+	module->name_hash = hash_name(module->name);
+	insert(&module->pm->modules, module);
+	module->pm->modules.count++;
+}
+
+void unname_module(struct permod_module *module)
+{
+	struct permod_module **link = bucket_of(&module->pm->modules, module->name_hash);
+
+	while (*link != module)
+		link = &(*link)->next_named;
+	*link = module->next_named;
+	module->pm->modules.count--;
 }
 
 struct permod_module *permod_find(struct permod *pm, const char *name)
@@ -327,11 +410,18 @@ void *permod_symbol(struct permod_module *m, const char *name)
 	const struct module_symbol *symbol;
 
 	for (size_t i = 0; i < m->num_exports; i++) {
-		if (strcmp(m->exports[i].name, name) == 0)
-			return (void *)m->exports[i].address;
+		if (strcmp(m->exports[i].name, name) != 0)
+			continue;
+		if (m->exports[i].flags & PERMOD_EXPORT_THREAD)
+			return tls_address(m->tls, m->exports[i].address);
+		return (void *)m->exports[i].address;
 	}
 	symbol = bsearch(&key, m->symbols, m->num_symbols, sizeof(key), compare_names);
-	return symbol ? (void *)symbol->address : NULL;
+	if (symbol)
+		return (void *)symbol->address;
+	symbol =
+		bsearch(&key, m->thread_symbols, m->num_thread_symbols, sizeof(key), compare_names);
+	return symbol && m->tls ? tls_address(m->tls, symbol->address) : NULL;
 }
 
 int permod_region(const struct permod_module *m, unsigned int index, struct permod_region *region)
@@ -371,6 +461,7 @@ const char *const region_names[LINK_REGIONS] = {
 	[LINK_INIT_RODATA] = "init.rodata",
 	[LINK_INIT_DATA] = "init.data",
 	[LINK_PERCPU] = "percpu",
+	[LINK_TLS] = "tls",
 };
 
 const char region_access[LINK_PERCPU][4] = {

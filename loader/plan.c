@@ -25,7 +25,7 @@ struct file_export {
 
 /* Names are the link's memory. */
 struct permod_file {
-	void *data;
+	struct inputs inputs;
 	struct link *link;
 	const char **info;
 	size_t num_info;
@@ -83,10 +83,9 @@ static int list_names(struct permod_file *file)
 	return error;
 }
 
-static int open_file(struct permod *pm, const char *path, struct permod_file *file)
+static int open_file(struct permod *pm, struct permod_file *file)
 {
-	size_t size;
-	int error = read_file(pm, path, &file->data, &size);
+	int error = check_request(pm, &file->inputs);
 
 	if (error)
 		return error;
@@ -95,7 +94,7 @@ static int open_file(struct permod *pm, const char *path, struct permod_file *fi
 		return fail_memory(pm);
 	error = add_cells(file->link, false);
 	if (!error)
-		error = link_add_memory(file->link, path, file->data, size, NULL);
+		error = add_inputs(&file->inputs, file->link);
 	if (!error)
 		error = link_layout(file->link);
 	if (!error && list_names(file))
@@ -103,7 +102,8 @@ static int open_file(struct permod *pm, const char *path, struct permod_file *fi
 	return error;
 }
 
-int permod_file_open(struct permod *pm, const char *path, struct permod_file **file)
+int permod_file_open_files(struct permod *pm, const char *const *paths, size_t count,
+			   const char *root, unsigned int flags, struct permod_file **file)
 {
 	struct permod_file *made;
 	int error;
@@ -111,7 +111,14 @@ int permod_file_open(struct permod *pm, const char *path, struct permod_file **f
 	*file = NULL;
 	lock_context(pm);
 	made = calloc(1, sizeof(*made));
-	error = made ? open_file(pm, path, made) : fail_memory(pm);
+	if (made) {
+		made->inputs = (struct inputs){
+			.pm = pm, .paths = paths, .num_paths = count, .root = root, .flags = flags
+		};
+		error = open_file(pm, made);
+	} else {
+		error = fail_memory(pm);
+	}
 	if (error)
 		permod_file_close(made);
 	else
@@ -120,12 +127,17 @@ int permod_file_open(struct permod *pm, const char *path, struct permod_file **f
 	return error;
 }
 
+int permod_file_open(struct permod *pm, const char *path, struct permod_file **file)
+{
+	return permod_file_open_files(pm, &path, 1, NULL, 0, file);
+}
+
 void permod_file_close(struct permod_file *file)
 {
 	if (!file)
 		return;
 	link_free(file->link);
-	free(file->data);
+	free_inputs(&file->inputs);
 	free(file->info);
 	free(file->exports);
 	free(file->undefined);
@@ -208,8 +220,12 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU ? load->module->percpu != NULL
-						     : load->module->base != 0;
+	bool placed = section->region == LINK_PERCPU
+			      ? load->module->percpu != NULL
+			      : load->module->part[section->region].size != 0;
+
+	/* Each thread has these elsewhere. */
+	placed &= section->region != LINK_TLS;
 
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
@@ -263,7 +279,9 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "host";
 	if (owner == &provider_permod)
 		return "permod";
-	return owner == &provider_libdl ? library_of(symbol->value) : owner->name;
+	if (owner != &provider_libdl)
+		return owner->name;
+	return symbol->tls ? "libdl" : library_of(symbol->value);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
@@ -276,7 +294,7 @@ static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symb
 		return;
 	entry->name = copy_text(plan, symbol->name);
 	entry->provider = provider ? copy_text(plan, provider) : NULL;
-	entry->address = provider ? symbol->value : 0;
+	entry->address = provider && !symbol->tls ? symbol->value : 0;
 	entry->weak = symbol->bind == STB_WEAK;
 	entry->got = symbol->got_used;
 	entry->stub = symbol->stub_used;
@@ -336,6 +354,8 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	if (!error)
 		error = relocate_module(load);
 	if (!error)
+		error = arrange_frames(load);
+	if (!error)
 		error = find_calls(load);
 	if (!error)
 		error = describe_module(load);
@@ -351,18 +371,13 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	map_plan(plan, load);
 }
 
-static int make_plan(struct permod_plan *plan, struct load *load)
+static int make_plan(struct permod_plan *plan, struct load *load, const char *name)
 {
-	char *name = name_of_path(load->path);
-	int error;
+	int error = check_name(load, name);
 
-	if (!name)
-		return fail_memory(load->pm);
-	error = check_name(load, name);
 	if (error)
 		note_problem(plan, load->pm, error);
 	load->module = new_module(load->pm, name);
-	free(name);
 	if (!load->module)
 		return fail_memory(load->pm);
 	error = read_and_link(load);
@@ -378,30 +393,43 @@ static int make_plan(struct permod_plan *plan, struct load *load)
 	return error;
 }
 
-static int plan_file(struct permod *pm, const char *path, struct permod_plan *plan)
+/* What could not even be read and linked is an error, and no plan. */
+static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, const char *name)
 {
-	struct load load = { .pm = pm, .path = path };
-	void *data;
-	int error = read_file(pm, path, &data, &load.size);
+	struct permod *pm = inputs->pm;
+	struct load load = {
+		.pm = pm,
+		.flags = inputs->flags,
+		.inputs = *inputs,
+		.plan = plan,
+		.whole_pages = true,
+		.interval.low.base = 1, /* none yet */
+	};
+	char *made = NULL;
+	int error = check_request(pm, inputs);
 
 	if (error)
 		return error;
-	load.data = data;
-	load.plan = plan;
-	load.interval.low.base = 1; /* none yet */
-	error = make_plan(plan, &load);
-	free(data);
+	load.path = inputs->paths[0];
+	if (!name)
+		name = made = name_of_path(load.path);
+	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
+	free(made);
 	return !error && plan->incomplete ? fail_memory(pm) : error;
 }
 
-int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan)
+int permod_plan_files(struct permod *pm, const char *name, const char *const *paths, size_t count,
+		      const char *root, unsigned int flags, struct permod_plan **plan)
 {
+	const struct inputs inputs = {
+		.pm = pm, .paths = paths, .num_paths = count, .root = root, .flags = flags
+	};
 	struct permod_plan *made = calloc(1, sizeof(*made));
 	int error;
 
 	*plan = NULL;
 	lock_context(pm);
-	error = made ? plan_file(pm, path, made) : fail_memory(pm);
+	error = made ? plan_inputs(made, &inputs, name) : fail_memory(pm);
 	if (error) {
 		permod_plan_free(made);
 	} else {
@@ -412,6 +440,11 @@ int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan)
 	}
 	unlock_context(pm);
 	return error;
+}
+
+int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan)
+{
+	return permod_plan_files(pm, NULL, &path, 1, NULL, 0, plan);
 }
 
 void permod_plan_free(struct permod_plan *plan)

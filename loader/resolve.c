@@ -2,7 +2,7 @@
 /*
  * Who has a symbol.  Asked in this order: modules of the context and what the host exports, the
  * loader itself (what per-CPU operations, parameters and compilers need), and, unless the host forbids
- * it, whatever the dynamic linker knows.  All that nobody has are told in one line.
+ * it, whatever the dynamic linker knows, and libraries that are opened for it (library.c).  All that nobody has are told in one line.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -20,9 +20,9 @@
 
 struct permod_module provider_host, provider_permod, provider_libdl;
 
-static bool is_module(const struct permod_module *provider)
+bool is_module(const struct permod_module *provider)
 {
-	return provider != &provider_host && provider != &provider_permod &&
+	return provider && provider != &provider_host && provider != &provider_permod &&
 	       provider != &provider_libdl;
 }
 
@@ -31,46 +31,71 @@ struct found {
 	uintptr_t address;
 	struct permod_module *provider;
 	unsigned long flags; /* PERMOD_EXPORT_* */
+	uint64_t tls_module; /* of a thread-local variable; then the address is the offset */
 };
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
 
-static bool find_by_libdl(const char *name, struct found *found)
+static bool ask_version(void *library, const char *name, const char *version, void **address)
 {
-	void *address;
-
 	dlerror();
-	address = dlsym(RTLD_DEFAULT, name);
+#ifdef __GLIBC__
+	*address = version ? dlvsym(library, name, version) : dlsym(library, name);
+#else
+	(void)version;
+	*address = dlsym(library, name);
+#endif
 	/* A symbol's value may be NULL; then there is no message. */
-	if (!address && dlerror())
-		return false;
-	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0 };
-	return true;
+	return *address || !dlerror();
 }
 
-static bool find_symbol(struct permod *pm, const char *name, struct found *found)
+/* Without a version the default one is meant, and dlsym() passes by those that only old programs see;
+ * "name@VERSION" is just that one. */
+bool ask_libdl(void *library, const char *name, void **address)
 {
+	const char *at = strchr(name, '@');
+	char *base = at ? strndup(name, (size_t)(at - name)) : NULL;
+	bool known;
+
+	if (!at)
+		return ask_version(library, name, NULL, address);
+	known = base && ask_version(library, base, at + strspn(at, "@"), address);
+	free(base);
+	return known;
+}
+
+static bool find_symbol(const struct load *load, const struct link_symbol *symbol,
+			struct found *found)
+{
+	const struct permod *pm = load->pm;
+	const char *name = symbol->name;
 	const struct export *export = find_export(&pm->exports, name);
 	const struct builtin *builtin;
 	struct permod_export program;
+	void *address;
 
 	if (export) {
 		*found = (struct found){ export->address,
 					 export->owner ? export->owner : &provider_host,
-					 export->flags };
+					 export->flags, 0 };
 		return true;
 	}
 	if (find_program_export(name, &program)) {
 		*found = (struct found){ pcpu_image_cookie(program.address), &provider_host,
-					 program.flags };
+					 program.flags, 0 };
 		return true;
 	}
 	builtin = find_builtin(name);
 	if (builtin) {
-		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0 };
+		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0, 0 };
 		return true;
 	}
-	return !(pm->flags & PERMOD_NO_LIBDL) && find_by_libdl(name, found);
+	if (pm->flags & PERMOD_NO_LIBDL)
+		return false;
+	if (!ask_libdl(RTLD_DEFAULT, name, &address) && !find_in_libraries(load, symbol, &address))
+		return false;
+	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0, 0 };
+	return true;
 }
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
@@ -119,33 +144,54 @@ static bool is_function(const struct found *found)
 
 /* ---- Is it thread-local? -------------------------------------------------------------------- */
 
-struct thread_search {
-	uintptr_t address;
-	bool found;
-};
-
 static int look_into_threads_copy(struct dl_phdr_info *image, size_t size, void *arg)
 {
-	struct thread_search *search = arg;
+	struct found *found = arg;
 	uintptr_t begin = (uintptr_t)image->dlpi_tls_data;
 
 	(void)size;
 	for (unsigned int i = 0; begin && i < image->dlpi_phnum; i++) {
-		if (image->dlpi_phdr[i].p_type == PT_TLS &&
-		    search->address - begin < image->dlpi_phdr[i].p_memsz)
-			search->found = true;
+		if (image->dlpi_phdr[i].p_type != PT_TLS ||
+		    found->address - begin >= image->dlpi_phdr[i].p_memsz)
+			continue;
+		found->tls_module = image->dlpi_tls_modid;
+		found->address -= begin;
+		return 1;
 	}
-	return search->found;
+	return 0;
 }
 
-/* Of such a variable dlsym() finds the calling thread's: no good for code that all threads run. */
-static bool is_thread_local(const struct found *found)
+/* Of such a variable dlsym() finds the calling thread's. */
+static bool is_thread_local(struct found *found)
 {
-	struct thread_search search = { found->address, false };
+	if (is_module(found->provider) && found->flags & PERMOD_EXPORT_THREAD)
+		found->tls_module = tls_module(found->provider->tls);
+	else if (found->provider == &provider_libdl)
+		dl_iterate_phdr(look_into_threads_copy, found);
+	return found->tls_module != 0;
+}
 
-	if (found->provider == &provider_libdl)
-		dl_iterate_phdr(look_into_threads_copy, &search);
-	return search.found;
+static bool is_used_as_thread_local(const struct link_symbol *symbol)
+{
+	return symbol->tls || symbol->type == STT_TLS;
+}
+
+static int check_thread_local(struct load *load, const struct link_symbol *symbol,
+			      struct found *found)
+{
+	bool is = is_thread_local(found), used = is_used_as_thread_local(symbol);
+
+	if (is && (!used || symbol->direct || symbol->got))
+		return fail(load->pm, -ENOEXEC,
+			    "%s: %s is a thread-local variable, and used as if it were not; "
+			    "include the header that declares it",
+			    load->path, symbol->name);
+	if (!is && used)
+		return fail(load->pm, -ENOEXEC,
+			    "%s: %s is used as a thread-local variable, and is none; include the "
+			    "header that declares it",
+			    load->path, symbol->name);
+	return 0;
 }
 
 /* ---- All that a link needs ------------------------------------------------------------------ */
@@ -161,6 +207,7 @@ static int use_module(struct permod_module *user, struct permod_module *used)
 	if (!entry)
 		return -ENOMEM;
 	*entry = used;
+	used->num_users++;
 	return 0;
 }
 
@@ -176,6 +223,7 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 			const struct link_symbol *symbol)
 {
 	const char *object = link_object_name(symbol->object);
+	const char *library = runtime_library(load, symbol->name);
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
@@ -185,14 +233,16 @@ static void add_wanting(struct load *load, struct wanting *wanting,
 	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
 	if (strcmp(object, load->path) != 0)
 		fprintf(wanting->stream, " in %s", object);
-	if (find_nearest(load->pm, symbol->name, nearest))
+	if (library)
+		fprintf(wanting->stream, " (should be in %s)", library);
+	else if (find_nearest(load->pm, symbol->name, nearest))
 		fprintf(wanting->stream, " (did you mean %s?)", nearest);
 }
 
 /* An archive can have members that nobody needs here. */
 static const char *hint_for_archive(const struct load *load)
 {
-	if (load->root || !load->link->objects || !link_object_next(load->link->objects))
+	if (!load->link->unasked)
 		return "";
 	return "; with a root symbol only the members that it needs are taken";
 }
@@ -214,10 +264,11 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 }
 
 /* A symbol that somebody has: may this module use it? */
-static int accept_symbol(struct load *load, struct link_symbol *symbol, const struct found *found)
+static int accept_symbol(struct load *load, struct link_symbol *symbol, struct found *found)
 {
 	struct permod_module *provider = found->provider;
 	const char *licence;
+	int error;
 
 	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence)) {
 		/* It can do without. */
@@ -228,11 +279,9 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, const st
 			    "(found MODULE_LICENSE \"%s\")",
 			    load->path, symbol->name, licence ? licence : "");
 	}
-	if (is_thread_local(found))
-		return fail(load->pm, -ENOEXEC,
-			    "%s: %s is a thread-local variable, and used as if it were not; "
-			    "include the header that declares it",
-			    load->path, symbol->name);
+	error = check_thread_local(load, symbol, found);
+	if (error)
+		return error;
 	if (is_module(provider)) {
 		if (provider->state != MODULE_LIVE)
 			return fail(
@@ -245,6 +294,10 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, const st
 			return fail_memory(load->pm);
 	}
 	symbol->owner = provider;
+	if (symbol->tls) {
+		symbol->tls->module = found->tls_module;
+		symbol->tls->offset = found->address;
+	}
 	link_define(symbol, found->address, symbol->direct && is_function(found));
 	return 0;
 }
@@ -254,10 +307,11 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 {
 	struct found found;
 
-	if (symbol->visibility == STV_DEFAULT && find_symbol(load->pm, symbol->name, &found))
+	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
-	/* A plan has a line for each: see note_undefined(). */
-	if (symbol->bind != STB_WEAK && !load->plan)
+	/* A plan has a line for each: see note_undefined().  There is no address that says that a
+	 * thread-local variable isn't there. */
+	if (!load->plan && (symbol->bind != STB_WEAK || symbol->tls))
 		add_wanting(load, wanting, symbol);
 	return 0;
 }
@@ -280,6 +334,8 @@ int resolve_symbols(struct load *load)
 	struct wanting wanting = { NULL, 0, NULL, 0 };
 	int error = list_externals(load);
 
+	if (!error)
+		error = open_libraries(load);
 	for (size_t i = 0; i < load->num_externals && !error; i++) {
 		error = resolve_symbol(load, load->externals[i], &wanting);
 		/* A plan wants to know of all problems. */
@@ -290,6 +346,8 @@ int resolve_symbols(struct load *load)
 	}
 	if (!error && wanting.count)
 		return fail_wanting(load, &wanting);
+	if (!error)
+		error = find_common_symbols(load);
 	if (wanting.stream)
 		fclose(wanting.stream);
 	free(wanting.text);

@@ -23,44 +23,16 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 		      void *dso_handle);
 void __stack_chk_fail(void);
 
-/* ---- Modules by address --------------------------------------------------------------------- */
-
-static struct permod_module *registered;
-
-void register_module(struct permod_module *module)
-{
-	lock_shared();
-	module->next_registered = registered;
-	module->registered = true;
-	registered = module;
-	unlock_shared();
-}
-
-void unregister_module(struct permod_module *module)
-{
-	struct permod_module **link = &registered;
-
-	lock_shared();
-	while (*link != module)
-		link = &(*link)->next_registered;
-	*link = module->next_registered;
-	module->registered = false;
-	unlock_shared();
-}
-
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
 static void *handle_of(void (*function)(void))
 {
+	struct permod_module *module;
 	void *handle = NULL;
 
 	lock_shared();
-	for (struct permod_module *module = registered; module && !handle;
-	     module = module->next_registered) {
-		const struct module_part *text = &module->part[LINK_TEXT];
-
-		if ((uintptr_t)function - text->address >= text->size)
-			continue;
+	module = module_at((uintptr_t)function);
+	if (module) {
 		handle = module->dso_handle;
 		module->handlers = true;
 	}
@@ -115,7 +87,7 @@ static void pure_virtual(void)
 /* clang-format off */
 #define HELPERS(X) \
 	X(__addtf3) X(__addvdi3) X(__addvsi3) X(__addvti3) X(__clrsbdi2) X(__clrsbti2) \
-	X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
+	X(__cpu_indicator_init) X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
 	X(__divxc3) X(__eqtf2) X(__extenddftf2) X(__extendsftf2) X(__extendxftf2) \
 	X(__fixdfti) X(__fixsfti) X(__fixtfdi) X(__fixtfsi) X(__fixtfti) X(__fixunsdfti) \
 	X(__fixunssfti) X(__fixunstfdi) X(__fixunstfsi) X(__fixunstfti) X(__fixunsxfti) \
@@ -152,6 +124,8 @@ HELPERS(DECLARE_HELPER)
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
 	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
+	{ "__cxa_thread_atexit", (const void *)module_thread_atexit, true },
+	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
 	{ "atexit", (const void *)module_atexit, true },

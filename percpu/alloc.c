@@ -9,7 +9,9 @@
  *
  * How many a list may hold is learned when one is cleaned: twice as many as before, if what was freed
  * lies close together, and half as many if it is scattered, since each area of a list keeps a page
- * from being given back.  A small part of all areas may be in a list anyhow.
+ * from being given back.  A small part of all areas may be in a list anyhow.  A thread that moves on
+ * leaves its lists behind, and nobody looks at them: so each time when half of the areas have gone
+ * back to the pool, and lists have most of the others, these go too.
  *
  * Larger areas, and all where there are no caches, are taken from the pool one by one, and wait in
  * `waiting` when they are freed.
@@ -32,6 +34,8 @@
 /* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write. */
 #define WAITING_AREAS ((size_t)64)
 #define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
+/* With fewer areas than this, lists are not looked through. */
+#define FEW_AREAS ((size_t)32)
 /* In the checked mode, to find more. */
 #define WAITING_CHECKED ((size_t)(16 << 20) / PCPU_GRAIN)
 
@@ -47,6 +51,9 @@ static pthread_mutex_t busy[BUSY] = { [0 ... BUSY - 1] = PTHREAD_MUTEX_INITIALIZ
 /* Under the lock. */
 static struct pcpu_batch waiting;
 static size_t waiting_grains;
+static size_t most_areas = FEW_AREAS; /* since lists were looked through, or that many */
+/* Atomic: the areas have become half of that. */
+static bool halved;
 /* Atomic: what a list may hold if it is scattered. */
 static size_t scattered_limit = LEAST_LIMIT;
 
@@ -93,6 +100,10 @@ static void adapt(void)
 	size_t limit = ANYHOW(pcpu_core.areas), least = least_limit();
 
 	__atomic_store_n(&scattered_limit, limit > least ? limit : least, __ATOMIC_RELAXED);
+	if (most_areas < pcpu_core.areas)
+		most_areas = pcpu_core.areas;
+	if (pcpu_core.areas < most_areas / 2)
+		__atomic_store_n(&halved, true, __ATOMIC_RELAXED);
 }
 
 static void give(const struct pcpu_batch *batch)
@@ -167,6 +178,30 @@ void pcpu_trim(void)
 	pcpu_lock();
 	pcpu_pool_trim(&pcpu_core);
 	pcpu_unlock();
+}
+
+/* With no lock held: see the top. */
+static void empty_lists(void)
+{
+	size_t areas = 0, grains = 0;
+	bool most;
+
+	pcpu_lock();
+	__atomic_store_n(&halved, false, __ATOMIC_RELAXED);
+	most_areas = pcpu_core.areas > FEW_AREAS ? pcpu_core.areas : FEW_AREAS;
+	pcpu_cache_sum(&areas, &grains);
+	most = areas > pcpu_core.areas / 2;
+	pcpu_unlock();
+	if (most)
+		pcpu_trim();
+}
+
+/* After the slow way. */
+static void finish(pthread_mutex_t *mine)
+{
+	leave(mine);
+	if (__builtin_expect(__atomic_load_n(&halved, __ATOMIC_RELAXED), 0))
+		empty_lists();
 }
 
 /* ---- Small areas ---------------------------------------------------------------------------- */
@@ -329,7 +364,7 @@ __attribute__((noinline)) static void leave_slowly(size_t size, uint32_t positio
 		batch.position[batch.count++] = position;
 		recycle(&batch);
 	}
-	leave(mine);
+	finish(mine);
 }
 
 /* Without waiting: of this size, or a larger one of those in reserve.  Returns a position, or -1,
@@ -541,7 +576,7 @@ __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)
 		refuse(ptr, wrong);
 	if (enough)
 		clean_waiting();
-	leave(mine);
+	finish(mine);
 }
 
 void free_percpu(void __percpu *ptr)

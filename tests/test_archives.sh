@@ -5,7 +5,8 @@
 # OpenSSL's libcrypto, each with one small object of ours added, are loaded by `permod run` and must
 # compute what other programs compute: python3's zlib and sqlite3, its arithmetic, sha256sum.
 #
-# Each is loaded as a whole, and again with --root, when only the members that are needed are taken.
+# Each is loaded as a whole, and again with --root, when only the members that are needed are taken,
+# and with the library beside the object instead of with the object in it.
 
 . "$(dirname "$0")/shell.sh"
 
@@ -16,6 +17,7 @@ first_cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 add_driver()
 {
     archive=$($CC -print-file-name="$2")
+    driver=$1-driver.o
     if ! [ -f "$archive" ]; then
         skip "$1" "$2 is not installed (Debian: $3)"
         return 1
@@ -32,18 +34,21 @@ once()
     run "$permod" run --call "$call" --cpus "$first_cpu" "$@"
 }
 
-# with_and_without_root NAME TEST ARGUMENT...: a test that puts its arguments before the file.
-with_and_without_root()
+# in_all_ways NAME TEST ARCHIVE: a test of that archive that puts its arguments in its place.
+in_all_ways()
 {
-    check "$1" "$2"
-    check "$1, members that are needed" "$2" --root "$call"
+    check "$1" "$2" --whole-archive "$3"
+    check "$1, members that are needed" "$2" --root "$call" "$3"
+    check "$1, linked with it" "$2" --with "$archive" "$driver"
+    check "$1, linked with it, sections that are needed" "$2" --gc-sections --root "$call" \
+        --with "$archive" "$driver"
 }
 
 # ---- zlib --------------------------------------------------------------------------------------
 
 zlib_agrees_with_python()
 {
-    once "$@" zlib.a && is err "" && python3 -c '
+    once "$@" && is err "" && python3 -c '
 import zlib
 state, data = 12345, bytearray()
 for i in range(200000):
@@ -61,7 +66,7 @@ assert zlib.decompress(deflated) == data
 
 if add_driver zlib libz.a zlib1g-dev; then
     call=show
-    with_and_without_root "zlib: python inflates what it deflates" zlib_agrees_with_python
+    in_all_ways "zlib: python inflates what it deflates" zlib_agrees_with_python zlib.a
     check "zlib: round trips at all levels, on every CPU" \
         counts "round_trips=9 bad_round_trips=0" round_trip zlib.a
 fi
@@ -87,7 +92,7 @@ END
 )
 lua_script_runs()
 {
-    once "$@" lua.a "script=$script" && is err "" && python3 -c '
+    once "$@" "script=$script" && is err "" && python3 -c '
 import math
 wanted = ["hello from Lua 5.4", "false\traised", "false\t42", "refused: 5", "true\tfalse\tnil",
           "false\thandled", "1\tfalse\tfrom a coroutine",
@@ -99,7 +104,7 @@ assert found == wanted, found' && has out good_scripts
 
 if add_driver lua liblua5.4.a liblua5.4-dev; then
     call=run_script
-    with_and_without_root "Lua: a script raises and catches errors" lua_script_runs
+    in_all_ways "Lua: a script raises and catches errors" lua_script_runs lua.a
     check "Lua: the same on every CPU" counts "good_scripts=1 caught_in_c=1" run_script lua.a \
         'script=for i = 1, 100 do assert(not pcall(error)) end'
 fi
@@ -117,7 +122,7 @@ select upper('done'), null, length(hex(zeroblob(8)));"
 
 sqlite_agrees_with_python()
 {
-    once "$@" sqlite.a "sql=$sql" && is err "" && python3 -c '
+    once "$@" "sql=$sql" && is err "" && python3 -c '
 import sqlite3, sys
 connection = sqlite3.connect(":memory:")
 wanted = []
@@ -131,7 +136,7 @@ assert len(wanted) == 10 and found[:len(wanted)] == wanted, (found, wanted)' "$s
 
 if add_driver sqlite libsqlite3.a libsqlite3-dev; then
     call=query
-    with_and_without_root "SQLite: sums over a table as python's" sqlite_agrees_with_python
+    in_all_ways "SQLite: sums over a table as python's" sqlite_agrees_with_python sqlite.a
     check "SQLite: the same on every CPU" counts "rows=10 errors=0" query sqlite.a "sql=$sql" quiet
 fi
 
@@ -139,7 +144,7 @@ fi
 
 crypto_agrees_with_sha256sum()
 {
-    once "$@" crypto.a "file=$work/data" && is err "" || return
+    once "$@" "file=$work/data" && is err "" || return
     [ "$(head -n 1 out)" = "$(sha256sum < data | cut -d ' ' -f 1)" ] && has out digests
 }
 
@@ -149,7 +154,7 @@ if add_driver crypto libcrypto.a libssl-dev; then
 import random
 random.seed(1)
 open("data", "wb").write(bytes(random.randrange(256) for i in range(300001)))'
-    with_and_without_root "libcrypto: SHA-256 as sha256sum's" crypto_agrees_with_sha256sum
+    in_all_ways "libcrypto: SHA-256 as sha256sum's" crypto_agrees_with_sha256sum crypto.a
     check "libcrypto: the same on every CPU" counts "digests=1 differences=0" digest crypto.a \
         "file=$work/data" quiet
 fi

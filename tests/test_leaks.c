@@ -102,7 +102,7 @@ int near_data = 3;
 EXPORT_SYMBOL(near_data);
 
 /* Files that main() makes: names are constant, as paths must not be made while armed. */
-static char archive[300], near_program[300], fixed[300], lacking[300];
+static char archive[300], near_program[300], fixed[300], lacking[300], debugged[300];
 static unsigned char *image;
 static size_t image_size;
 
@@ -161,6 +161,11 @@ static int load_fixed(struct permod *pm)
 static int load_lacking(struct permod *pm)
 {
 	return permod_load(pm, lacking, NULL, 0, NULL);
+}
+
+static int load_debugged(struct permod *pm)
+{
+	return permod_load(pm, debugged, NULL, 0, NULL);
 }
 
 static int load_failing(struct permod *pm)
@@ -244,6 +249,7 @@ static const struct action actions[] = {
 	{ "load archive", load_archive, 0, NULL, "archive" },
 	{ "load near the program", load_near_program, 0, NULL, "near_program" },
 	{ "load without PIE", load_fixed, 0, NULL, "fixed" },
+	{ "load with debug information", load_debugged, 0, NULL, "debugged" },
 	{ "load what lacks symbols", load_lacking, -ENOENT, NULL, NULL },
 	{ "load what fails", load_failing, -ENODEV, NULL, NULL },
 	{ "load with a bad parameter", load_bad_parameter, -EINVAL, NULL, NULL },
@@ -446,6 +452,10 @@ static void make_files(void)
 			      "static DEFINE_PER_CPU(long, hits) = 3;\n"
 			      "void tick(void);\n"
 			      "void tick(void) { this_cpu_inc(hits); }\n"));
+	strcpy(debugged,
+	       compile("debugged.ko", "-g -gz",
+		       "static int number = 3;\n"
+		       "int number_now(void); int number_now(void) { return number++; }\n"));
 	strcpy(lacking, compile("lacking.ko", "",
 				"int nobody_has_this(void), nor_that(void);\n"
 				"int all(void) { return nobody_has_this() + nor_that(); }\n"));

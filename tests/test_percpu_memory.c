@@ -434,6 +434,7 @@ END_TEST
 /* ---- Resident memory ------------------------------------------------------------------------ */
 
 enum { MANY = 50000 };
+static cpu_set_t allowed; /* CPUs that the process may run on */
 static char __percpu *many[MANY];
 
 /* Bytes of the process that are resident, by its page tables. */
@@ -465,6 +466,20 @@ static void allocate_many(unsigned int writers)
 	}
 }
 
+/* Go on on another CPU, as the system may let a thread do at any time. */
+static void move_on(void)
+{
+	static unsigned int last;
+	cpu_set_t set;
+	int cpu = (int)(last++ % CPU_SETSIZE);
+
+	while (!CPU_ISSET(cpu, &allowed))
+		cpu = (int)(last++ % CPU_SETSIZE);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	expect(!sched_setaffinity(0, sizeof(set), &set));
+}
+
 static void free_many(int order)
 {
 	for (int i = MANY - 1; order == 2 && i > 0; i--) {
@@ -474,8 +489,11 @@ static void free_many(int order)
 		many[i] = many[other];
 		many[other] = kept;
 	}
-	for (int i = 0; i < MANY; i++)
+	for (int i = 0; i < MANY; i++) {
+		if (i % 4000 == 0)
+			move_on();
 		free_percpu(many[order == 1 ? MANY - 1 - i : i]);
+	}
 }
 
 static int scene_resident(void)
@@ -484,6 +502,7 @@ static int scene_resident(void)
 	size_t start, written, peak;
 
 	memset(many, 1, sizeof(many));
+	expect(!sched_getaffinity(0, sizeof(allowed), &allowed));
 	start = resident();
 	start = resident();
 	for (size_t i = 0; i < COUNT(writers); i++) {

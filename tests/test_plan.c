@@ -586,7 +586,8 @@ START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
 	ck_assert_ptr_null(place->low.symbol);
 	ck_assert_str_eq(place->high.symbol, "here");
 	expect_site(&place->high.site, ".text", 6, "R_X86_64_32");
-	ck_assert_ptr_nonnull(strstr(place->reason, "below the arena"));
+	if (!under_valgrind())
+		ck_assert_ptr_nonnull(strstr(place->reason, "below the arena"));
 	permod_plan_free(plan);
 	permod_free(pm);
 }

@@ -229,7 +229,6 @@ SPOIL(copy_type,
       relocation_of(o)->r_info = ELF64_R_INFO(ELF64_R_SYM(relocation_of(o)->r_info), R_X86_64_COPY))
 SPOIL(tls_type, relocation_of(o)->r_info = ELF64_R_INFO(ELF64_R_SYM(relocation_of(o)->r_info),
 							R_X86_64_TPOFF32))
-SPOIL(ifunc, symbol_of(o, "call")->st_info = ELF64_ST_INFO(STB_GLOBAL, STT_GNU_IFUNC))
 
 /* What is done to the object, and what the line says. */
 static const struct {
@@ -280,8 +279,7 @@ static const struct {
 	{ spoil_symbol_index, { ".text", "60000" } },
 	{ spoil_unknown_type, { ".text", "relocation", "250" } },
 	{ spoil_copy_type, { ".text", "R_X86_64_COPY" } },
-	{ spoil_tls_type, { ".text", "R_X86_64_TPOFF32", "thread" } },
-	{ spoil_ifunc, { "call", "IFUNC" } },
+	{ spoil_tls_type, { "outside", "thread-local variable, and is none" } },
 };
 
 START_TEST(spoilt_field_is_named)
@@ -332,21 +330,23 @@ END_TEST
 
 /* ---- What a module wants and can't have ----------------------------------------------------- */
 
-START_TEST(thread_local_variables_are_refused_by_name)
+/* One file of an archive says that it is thread-local, another that it isn't. */
+START_TEST(thread_local_variables_are_no_others)
 {
-	static const char *const flags[] = { "-fPIE", "-fPIC", "-fno-pie",
-					     "-fPIC -mtls-dialect=gnu2" };
-	static const char source[] = "__thread int own; extern __thread int other;\n"
-				     "int *get_own(void) { return &own; }\n"
-				     "int *get_other(void) { return &other; }\n";
+	static const char define[] = "int shared = 1;\n";
+	static const char use[] = "extern __thread int shared; int get(void) { return shared; }\n";
 	struct permod *pm = new_context();
+	const char *path = work_file("mixed.a");
 
-	for (size_t i = 0; i < COUNT(flags); i++) {
-		if (strstr(flags[i], "gnu2") && strstr(setting("CC", "gcc"), "clang"))
-			continue;
-		expect_error(pm,
-			     permod_load(pm, compile("tls.ko", flags[i], source), NULL, 0, NULL),
-			     -ENOEXEC, "tls.ko", "R_X86_64_", "thread");
+	for (int reverse = 0; reverse < 2; reverse++) {
+		const char *flags = reverse ? "-fPIC -D__thread=" : "-fPIC";
+
+		command(text("rm -f '%s'", path));
+		command(text("ar rcs '%s' '%s' '%s'", path,
+			     compile("define.o", reverse ? "-Dint='__thread int'" : "", define),
+			     compile("use.o", flags, use)));
+		expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -ENOEXEC, "mixed.a(use.o)",
+			     "R_X86_64_", "shared", "thread");
 	}
 	permod_free(pm);
 }
@@ -361,25 +361,6 @@ START_TEST(thread_local_variable_of_a_library_is_no_plain_variable)
 
 	expect_error(pm, permod_load(pm, compile("errno.ko", "", source), NULL, 0, NULL), -ENOEXEC,
 		     "errno.ko", "errno", "thread-local");
-	permod_free(pm);
-}
-END_TEST
-
-START_TEST(indirect_functions_are_refused_by_name)
-{
-	static const char source[] = "static int one(void) { return 1; }\n"
-				     "static void *choose(void) { return one; }\n"
-				     "int chosen(void) __attribute__((ifunc(\"choose\")));\n"
-				     "#ifdef CALL\n"
-				     "int call(void) { return chosen(); }\n"
-				     "#endif\n";
-	struct permod *pm = new_context();
-
-	expect_error(pm, permod_load(pm, compile("ifunc.ko", "", source), NULL, 0, NULL), -ENOEXEC,
-		     "ifunc.ko", "chosen");
-	expect_error(pm,
-		     permod_load(pm, compile("ifunc.ko", "-DCALL -fPIC", source), NULL, 0, NULL),
-		     -ENOEXEC, "ifunc.ko", "chosen");
 	permod_free(pm);
 }
 END_TEST
@@ -633,9 +614,8 @@ static Suite *make_suite(void)
 	suite_add_tcase(suite, files);
 
 	tcase_set_timeout(requests, 60);
-	tcase_add_test(requests, thread_local_variables_are_refused_by_name);
+	tcase_add_test(requests, thread_local_variables_are_no_others);
 	tcase_add_test(requests, thread_local_variable_of_a_library_is_no_plain_variable);
-	tcase_add_test(requests, indirect_functions_are_refused_by_name);
 	tcase_add_loop_test(requests, bad_table_is_refused_by_its_section, 0, COUNT(bad_tables));
 	tcase_add_test(requests, object_without_machine_code_is_refused);
 	tcase_add_test(requests, undefined_symbols_are_listed_all_at_once_with_the_nearest_name);

@@ -193,7 +193,7 @@ help_names_subcommands()
 # Every option that the code takes is in the help, and the manual page knows it.
 help_tells_every_option()
 {
-    for name in run map; do
+    for name in run check map; do
         run 0 $name --help || return
         for option in $(sed -n 's/^.*{ "\([a-z-]*\)", [a-z]*_argument.*$/\1/p' \
             "$top_srcdir"/tools/$name.c | grep -v '^help$'); do

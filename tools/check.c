@@ -5,21 +5,52 @@
  */
 #include "tool.h"
 
-static enum status check(int argc, char **argv)
+#include <getopt.h>
+#include <stdlib.h>
+
+/* Options may stand behind the file too. */
+static enum status parse(int argc, char **argv, struct parts *parts, bool *json)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "with", required_argument, NULL, 'w' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "whole-archive", no_argument, NULL, 'W' },
+		{ "gc-sections", no_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	enum status status = STATUS_GO_ON;
+	int code;
+
+	for (;;) {
+		while ((code = next_option(&check_command, argc, argv, options, &status)) != -1)
+			*json |= !take_parts_option(parts, code, optarg);
+		if (status != STATUS_GO_ON)
+			return status;
+		if (optind == argc)
+			break;
+		if (parts->paths[0])
+			return usage_error(&check_command, "too many arguments: '%s'",
+					   argv[optind]);
+		parts->paths[0] = argv[optind++];
+	}
+	return parts->paths[0] ? status : usage_error(&check_command, "no FILE given");
+}
+
+static enum status check_parts(const struct parts *parts, bool json)
 {
 	struct permod_plan *plan = NULL;
 	struct permod *pm;
-	const char *path, *error;
-	bool json, loads;
-	enum status status = parse_simple(&check_command, argc, argv, &json, &path);
+	const char *path = parts->paths[0], *error;
+	bool loads;
 
-	if (status != STATUS_GO_ON)
-		return status;
 	if (permod_new(&pm, NULL)) {
 		complain("%s", permod_error(NULL));
 		return STATUS_FAILED;
 	}
-	loads = permod_plan(pm, path, &plan) == 0;
+	loads = permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root, parts->flags,
+				  &plan) == 0;
 	error = loads ? NULL : permod_error(pm);
 	if (json)
 		show_plan_json(stdout, plan, path, error);
@@ -32,11 +63,27 @@ static enum status check(int argc, char **argv)
 	return loads ? STATUS_DONE : STATUS_FAILED;
 }
 
+static enum status check(int argc, char **argv)
+{
+	struct parts parts = new_parts();
+	bool json = false;
+	enum status status = parse(argc, argv, &parts, &json);
+
+	if (status == STATUS_GO_ON)
+		status = check_parts(&parts, json);
+	free(parts.paths);
+	return status;
+}
+
 const struct command check_command = {
 	.name = "check",
-	.synopsis = "[--json] FILE",
+	.synopsis = "[OPTION ...] FILE",
 	.summary = "would it load here? The plan and the reasons; nothing is run",
-	.help = "  --json    print one JSON document\n",
+	.help = "  --json             print one JSON document\n"
+		"  --with FILE        FILE, an object or archive, belongs to it too; repeatable\n"
+		"  --root SYMBOL      of archives, take only what SYMBOL needs\n"
+		"  --whole-archive    of archives, take everything\n"
+		"  --gc-sections      leave out sections that nothing needs\n",
 	.takes_file = true,
 	.run = check,
 };

@@ -246,8 +246,8 @@ static bool is_there(const struct session *session, const char *symbol)
 
 /* ---- Loading -------------------------------------------------------------------------------- */
 
-static enum status load_link(struct session *session, const struct chain *link, const char *root,
-			     const char *params);
+static enum status load_link(struct session *session, const struct chain *link,
+			     const struct parts *parts, const char *params);
 
 /* "a -> b -> a", from the outermost to @link. */
 static void append_chain(char **text, const struct chain *link)
@@ -271,6 +271,7 @@ static bool closes_circle(const struct chain *link)
 static enum status load_for(struct session *session, const char *path, const struct chain *user)
 {
 	char *name = module_name(path), *circle = NULL;
+	struct parts parts = { &path, 1, NULL, 0 };
 	struct chain link = { path, name, user };
 	enum status status = STATUS_FAILED;
 
@@ -278,7 +279,7 @@ static enum status load_for(struct session *session, const char *path, const str
 		append_chain(&circle, &link);
 		complain("%s: modules need each other: %s", user->path, circle);
 	} else {
-		status = load_link(session, &link, NULL, NULL);
+		status = load_link(session, &link, &parts, NULL);
 	}
 	free(circle);
 	free(name);
@@ -327,31 +328,31 @@ static enum status load_needs(struct session *session, const struct chain *link,
 	return STATUS_DONE;
 }
 
-static enum status load_link(struct session *session, const struct chain *link, const char *root,
-			     const char *params)
+static enum status load_link(struct session *session, const struct chain *link,
+			     const struct parts *parts, const char *params)
 {
 	struct permod_file *file;
 	enum status status;
 	char *note = NULL;
 
-	if (permod_file_open(session->pm, link->path, &file)) {
+	if (permod_file_open_files(session->pm, parts->paths, parts->count, parts->root,
+				   parts->flags, &file)) {
 		complain("%s", permod_error(session->pm));
 		return STATUS_FAILED;
 	}
 	status = load_needs(session, link, file, &note);
 	permod_file_close(file);
 	if (status == STATUS_DONE)
-		status = load_file(session, link->path, root, params, note);
+		status = load_parts(session, parts, params, note);
 	free(note);
 	return status;
 }
 
-enum status load_with_needs(struct session *session, const char *path, const char *root,
-			    const char *params)
+enum status load_with_needs(struct session *session, const struct parts *parts, const char *params)
 {
-	char *name = module_name(path);
-	struct chain link = { path, name, NULL };
-	enum status status = load_link(session, &link, root, params);
+	char *name = module_name(parts->paths[0]);
+	struct chain link = { parts->paths[0], name, NULL };
+	enum status status = load_link(session, &link, parts, params);
 
 	free(name);
 	return status;

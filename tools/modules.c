@@ -6,12 +6,21 @@
 #define _GNU_SOURCE
 #include "tool.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum status use_library(const char *name)
+{
+	if (dlopen(name, RTLD_NOW | RTLD_GLOBAL))
+		return STATUS_GO_ON;
+	complain("--library '%s': %s", name, dlerror());
+	return STATUS_FAILED;
+}
 
 /* ---- The command line ----------------------------------------------------------------------- */
 
@@ -86,6 +95,34 @@ void free_requests(struct request *requests, size_t count)
 	free(requests);
 }
 
+/* ---- What a module is made of --------------------------------------------------------------- */
+
+struct parts new_parts(void)
+{
+	return (struct parts){ .paths = allocate(1, sizeof(const char *)), .count = 1 };
+}
+
+bool take_parts_option(struct parts *parts, int code, const char *value)
+{
+	switch (code) {
+	case 'w':
+		parts->paths = reallocate(parts->paths, parts->count + 1, sizeof(const char *));
+		parts->paths[parts->count++] = value;
+		return true;
+	case 'W':
+		parts->flags |= PERMOD_LOAD_WHOLE_ARCHIVE;
+		return true;
+	case 'g':
+		parts->flags |= PERMOD_LOAD_GC_SECTIONS;
+		return true;
+	case 'r':
+		parts->root = value;
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* ---- Loading and unloading ------------------------------------------------------------------ */
 
 char *module_name(const char *path)
@@ -103,18 +140,16 @@ char *module_name(const char *path)
 	return name;
 }
 
-enum status load_file(struct session *session, const char *path, const char *root,
-		      const char *params, const char *note)
+enum status load_parts(struct session *session, const struct parts *parts, const char *params,
+		       const char *note)
 {
 	struct loaded *loaded;
 	struct permod_module *module;
 	int error;
 
 	fflush(stdout);
-	if (root)
-		error = permod_load_root(session->pm, path, root, params, 0, &module);
-	else
-		error = permod_load(session->pm, path, params, 0, &module);
+	error = permod_load_files(session->pm, NULL, parts->paths, parts->count, parts->root,
+				  params, parts->flags, &module);
 	fflush(stdout);
 	if (error) {
 		complain("%s%s", permod_error(session->pm), error == -ENOENT && note ? note : "");
@@ -123,8 +158,9 @@ enum status load_file(struct session *session, const char *path, const char *roo
 	session->loaded =
 		reallocate(session->loaded, session->num_loaded + 1, sizeof(*session->loaded));
 	loaded = &session->loaded[session->num_loaded++];
-	*loaded = (struct loaded){ .module = module, .path = format_text("%s", path) };
-	permod_file_open(session->pm, path, &loaded->file);
+	*loaded = (struct loaded){ .module = module, .path = format_text("%s", parts->paths[0]) };
+	permod_file_open_files(session->pm, parts->paths, parts->count, parts->root, parts->flags,
+			       &loaded->file);
 	return STATUS_DONE;
 }
 
@@ -158,16 +194,17 @@ static bool is_loaded(const struct session *session, const char *path)
 }
 
 static enum status load_module(struct session *session, const struct request *request,
-			       const char *root)
+			       struct parts *parts)
 {
 	const char *path = file_of(session, request->name);
 
 	if (!path)
 		return STATUS_FAILED;
+	parts->paths[0] = path;
 	if (!session->dir)
-		return load_file(session, path, root, request->params, NULL);
+		return load_parts(session, parts, request->params, NULL);
 	if (!is_loaded(session, path))
-		return load_with_needs(session, path, root, request->params);
+		return load_with_needs(session, parts, request->params);
 	if (!request->params)
 		return STATUS_DONE;
 	complain("%s: loaded already, as a module before it needs it; name it first to give it "
@@ -179,8 +216,11 @@ static enum status load_module(struct session *session, const struct request *re
 enum status load_modules(struct session *session, const struct request *requests, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const char *root = i + 1 == count ? session->root : NULL;
-		enum status status = load_module(session, &requests[i], root);
+		const char *path = NULL;
+		struct parts parts = { &path, 1, NULL, 0 };
+		bool last = i + 1 == count && session->last.count;
+		enum status status =
+			load_module(session, &requests[i], last ? &session->last : &parts);
 
 		if (status != STATUS_DONE)
 			return status;

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the options ask for; zero or NULL if they don't. */
 struct wishes {
@@ -19,7 +20,7 @@ struct wishes {
 	double seconds;
 	bool json;
 	const char *module_dir;
-	const char *root;
+	struct parts last; /* of the last module */
 };
 
 static const struct option options[] = {
@@ -29,7 +30,11 @@ static const struct option options[] = {
 	{ "duration", required_argument, NULL, 'd' },
 	{ "json", no_argument, NULL, 'j' },
 	{ "module-dir", required_argument, NULL, 'm' },
+	{ "with", required_argument, NULL, 'w' },
 	{ "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' },
+	{ "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -79,11 +84,13 @@ static enum status take_option(struct wishes *wishes, int code)
 	case 'j':
 		wishes->json = true;
 		break;
+	case 'l':
+		return use_library(optarg);
 	case 'm':
 		wishes->module_dir = optarg;
 		break;
 	default:
-		wishes->root = optarg;
+		take_parts_option(&wishes->last, code, optarg);
 		break;
 	}
 	return STATUS_GO_ON;
@@ -208,7 +215,7 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 static enum status run_requests(const struct wishes *wishes, struct calls *calls,
 				const struct request *requests, size_t count, FILE *out)
 {
-	struct session session = { .root = wishes->root };
+	struct session session = { .last = wishes->last };
 	enum status status;
 
 	if (wishes->module_dir) {
@@ -229,6 +236,7 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 
 	if (!out)
 		return STATUS_FAILED;
+	permod_catch_crashes(STDERR_FILENO);
 	status = run_requests(wishes, calls, requests, count, out);
 	if (wishes->json && fclose(out)) {
 		complain("can't write the output: %s", strerror(errno));
@@ -239,7 +247,7 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 
 static enum status run(int argc, char **argv)
 {
-	struct wishes wishes = { .function = NULL };
+	struct wishes wishes = { .last = new_parts() };
 	struct calls calls = { .function = NULL };
 	struct request *requests = NULL;
 	enum status status;
@@ -258,6 +266,7 @@ static enum status run(int argc, char **argv)
 	if (status == STATUS_GO_ON)
 		status = run_with_output(&wishes, &calls, requests, count);
 	free_requests(requests, count);
+	free(wishes.last.paths);
 	free(calls.calls);
 	free(calls.cpus);
 	return status;
@@ -272,10 +281,15 @@ const struct command run_command = {
 		"  --count N          N times on each CPU; otherwise once\n"
 		"  --duration S       over and over for S seconds, such as 0.5\n"
 		"  --json             print one JSON document; what modules print goes to standard error\n"
+		"  --library NAME     first open a shared library, such as libm.so.6, for modules to use\n"
 		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
-		"  --root SYMBOL      of the last MODULE, an archive, take only what SYMBOL needs\n"
+		"  --with FILE        link FILE, an object or archive, into the last MODULE; repeatable\n"
+		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
+		"  --whole-archive    of the last MODULE's archives, take everything\n"
+		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
-		"unloaded in reverse. Without --call they are loaded, shown and unloaded.\n",
+		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"
+		"where it was, on standard error, and ends the command by its signal.\n",
 	.run = run,
 };

@@ -193,6 +193,19 @@ struct request {
 	char *params;
 };
 
+/* What a module is made of, as permod_load_files() takes it; paths[0] is the file it is called after. */
+struct parts {
+	const char **paths;
+	size_t count;
+	const char *root;
+	unsigned int flags;
+};
+
+/* The options --with, --root, --whole-archive and --gc-sections; false if it is another. */
+bool take_parts_option(struct parts *parts, int code, const char *value);
+/* With room for the first path; its paths are to be freed. */
+struct parts new_parts(void);
+
 /* A module in memory. */
 struct loaded {
 	struct permod_module *module;
@@ -203,11 +216,14 @@ struct loaded {
 /* Modules that are loaded together. */
 struct session {
 	struct permod *pm;
-	const char *root;	/* of the last module, if that is an archive */
+	struct parts last;	/* of the last module, but for its first path */
 	struct module_dir *dir; /* --module-dir, or NULL */
 	struct loaded *loaded;	/* in order */
 	size_t num_loaded;
 };
+
+/* Open a shared library, so that modules find what is in it; STATUS_FAILED after a message. */
+enum status use_library(const char *name);
 
 /* Split "MODULE [name=value ...] [-- MODULE ...]"; what is found is freed by free_requests(). */
 enum status parse_requests(const struct command *command, char **argv, struct request **requests,
@@ -217,9 +233,9 @@ void free_requests(struct request *requests, size_t count);
 enum status load_modules(struct session *session, const struct request *requests, size_t count);
 /* Unload in reverse order.  All are tried; the session has none then. */
 enum status unload_modules(struct session *session);
-/* Load one file.  @note is put behind the message of a failure for lack of symbols; may be NULL. */
-enum status load_file(struct session *session, const char *path, const char *root,
-		      const char *params, const char *note);
+/* Load one module.  @note is put behind the message of a failure for lack of symbols; may be NULL. */
+enum status load_parts(struct session *session, const struct parts *parts, const char *params,
+		       const char *note);
 /* A function of the modules, the last one's first; NULL after a message.  @owner is its index. */
 void *find_function(const struct session *session, const char *name, size_t *owner);
 
@@ -238,9 +254,8 @@ void close_module_dir(struct module_dir *dir);
 /* The file of a module, or NULL. */
 const char *find_module(const struct module_dir *dir, const char *name);
 const char *module_dir_path(const struct module_dir *dir);
-/* Load a file, and before it those files of the folder that have the symbols it lacks. */
-enum status load_with_needs(struct session *session, const char *path, const char *root,
-			    const char *params);
+/* Load a module, and before it those files of the folder that have the symbols it lacks. */
+enum status load_with_needs(struct session *session, const struct parts *parts, const char *params);
 
 /* ---- show.c --------------------------------------------------------------------------------- */
 

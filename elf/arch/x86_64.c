@@ -2,6 +2,9 @@
 /*
  * x86-64: relocations, stubs, and loads of GOT slots that can be done without.
  *
+ * In code for the large model, and in that for the medium one when it is position-independent, a
+ * register has the GOT's address, and everything is so many bytes from there; its calls need no stub.
+ *
  * A relaxable relocation stands at the displacement of an instruction that uses a slot, with an
  * addend of -4 as the instruction ends behind it.  The psABI, "Optimize GOTPCRELX Relocations",
  * lists what an instruction may become:
@@ -12,25 +15,31 @@
  *                                       8d          lea foo(%rip), %reg
  *     test  %reg, foo@GOTPCREL(%rip)    f7 /0       test $foo, %reg
  *     op    foo@GOTPCREL(%rip), %reg    81 /op      op $foo, %reg
+ *
+ * The call of __tls_get_addr has prefixes, which make a sequence of a fixed size: 66 48 ff 15.  It stays
+ * as it is: behind another prefix the 48 does not count, and then the 66 makes the call one of 16 bits.
  */
 #include "elf/internal.h"
+
+#ifndef SHN_X86_64_LCOMMON
+#define SHN_X86_64_LCOMMON 0xff02
+#endif
 
 #define REFUSED(number, why) [R_X86_64_##number] = { "R_X86_64_" #number, .reason = (why) }
 #define SUPPORTED(number, kind, bytes, fit)                                                        \
 	[R_X86_64_##number] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
 /* Those that older <elf.h> does not have. */
 #define NUMBERED(value, number, why) [value] = { "R_X86_64_" #number, .reason = (why) }
+#define NUMBERED_SUPPORTED(value, number, kind, bytes, fit)                                        \
+	[value] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
 
-#define TLS "thread-local storage"
 #define DYNAMIC "only in linked files"
-#define LARGE "medium or large code model; compile without -mcmodel"
-#define APX "APX instructions; compile without -mapxf"
 
 static const struct link_relocation_type types[] = {
 	SUPPORTED(NONE, LINK_IGNORED, 0, LINK_FIT_ALL),
 	SUPPORTED(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
 	SUPPORTED(PC32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
-	REFUSED(GOT32, LARGE),
+	SUPPORTED(GOT32, LINK_GOT_SLOT, 4, LINK_FIT_SIGNED),
 	SUPPORTED(PLT32, LINK_BRANCH, 4, LINK_FIT_SIGNED),
 	REFUSED(COPY, DYNAMIC),
 	REFUSED(GLOB_DAT, DYNAMIC),
@@ -43,42 +52,42 @@ static const struct link_relocation_type types[] = {
 	SUPPORTED(PC16, LINK_RELATIVE, 2, LINK_FIT_SIGNED),
 	SUPPORTED(8, LINK_ABSOLUTE, 1, LINK_FIT_EITHER),
 	SUPPORTED(PC8, LINK_RELATIVE, 1, LINK_FIT_SIGNED),
-	REFUSED(DTPMOD64, TLS),
-	REFUSED(DTPOFF64, TLS),
-	REFUSED(TPOFF64, TLS),
-	REFUSED(TLSGD, TLS),
-	REFUSED(TLSLD, TLS),
-	REFUSED(DTPOFF32, TLS),
-	REFUSED(GOTTPOFF, TLS),
-	REFUSED(TPOFF32, TLS),
+	SUPPORTED(DTPMOD64, LINK_TLS_MODULE, 8, LINK_FIT_ALL),
+	SUPPORTED(DTPOFF64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
+	SUPPORTED(TPOFF64, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL),
+	SUPPORTED(TLSGD, LINK_TLS_GENERAL, 4, LINK_FIT_SIGNED),
+	SUPPORTED(TLSLD, LINK_TLS_LOCAL, 4, LINK_FIT_SIGNED),
+	SUPPORTED(DTPOFF32, LINK_TLS_OFFSET, 4, LINK_FIT_SIGNED),
+	SUPPORTED(GOTTPOFF, LINK_TLS_INITIAL, 4, LINK_FIT_SIGNED),
+	SUPPORTED(TPOFF32, LINK_TLS_DISTANCE, 4, LINK_FIT_SIGNED),
 	SUPPORTED(PC64, LINK_RELATIVE, 8, LINK_FIT_ALL),
-	REFUSED(GOTOFF64, LARGE),
-	REFUSED(GOTPC32, LARGE),
-	REFUSED(GOT64, LARGE),
-	REFUSED(GOTPCREL64, LARGE),
-	REFUSED(GOTPC64, LARGE),
-	REFUSED(GOTPLT64, LARGE),
-	REFUSED(PLTOFF64, LARGE),
+	SUPPORTED(GOTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPC32, LINK_GOT_BASE, 4, LINK_FIT_SIGNED),
+	SUPPORTED(GOT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPCREL64, LINK_GOT_RELATIVE, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPC64, LINK_GOT_BASE, 8, LINK_FIT_ALL),
+	SUPPORTED(GOTPLT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	SUPPORTED(PLTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
 	SUPPORTED(SIZE32, LINK_SIZE, 4, LINK_FIT_UNSIGNED),
 	SUPPORTED(SIZE64, LINK_SIZE, 8, LINK_FIT_ALL),
-	REFUSED(GOTPC32_TLSDESC, TLS),
-	REFUSED(TLSDESC_CALL, TLS),
-	REFUSED(TLSDESC, TLS),
+	SUPPORTED(GOTPC32_TLSDESC, LINK_TLS_DESCRIPTOR, 4, LINK_FIT_SIGNED),
+	SUPPORTED(TLSDESC_CALL, LINK_TLS_CALL, 0, LINK_FIT_ALL),
+	REFUSED(TLSDESC, DYNAMIC),
 	REFUSED(IRELATIVE, DYNAMIC),
 	REFUSED(RELATIVE64, DYNAMIC),
-	NUMBERED(39, PC32_BND, "MPX instructions"),
-	NUMBERED(40, PLT32_BND, "MPX instructions"),
+	NUMBERED_SUPPORTED(39, PC32_BND, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(40, PLT32_BND, LINK_BRANCH, 4, LINK_FIT_SIGNED),
 	SUPPORTED(GOTPCRELX, LINK_GOT_RELAXABLE, 4, LINK_FIT_SIGNED),
 	SUPPORTED(REX_GOTPCRELX, LINK_GOT_RELAXABLE, 4, LINK_FIT_SIGNED),
-	NUMBERED(43, CODE_4_GOTPCRELX, APX),
-	NUMBERED(44, CODE_4_GOTTPOFF, TLS),
-	NUMBERED(45, CODE_4_GOTPC32_TLSDESC, TLS),
-	NUMBERED(46, CODE_5_GOTPCRELX, APX),
-	NUMBERED(47, CODE_5_GOTTPOFF, TLS),
-	NUMBERED(48, CODE_5_GOTPC32_TLSDESC, TLS),
-	NUMBERED(49, CODE_6_GOTPCRELX, APX),
-	NUMBERED(50, CODE_6_GOTTPOFF, TLS),
-	NUMBERED(51, CODE_6_GOTPC32_TLSDESC, TLS),
+	NUMBERED_SUPPORTED(43, CODE_4_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(44, CODE_4_GOTTPOFF, LINK_TLS_INITIAL, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(45, CODE_4_GOTPC32_TLSDESC, LINK_TLS_DESCRIPTOR, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(46, CODE_5_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(47, CODE_5_GOTTPOFF, LINK_TLS_INITIAL, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(48, CODE_5_GOTPC32_TLSDESC, LINK_TLS_DESCRIPTOR, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(49, CODE_6_GOTPCRELX, LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(50, CODE_6_GOTTPOFF, LINK_TLS_INITIAL, 4, LINK_FIT_SIGNED),
+	NUMBERED_SUPPORTED(51, CODE_6_GOTPC32_TLSDESC, LINK_TLS_DESCRIPTOR, 4, LINK_FIT_SIGNED),
 };
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
@@ -180,6 +189,11 @@ static bool relax_move(const struct instruction *instruction, uint64_t value, ui
 	return true;
 }
 
+static bool has_prefixes(const unsigned char *field, uint64_t before)
+{
+	return before >= 4 && field[-4] == 0x66 && field[-3] == 0x48;
+}
+
 static bool relax(uint32_t type, unsigned char *field, uint64_t before, uint64_t at, uint64_t value,
 		  int64_t addend)
 {
@@ -198,7 +212,8 @@ static bool relax(uint32_t type, unsigned char *field, uint64_t before, uint64_t
 	if (has_rex && (*instruction.rex & 0xf0) != 0x40)
 		return false;
 	if (*instruction.opcode == 0xff)
-		return !has_rex && relax_branch(&instruction, relative);
+		return !has_rex && !has_prefixes(field, before) &&
+		       relax_branch(&instruction, relative);
 	if ((*instruction.modrm & 0xc7) != 0x05) /* %rip and a displacement */
 		return false;
 	if (*instruction.opcode == 0x8b)
@@ -218,6 +233,7 @@ const struct link_arch link_arch_x86_64 = {
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 8,
+	.large_common = SHN_X86_64_LCOMMON,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.relax = relax,

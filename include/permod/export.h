@@ -33,6 +33,8 @@ struct permod_export {
 
 /** PERMOD_EXPORT_GPL - only for modules whose licence is compatible with the GPL. */
 #define PERMOD_EXPORT_GPL 1UL
+/** PERMOD_EXPORT_THREAD - a module's thread-local variable; @address is NULL. */
+#define PERMOD_EXPORT_THREAD 2UL
 
 #ifdef PERMOD_MODULE
 
@@ -48,6 +50,21 @@ struct permod_export {
 /** EXPORT_SYMBOL(sym) - let other modules use @sym; EXPORT_SYMBOL_GPL() only GPL-compatible ones. */
 #define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, "__ksymtab", 0)
 #define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, "__ksymtab_gpl", PERMOD_EXPORT_GPL)
+
+#define PERMOD_EXPORT_VARIABLE_OF_THREAD(var, section_name, export_flags)                          \
+	static const char __kstrtab_##var[]                                                        \
+		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #var;            \
+	static const struct permod_export __ksymtab_##var                                          \
+		__attribute__((section(section_name), used, aligned(8))) = {                       \
+			__kstrtab_##var, NULL, (export_flags) | PERMOD_EXPORT_THREAD               \
+		}
+
+/** EXPORT_THREAD_SYMBOL(var) - the same for a variable that is `__thread` or `thread_local`, global,
+ * and in C++ extern "C".  (A program's variables of this kind need no export: the dynamic linker has
+ * those that the program is linked with -rdynamic for.) */
+#define EXPORT_THREAD_SYMBOL(var) PERMOD_EXPORT_VARIABLE_OF_THREAD(var, "__ksymtab", 0)
+#define EXPORT_THREAD_SYMBOL_GPL(var)                                                              \
+	PERMOD_EXPORT_VARIABLE_OF_THREAD(var, "__ksymtab_gpl", PERMOD_EXPORT_GPL)
 
 #else
 

@@ -121,6 +121,8 @@ void module_put(struct module *module);
 #define MODULE_ALIAS(text) MODULE_INFO(alias, text)
 #define MODULE_VERSION(text) MODULE_INFO(version, text)
 #define MODULE_SOFTDEP(text) MODULE_INFO(softdep, text)
+/** MODULE_LIBRARY(text) - a shared library that the module needs, such as "libm.so.6"; no path. */
+#define MODULE_LIBRARY(text) MODULE_INFO(library, text)
 #define MODULE_PARM_DESC(name, text) PERMOD_MODINFO("parm=" #name ":" text)
 
 /* ---- Parameters: "name=value" when the module is loaded ------------------------------------- */

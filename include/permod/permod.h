@@ -53,6 +53,12 @@ struct permod_options {
 #define PERMOD_NO_LIBDL 1U
 
 /**
+ * PERMOD_NO_DEBUGGER - debuggers do not learn of the modules, which saves the memory of their debug
+ * information.  The same for all contexts of a program: PERMOD_NO_DEBUGGER=1 in its environment.
+ */
+#define PERMOD_NO_DEBUGGER 2U
+
+/**
  * permod_new() - make a context.
  * @pm:		receives it; freed by permod_free()
  * @options:	NULL for the defaults
@@ -84,7 +90,8 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
 
 /**
  * permod_load() - load a module and run its init.
- * @path:	a relocatable object, or an archive of such: its members become one module
+ * @path:	a relocatable object, or an archive of such: members of it become one module, see
+ *		permod_load_files()
  * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
  * @flags:	PERMOD_LOAD_*
  * @m:		receives the module; may be NULL
@@ -102,6 +109,8 @@ int permod_load(struct permod *pm, const char *path, const char *params, unsigne
 /**
  * permod_load_memory() - the same from memory, which may be freed afterwards.
  * @name:	the module's name, also for messages
+ *
+ * A thin archive is refused with -ENOEXEC: what it has is names of files.
  */
 int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
 		       const char *params, unsigned int flags, struct permod_module **m);
@@ -109,10 +118,43 @@ int permod_load_memory(struct permod *pm, const char *name, const void *data, si
 /** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
 #define PERMOD_LOAD_NO_INIT 1U
 
+/** PERMOD_LOAD_WHOLE_ARCHIVE - take all members of all archives. */
+#define PERMOD_LOAD_WHOLE_ARCHIVE 0x10U
+
 /**
- * permod_load_root() - as permod_load(); of an archive only the members that @root needs.
- * @root:	a symbol; members are pulled in as a linker does
+ * PERMOD_LOAD_GC_SECTIONS - leave out sections that nothing needs, as `ld --gc-sections` does.
+ *
+ * Needed are: init and exit, constructors and destructors, parameters, exports, .modinfo, the root,
+ * what its source retains (SHF_GNU_RETAIN), and all that these refer to, directly or not.  If there is
+ * no root, no init, exit or export, all global symbols are needed that others may see.  Code has to
+ * be compiled with -ffunction-sections -fdata-sections for this to be worth much.
  */
+#define PERMOD_LOAD_GC_SECTIONS 0x20U
+
+/**
+ * permod_load_files() - load several objects and archives as one module.
+ * @name:	the module's name; NULL: after the first file, as permod_load() makes it
+ * @paths:	of @count files, at least one; errors that concern all of them name the first
+ * @root:	a symbol, or NULL
+ * @params, @flags, @m: as for permod_load()
+ *
+ * Objects are taken as they are.  Members of archives are pulled in as ld(1) does it with a group of
+ * archives: those that define what is undefined so far, unless it is weak, and so on; where several
+ * define it the first one counts.  What the files have themselves is found before anything outside.
+ *
+ * This begins with @root, and with the objects.  If the first file is an archive and @root is
+ * NULL, it begins with those members that have an init or exit, module information (.modinfo),
+ * parameters, or exports; if there is no such member the first archive is taken as a whole.
+ *
+ * Files that a thin archive names are read from where it says, from the archive's folder on.
+ *
+ * Errors: as permod_load(), and -ENOENT (nothing defines @root), -EINVAL (@count is 0, @name is "").
+ */
+int permod_load_files(struct permod *pm, const char *name, const char *const *paths, size_t count,
+		      const char *root, const char *params, unsigned int flags,
+		      struct permod_module **m);
+
+/** permod_load_root() - permod_load_files() with one file. */
 int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
 		     unsigned int flags, struct permod_module **m);
 
@@ -138,7 +180,7 @@ void permod_put(struct permod_module *m);
 /**
  * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
  * named.  If a module exports symbols, these are found and its other global ones too; a per-CPU
- * variable's is its cookie.
+ * variable's is its cookie, a thread-local one's is that of the calling thread's copy.
  */
 void *permod_symbol(struct permod_module *m, const char *name);
 
@@ -182,6 +224,64 @@ int permod_variable(const struct permod_module *m, unsigned int index,
 int permod_parameter(const struct permod_module *m, const char *name, char *buffer);
 #define PERMOD_TEXT 4096
 
+/**
+ * struct permod_address - what an address is in; see permod_addr().  All texts end with a NUL; those
+ * that are too long are cut.
+ * @module:	the module's name
+ * @region:	as in struct permod_region, or "percpu"
+ * @section:	the section of the object file; ".plt" and ".got" are what the loader made itself; ""
+ *		if it is between sections
+ * @symbol:	the function or variable, static ones too, and labels of assembler code; "" if it is
+ *		in none
+ * @offset:	bytes from the symbol's begin, or if there is none the section's, or else the region's
+ * @size:	bytes of what @offset counts from; 0 if that is not known
+ * @cpu:	for a per-CPU variable the CPU whose copy it is; -1 for a cookie, and for anything else
+ */
+struct permod_address {
+	char module[64];
+	char region[16];
+	char section[64];
+	char symbol[256];
+	size_t offset;
+	size_t size;
+	int cpu;
+};
+
+/**
+ * permod_addr() - tell which module has an address, of any context.
+ * @address:	any address, or cookie; not dereferenced
+ * @found:	filled in, unless there is none
+ *
+ * Returns 0 or -ENOENT, without a line.  The time grows with the logarithm of the number of modules,
+ * and of symbols in one.  It takes no lock, allocates nothing and leaves errno alone: it is
+ * async-signal-safe, while other threads load and unload.  Unloading waits until those that are in
+ * here have left; so a signal's handler must not jump out of it.
+ */
+int permod_addr(const volatile void *address, struct permod_address *found);
+
+/**
+ * permod_backtrace() - write the caller's stack to a descriptor, a line for each function:
+ *
+ *      #1 0x00007fffd7c67375 counter:.text tick+0x15
+ *      #2 0x00007ffff7d2f1f5 libc.so.6 qsort+0x1d5
+ *
+ * Modules are known by permod_addr(), the rest by dladdr(3), which has names of what is exported
+ * alone.  It is as async-signal-safe as backtrace(3): that is, once this or permod_catch_crashes()
+ * has been called before.
+ */
+void permod_backtrace(int fd);
+
+/**
+ * permod_catch_crashes() - from now on a crash (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT)
+ * writes a line that says what happened, and where as permod_backtrace() does, to a descriptor; then
+ * the process ends by the same signal as it would have, with a core dump if one is wanted.
+ *
+ * Signals for which the program, or a tool, has a handler already are left to that.  The handler
+ * uses a thread's alternate stack if the thread has one (sigaltstack(2)): only there can it tell of a
+ * stack that overflowed.  Returns 0 or a negative errno, without a line.
+ */
+int permod_catch_crashes(int fd);
+
 /* ---- Looking at files without loading them -------------------------------------------------- */
 
 /** struct permod_file - a module file, opened for inspection. */
@@ -189,6 +289,10 @@ struct permod_file;
 
 /** permod_file_open() - open and validate a file; errors as permod_load(). */
 int permod_file_open(struct permod *pm, const char *path, struct permod_file **file);
+
+/** permod_file_open_files() - the same for what permod_load_files() would make one module of. */
+int permod_file_open_files(struct permod *pm, const char *const *paths, size_t count,
+			   const char *root, unsigned int flags, struct permod_file **file);
 void permod_file_close(struct permod_file *file);
 
 /** permod_file_info() - the @index-th "tag=value" of .modinfo, or NULL behind the last. */
@@ -279,6 +383,10 @@ struct permod_plan;
  * be read at all, a plan all the same: *@plan is not NULL then.
  */
 int permod_plan(struct permod *pm, const char *path, struct permod_plan **plan);
+
+/** permod_plan_files() - the same for what permod_load_files() would load. */
+int permod_plan_files(struct permod *pm, const char *name, const char *const *paths, size_t count,
+		      const char *root, unsigned int flags, struct permod_plan **plan);
 void permod_plan_free(struct permod_plan *plan);
 
 const struct permod_plan_section *permod_plan_section(const struct permod_plan *plan,

@@ -315,9 +315,13 @@ static UNUSED void write_script(const struct trial *trial, const struct external
 					link_object_name(object), section->name);
 		}
 	}
-	fprintf(script, ".common 0x%llx : { *(COMMON) }\n",
+	fprintf(script, ".common 0x%llx : { *(COMMON) *(LARGE_COMMON) }\n",
 		(unsigned long long)link_section_address(trial->link, common));
 	fprintf(script, ".got 0x%llx : { *(.got) }\n", (unsigned long long)first_slot(trial));
+	/* ld counts from .got.plt. */
+	if (trial->link->private->got_based)
+		fprintf(script, ".got.plt 0x%llx : { *(.got.plt) }\n",
+			(unsigned long long)link_slot_address(trial->link, 0));
 	/* What ld makes for itself goes out of the way. */
 	fprintf(script, ". = 0x%llx;\n", (unsigned long long)trial->link->base + 0x1000000);
 	fprintf(script,

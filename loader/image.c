@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A module's memory: where each of its parts lies, and how what was linked gets there.
+ *
+ * Parts that are small lie in pages that modules share (pack.c), if from all over the arena everything
+ * is in reach.  The others make up a block, in whole pages of the module's own.  What is only read or
+ * run is in a shared page written at once, when it is complete; until then it is in a buffer.  In the
+ * block everything is written where it is, and protected then.
+ *
+ * Shared pages that are there already spare the system calls of a block, so a module is faster in them.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const enum pack_kind kind_of[LINK_PERCPU] = {
+	[LINK_TEXT] = PACK_TEXT,	   [LINK_RODATA] = PACK_RODATA,
+	[LINK_RO_AFTER_INIT] = PACK_KINDS, [LINK_DATA] = PACK_DATA,
+	[LINK_INIT_TEXT] = PACK_TEXT,	   [LINK_INIT_RODATA] = PACK_RODATA,
+	[LINK_INIT_DATA] = PACK_DATA,
+};
+
+/* ---- Where parts lie ------------------------------------------------------------------------ */
+
+/* Whether parts may lie anywhere in the arena.  IFUNCs are chosen by code that sees read-only data
+ * before it is complete, which takes pages that can be written. */
+static bool may_pack(const struct load *load)
+{
+	struct pcpu_map map;
+
+	if (load->whole_pages || link_has_indirects(load->link))
+		return false;
+	pcpu_get_map(&map);
+	return load->interval.low.base + load->link->block_size <= map.arena &&
+	       load->interval.high.base >= map.arena + map.arena_size;
+}
+
+static void pack_part(struct load *load, size_t region)
+{
+	const struct link_part *part = &load->link->part[region];
+	struct module_part *place = &load->module->part[region];
+
+	if (kind_of[region] == PACK_KINDS || part->size > load->link->page_size / 2)
+		return;
+	place->page = take_packed(kind_of[region], part->size, part->align, &place->address);
+	if (place->page)
+		place->size = part->size;
+}
+
+/* Take a block for all parts that have no place yet. */
+static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
+{
+	struct permod_module *module = load->module;
+	size_t page = load->link->page_size, size = 0;
+	int error;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		if (!module->part[region].size)
+			size += (load->link->part[region].size + page - 1) & ~(page - 1);
+	}
+	if (!size)
+		return 0;
+	error = take_block(low, high, size, &module->base);
+	if (error)
+		return error;
+	module->size = size;
+	size = 0;
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		struct module_part *place = &module->part[region];
+
+		if (place->size || !load->link->part[region].size)
+			continue;
+		place->address = module->base + size;
+		place->size = load->link->part[region].size;
+		size += (place->size + page - 1) & ~(page - 1);
+	}
+	return 0;
+}
+
+static int pack(struct load *load)
+{
+	struct pcpu_map map;
+	int error;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		if (load->link->part[region].size)
+			pack_part(load, region);
+	}
+	pcpu_get_map(&map);
+	error = take_rest(load, map.arena, map.arena + map.arena_size);
+	if (error)
+		give_image(load->module);
+	return error;
+}
+
+int place_image(struct load *load)
+{
+	struct permod_module *module = load->module;
+	struct link *link = load->link;
+	int error;
+
+	if (!may_pack(load) || pack(load)) {
+		error = take_rest(load, load->interval.low.base, load->interval.high.base);
+		if (error)
+			return error;
+	}
+	link->base = module->base;
+	/* Addresses wrap around: that of a part may be below the base. */
+	for (size_t region = 0; region < LINK_PERCPU; region++)
+		link->part[region].offset = module->part[region].address - link->base;
+	return 0;
+}
+
+static void give_pieces(struct permod_module *module, size_t first, size_t last)
+{
+	for (size_t region = first; region <= last; region++) {
+		struct module_part *part = &module->part[region];
+
+		if (part->page)
+			give_packed(part->page, part->address, part->size);
+		part->page = NULL;
+		part->size = 0;
+	}
+}
+
+void give_init_image(struct permod_module *module)
+{
+	size_t kept = module->size;
+
+	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++) {
+		const struct module_part *part = &module->part[region];
+
+		/* They are the last in the block. */
+		if (part->size && !part->page && part->address - module->base < kept)
+			kept = part->address - module->base;
+	}
+	give_block(module->base + kept, module->size - kept);
+	module->size = kept;
+	give_pieces(module, LINK_INIT_TEXT, LINK_INIT_DATA);
+}
+
+void give_image(struct permod_module *module)
+{
+	give_block(module->base, module->size);
+	module->size = 0;
+	give_pieces(module, LINK_TEXT, LINK_INIT_DATA);
+}
+
+/* ---- How their bytes get there -------------------------------------------------------------- */
+
+static bool is_written_at_once(const struct module_part *part, size_t region)
+{
+	return part->page && kind_of[region] != PACK_DATA;
+}
+
+int open_buffers(struct load *load)
+{
+	struct permod_module *module = load->module;
+	size_t size = 0;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		if (is_written_at_once(&module->part[region], region))
+			size += module->part[region].size;
+	}
+	if (size) {
+		load->buffers = malloc(size);
+		if (!load->buffers)
+			return fail_memory(load->pm);
+	}
+	size = 0;
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		const struct module_part *part = &module->part[region];
+
+		load->link->part[region].buffer = (unsigned char *)part->address;
+		if (!is_written_at_once(part, region))
+			continue;
+		load->link->part[region].buffer = load->buffers + size;
+		size += part->size;
+	}
+	return 0;
+}
+
+int write_part(struct load *load, size_t region)
+{
+	const struct module_part *part = &load->module->part[region];
+	unsigned char **buffer = &load->link->part[region].buffer;
+
+	if (!is_written_at_once(part, region))
+		return 0;
+	if (!write_packed(part->page, part->address, *buffer, part->size)) {
+		load->again = true;
+		return -EAGAIN;
+	}
+	*buffer = (unsigned char *)part->address;
+	return 0;
+}

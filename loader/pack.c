@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pages that small modules share.
+ *
+ * A page has 64 granules and a bit for each; a piece is some granules of one page.  Pages come in
+ * chunks, each for one kind of memory and one mapping:
+ *
+ *     chunk | page | page | page | ...    text    r-x   the file
+ *             ||                          rodata  r--   the file
+ *             pieces                      data    rw-   private memory
+ *
+ * Nothing is ever writable and executable.  What text and read-only data hold is written by pwrite()
+ * into a file in memory (memfd) of which the chunks are mappings: other threads run in a page while
+ * the next module comes into it, and no writable mapping of it exists.  A byte of the file lies at the
+ * same offset as in the arena, so chunks next to each other are one mapping for the system.  The
+ * mappings are private ones, which debuggers can set breakpoints in; a page of which a debugger has
+ * made a copy no longer shows what is written, so every write is compared.
+ *
+ * A page without pieces goes back to the system, and a chunk without pieces to the arena; but of each
+ * kind one chunk and one page stay for the next module, as long as there is a context.  With the last
+ * one the file is closed.  What is free in a page is filled: text with traps, other memory with zeros.
+ *
+ * Fork.  Pages of the file would be the same in parent and child, and one might write what the other
+ * still runs.  So after a fork, in both, the file's pages are sealed: nobody writes to them any more,
+ * they only wait for their last piece to go; the file's descriptor is closed, and what comes next comes
+ * into a new file.  Programs that close descriptors that aren't theirs have the same effect.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#ifdef HAVE_VALGRIND_MEMCHECK_H
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_DISCARD_TRANSLATIONS(address, size) ((void)(address), (void)(size))
+#endif
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
+
+#define GRANULES 64U
+#define CHUNK_PAGES 64U
+#define NUM_LISTS 7 /* by the longest free run of a page: 1, 2, 4, ... 64 granules at least */
+#define TRIES 4	    /* pages of which it isn't certain that a piece fits */
+
+#ifdef __x86_64__
+#define TRAP 0xcc
+#else
+#define TRAP 0 /* no instruction */
+#endif
+
+struct pack_page {
+	uint64_t used;		 /* a bit for each granule */
+	struct pack_page *next;	 /* of the same list */
+	struct pack_page **link; /* what points to this one; NULL: it is in no list */
+	struct pack_chunk *chunk;
+};
+
+struct pack_chunk {
+	enum pack_kind kind;
+	unsigned int generation; /* of the file; of data nothing */
+	unsigned int pieces;
+	uintptr_t base;
+	struct pack_page page[CHUNK_PAGES];
+};
+
+/* All under the shared lock. */
+static struct pack_page *lists[PACK_KINDS][NUM_LISTS]; /* pages that have room */
+static struct pack_chunk *kept[PACK_KINDS];	       /* is not dropped while there are contexts */
+static struct pack_page *spare[PACK_KINDS];	       /* without pieces, and filled */
+static unsigned int contexts;
+static size_t page_size, granule;
+static uintptr_t arena;
+static size_t arena_size;
+static struct {
+	int descriptor; /* -1: none */
+	dev_t device;
+	ino_t inode;
+	unsigned int generation; /* counts the files */
+	unsigned int chunks;	 /* of this one */
+} file = { .descriptor = -1 };
+
+static void release_chunk(struct pack_chunk *chunk)
+{
+	release_range(chunk->base, CHUNK_PAGES * page_size);
+	free(chunk);
+}
+
+/* ---- The file ------------------------------------------------------------------------------- */
+
+/* Writing beyond this limit would be a deadly signal. */
+static bool may_be_written(void)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= arena_size;
+}
+
+static int make_file(void)
+{
+	/* Since 6.3 the kernel wants to be told that the file is for code, and can be set to refuse
+	 * it if it isn't; before, the flag is unknown. */
+	int descriptor = memfd_create("permod-modules", MFD_CLOEXEC | MFD_EXEC);
+
+	if (descriptor < 0 && errno == EINVAL)
+		descriptor = memfd_create("permod-modules", MFD_CLOEXEC);
+	return descriptor;
+}
+
+static bool open_file(void)
+{
+	struct stat about;
+
+	if (!may_be_written())
+		return false;
+	file.descriptor = make_file();
+	if (file.descriptor < 0)
+		return false;
+	if (ftruncate(file.descriptor, (off_t)arena_size) || fstat(file.descriptor, &about)) {
+		close(file.descriptor);
+		file.descriptor = -1;
+		return false;
+	}
+	file.device = about.st_dev;
+	file.inode = about.st_ino;
+	return true;
+}
+
+/* Whether the descriptor is still what it was: the program may have closed it, and opened another. */
+static bool is_ours(void)
+{
+	struct stat about;
+
+	if (fstat(file.descriptor, &about))
+		return errno != EBADF;
+	return about.st_dev == file.device && about.st_ino == file.inode;
+}
+
+/* From here on nothing is written to the pages of this file. */
+static void seal_file(void)
+{
+	if (file.descriptor >= 0 && is_ours())
+		close(file.descriptor);
+	file.descriptor = -1;
+	file.generation++;
+	file.chunks = 0;
+	for (size_t kind = 0; kind < PACK_DATA; kind++) {
+		memset(lists[kind], 0, sizeof(lists[kind]));
+		spare[kind] = NULL;
+		if (kept[kind] && !kept[kind]->pieces)
+			release_chunk(kept[kind]);
+		kept[kind] = NULL;
+	}
+}
+
+/* Whether there is a file that can be written; a lost one is sealed. */
+static bool has_file(void)
+{
+	if (file.descriptor >= 0 && !is_ours())
+		seal_file();
+	return file.descriptor >= 0;
+}
+
+static bool is_sealed(const struct pack_chunk *chunk)
+{
+	return chunk->kind != PACK_DATA && chunk->generation != file.generation;
+}
+
+void seal_packed(void)
+{
+	if (file.descriptor >= 0)
+		seal_file();
+}
+
+static bool write_file(uintptr_t address, const void *bytes, size_t size)
+{
+	const char *from = bytes;
+
+	if (!may_be_written())
+		return false;
+	while (size) {
+		ssize_t length = pwrite(file.descriptor, from, size, (off_t)(address - arena));
+
+		if (length <= 0)
+			return false;
+		from += length;
+		address += (size_t)length;
+		size -= (size_t)length;
+	}
+	return true;
+}
+
+static bool fill_file(uintptr_t address, size_t size, int byte)
+{
+	char bytes[1024];
+
+	memset(bytes, byte, sizeof(bytes));
+	for (size_t length; size; address += length, size -= length) {
+		length = size < sizeof(bytes) ? size : sizeof(bytes);
+		if (!write_file(address, bytes, length))
+			return false;
+	}
+	return true;
+}
+
+/* ---- Pages with room ------------------------------------------------------------------------ */
+
+static uintptr_t address_of(const struct pack_page *page)
+{
+	return page->chunk->base + (size_t)(page - page->chunk->page) * page_size;
+}
+
+static void unlist_page(struct pack_page *page)
+{
+	if (!page->link)
+		return;
+	*page->link = page->next;
+	if (page->next)
+		page->next->link = page->link;
+	page->link = NULL;
+}
+
+static unsigned int longest_run(uint64_t used)
+{
+	unsigned int length = 0;
+
+	for (uint64_t free = ~used; free; free &= free << 1)
+		length++;
+	return length;
+}
+
+/* The list of pages with a run of `granules` and up to twice as much. */
+static unsigned int list_of(unsigned int granules)
+{
+	return 31U - (unsigned int)__builtin_clz(granules);
+}
+
+static void list_page(struct pack_page *page)
+{
+	unsigned int run = longest_run(page->used);
+	struct pack_page **head;
+
+	unlist_page(page);
+	if (!run)
+		return;
+	head = &lists[page->chunk->kind][list_of(run)];
+	page->next = *head;
+	page->link = head;
+	if (page->next)
+		page->next->link = &page->next;
+	*head = page;
+}
+
+static uint64_t mask_of(unsigned int first, unsigned int count)
+{
+	return (count < GRANULES ? ((uint64_t)1 << count) - 1 : UINT64_MAX) << first;
+}
+
+/* The first free granule of `count` that is a multiple of `align`; GRANULES if there is none. */
+static unsigned int find_granules(uint64_t used, unsigned int count, unsigned int align)
+{
+	for (unsigned int first = 0; first + count <= GRANULES; first += align) {
+		if (!(used & mask_of(first, count)))
+			return first;
+	}
+	return GRANULES;
+}
+
+/* A page with room for so many, partly used ones first; NULL if there is none. */
+static struct pack_page *find_page(enum pack_kind kind, unsigned int count, unsigned int align)
+{
+	/* With so many anywhere in a row the piece fits. */
+	unsigned int certain = count + align - 1 < GRANULES ? count + align - 1 : GRANULES;
+	unsigned int list = list_of(count), tries = TRIES;
+
+	for (struct pack_page *page = lists[kind][list]; page && tries; page = page->next) {
+		if (find_granules(page->used, count, align) < GRANULES)
+			return page;
+		tries--;
+	}
+	for (list = list_of(2 * certain - 1); list < NUM_LISTS; list++) {
+		if (lists[kind][list])
+			return lists[kind][list];
+	}
+	return NULL;
+}
+
+/* ---- Chunks --------------------------------------------------------------------------------- */
+
+static bool map_chunk(const struct pack_chunk *chunk)
+{
+	void *at = (void *)chunk->base;
+	size_t size = CHUNK_PAGES * page_size;
+	int access = chunk->kind == PACK_TEXT ? PROT_READ | PROT_EXEC : PROT_READ;
+
+	if (chunk->kind == PACK_DATA)
+		return mmap(at, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+	return mmap(at, size, access, MAP_PRIVATE | MAP_FIXED, file.descriptor,
+		    (off_t)(chunk->base - arena)) != MAP_FAILED;
+}
+
+static void drop_file_if_empty(void)
+{
+	if (file.descriptor >= 0 && !file.chunks)
+		seal_file();
+}
+
+/* What the file has there takes no memory any more; false if the system can't do that. */
+static bool punch(uintptr_t address, size_t size)
+{
+	return !fallocate(file.descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)(address - arena), (off_t)size);
+}
+
+static bool add_chunk(enum pack_kind kind)
+{
+	struct pack_chunk *chunk = calloc(1, sizeof(*chunk));
+	size_t size = CHUNK_PAGES * page_size;
+
+	if (!chunk)
+		return false;
+	chunk->kind = kind;
+	chunk->generation = file.generation;
+	if (reserve_range(arena, arena + arena_size, size, &chunk->base)) {
+		free(chunk);
+		return false;
+	}
+	if (!map_chunk(chunk)) {
+		release_range(chunk->base, size);
+		free(chunk);
+		return false;
+	}
+	if (kind != PACK_DATA)
+		file.chunks++;
+	if (!kept[kind])
+		kept[kind] = chunk;
+	for (unsigned int i = CHUNK_PAGES; i-- > 0;) {
+		chunk->page[i].chunk = chunk;
+		list_page(&chunk->page[i]);
+	}
+	return true;
+}
+
+/* Without pieces, and not one of a lost file. */
+static void drop_chunk(struct pack_chunk *chunk)
+{
+	enum pack_kind kind = chunk->kind;
+
+	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
+		unlist_page(&chunk->page[i]);
+		if (spare[kind] == &chunk->page[i])
+			spare[kind] = NULL;
+	}
+	if (kept[kind] == chunk)
+		kept[kind] = NULL;
+	if (kind != PACK_DATA && --file.chunks && !punch(chunk->base, CHUNK_PAGES * page_size))
+		seal_file();
+	release_chunk(chunk);
+	drop_file_if_empty();
+}
+
+static bool may_drop(const struct pack_chunk *chunk)
+{
+	return !chunk->pieces && (!contexts || kept[chunk->kind] != chunk);
+}
+
+/* ---- Pieces --------------------------------------------------------------------------------- */
+
+static unsigned int granules_of(size_t size)
+{
+	return (unsigned int)((size + granule - 1) / granule);
+}
+
+static unsigned int first_of(const struct pack_page *page, uintptr_t address)
+{
+	return (unsigned int)((address - address_of(page)) / granule);
+}
+
+static struct pack_page *take_piece(enum pack_kind kind, size_t size, size_t align,
+				    uintptr_t *address)
+{
+	unsigned int count = granules_of(size), step = granules_of(align), first;
+	struct pack_page *page = find_page(kind, count, step);
+
+	if (!page && add_chunk(kind))
+		page = find_page(kind, count, step);
+	if (!page)
+		return NULL;
+	if (spare[kind] == page)
+		spare[kind] = NULL;
+	else if (kind == PACK_TEXT && !page->used &&
+		 !fill_file(address_of(page), page_size, TRAP)) {
+		if (may_drop(page->chunk))
+			drop_chunk(page->chunk);
+		return NULL;
+	}
+	first = find_granules(page->used, count, step);
+	page->used |= mask_of(first, count);
+	page->chunk->pieces++;
+	list_page(page);
+	*address = address_of(page) + first * granule;
+	return page;
+}
+
+static bool start(void)
+{
+	struct pcpu_map map;
+
+	if (granule)
+		return true;
+	if (open_arena())
+		return false;
+	pcpu_get_map(&map);
+	arena = map.arena;
+	arena_size = map.arena_size;
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	granule = page_size / GRANULES;
+	return true;
+}
+
+struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, uintptr_t *address)
+{
+	struct pack_page *page = NULL;
+
+	lock_shared();
+	if (start() && size <= page_size && align <= page_size &&
+	    (kind == PACK_DATA || has_file() || open_file()))
+		page = take_piece(kind, size, align, address);
+	drop_file_if_empty();
+	unlock_shared();
+	return page;
+}
+
+bool write_packed(const struct pack_page *page, uintptr_t address, const void *bytes, size_t size)
+{
+	bool written = false;
+
+	lock_shared();
+	if (has_file() && !is_sealed(page->chunk)) {
+		written = write_file(address, bytes, size) &&
+			  !memcmp((const void *)address, bytes, size);
+		if (!written)
+			seal_file();
+	}
+	unlock_shared();
+	if (!written)
+		return false;
+	__builtin___clear_cache((char *)address, (char *)address + size);
+	VALGRIND_DISCARD_TRANSLATIONS(address, size);
+	return true;
+}
+
+/* Leave nothing of a piece behind; its bits are clear already.  false: the file can't be written. */
+static bool wipe(struct pack_page *page, uintptr_t address, size_t size)
+{
+	enum pack_kind kind = page->chunk->kind;
+	bool stays = page->used || !spare[kind];
+
+	if (!page->used && !spare[kind])
+		spare[kind] = page;
+	if (kind == PACK_DATA && stays)
+		memset((void *)address, 0, size);
+	else if (kind == PACK_DATA)
+		madvise((void *)address_of(page), page_size, MADV_DONTNEED);
+	else if (stays || !punch(address_of(page), page_size))
+		return fill_file(address, size, kind == PACK_TEXT ? TRAP : 0);
+	return true;
+}
+
+void give_packed(struct pack_page *page, uintptr_t address, size_t size)
+{
+	struct pack_chunk *chunk = page->chunk;
+
+	lock_shared();
+	/* That may seal the chunk, as long as there is a piece. */
+	if (chunk->kind != PACK_DATA)
+		has_file();
+	page->used &= ~mask_of(first_of(page, address), granules_of(size));
+	chunk->pieces--;
+	if (is_sealed(chunk) && !chunk->pieces)
+		release_chunk(chunk);
+	else if (!is_sealed(chunk) && may_drop(chunk))
+		drop_chunk(chunk);
+	else if (!is_sealed(chunk) && wipe(page, address, size))
+		list_page(page);
+	else if (!is_sealed(chunk))
+		seal_file();
+	unlock_shared();
+}
+
+/* ---- Contexts ------------------------------------------------------------------------------- */
+
+void begin_packing(void)
+{
+	lock_shared();
+	if (!contexts++ && start()) {
+		if (open_file()) {
+			add_chunk(PACK_TEXT);
+			add_chunk(PACK_RODATA);
+			drop_file_if_empty();
+		}
+		add_chunk(PACK_DATA);
+	}
+	unlock_shared();
+}
+
+void end_packing(void)
+{
+	lock_shared();
+	if (!--contexts) {
+		has_file();
+		for (size_t kind = 0; kind < PACK_KINDS; kind++) {
+			if (kept[kind] && !kept[kind]->pieces)
+				drop_chunk(kept[kind]);
+		}
+	}
+	unlock_shared();
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is known of a module by address, kept in the form in which debuggers read it: an ELF file in
+ * memory, whose sections and symbols have their final addresses, static ones too.
+ *
+ *     | header | symbols | sections | .eh_frame | debug information | names |
+ *
+ * Its own two tables serve permod_addr().  They are in the order of regions, and within a region of
+ * addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
+ * they lie have contents: .eh_frame, and debug information if the objects have any.
+ *
+ * Per-CPU variables have their cookies for addresses.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN sizeof(uint64_t)
+#define FEW 32	      /* so many are sorted by insertion */
+#define DIGIT_BITS 12 /* of a key, in one pass of sorting */
+#define KEY_BITS 36   /* offsets in a region have 31, regions less than 5 */
+#define OFFSET_BITS 31
+#define MOST_SECTIONS 0xf000U /* more would need another form of header */
+#define MOST_NAME 255U	      /* bytes of a section's name; names in a file may overlap */
+#define UNWIND ".eh_frame"
+
+/* Something at an offset in a region. */
+struct spot {
+	uint64_t key;	  /* region and offset */
+	const void *what; /* link_section or link_symbol */
+};
+
+/* A section of the file to be: neighbours of one name. */
+struct run {
+	const char *name;
+	enum link_region region;
+	uint64_t begin, end; /* offsets in the region */
+	bool executable, writable, contents;
+};
+
+/* A file on its way. */
+struct draft {
+	struct load *load;
+	bool unwind, debug; /* whether it has .eh_frame, and debug information */
+	struct spot *spots; /* sections, then symbols, then room for sorting */
+	struct run *runs;
+	size_t num_sections, num_symbols, num_runs, num_debug;
+	size_t names_size; /* bytes */
+	size_t size;	   /* of the file, bytes */
+	size_t used;	   /* of its contents */
+	char *next_name;
+	struct symfile *file;
+};
+
+/* ---- Collecting ----------------------------------------------------------------------------- */
+
+static uint64_t key_of(enum link_region region, uint64_t offset)
+{
+	return (uint64_t)region << OFFSET_BITS | offset;
+}
+
+static bool is_listed_section(const struct link_section *section)
+{
+	return section->region <= LINK_PERCPU && !section->discarded && section->size;
+}
+
+static bool is_listed_symbol(const struct link_symbol *symbol)
+{
+	return symbol->section && symbol->section->region <= LINK_PERCPU &&
+	       !symbol->section->discarded && *symbol->name;
+}
+
+/* Count, or with room for spots also fill it. */
+static void collect(struct draft *draft, struct spot *sections, struct spot *symbols)
+{
+	const struct link_section *section;
+	const struct link_symbol *symbol;
+
+	draft->num_sections = draft->num_symbols = 0;
+	for (struct link_object *object = draft->load->link->objects; object;
+	     object = link_object_next(object)) {
+		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
+			if (!is_listed_section(section))
+				continue;
+			if (sections)
+				sections[draft->num_sections] =
+					(struct spot){ key_of(section->region, section->offset),
+						       section };
+			draft->num_sections++;
+		}
+		for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
+			if (!is_listed_symbol(symbol))
+				continue;
+			section = symbol->section;
+			if (symbols)
+				symbols[draft->num_symbols] =
+					(struct spot){ key_of(section->region,
+							      section->offset + symbol->value),
+						       symbol };
+			else
+				draft->names_size += strlen(symbol->name) + 1;
+			draft->num_symbols++;
+		}
+	}
+}
+
+/* Stable, so that global symbols stay behind local ones; `spare` has room for as many. */
+static void sort_spots(struct spot *spots, struct spot *spare, size_t count)
+{
+	uint32_t start[1U << DIGIT_BITS];
+	struct spot *from = spots, *to = spare, *other;
+
+	for (size_t i = 1; count <= FEW && i < count; i++) {
+		struct spot spot = spots[i];
+		size_t place = i;
+
+		for (; place > 0 && spots[place - 1].key > spot.key; place--)
+			spots[place] = spots[place - 1];
+		spots[place] = spot;
+	}
+	for (unsigned int shift = 0; count > FEW && shift < KEY_BITS; shift += DIGIT_BITS) {
+		uint32_t sum = 0;
+
+		memset(start, 0, sizeof(start));
+		for (size_t i = 0; i < count; i++)
+			start[from[i].key >> shift & ((1U << DIGIT_BITS) - 1)]++;
+		for (size_t i = 0; i < 1U << DIGIT_BITS; i++) {
+			uint32_t here = start[i];
+
+			start[i] = sum;
+			sum += here;
+		}
+		for (size_t i = 0; i < count; i++)
+			to[start[from[i].key >> shift & ((1U << DIGIT_BITS) - 1)]++] = from[i];
+		other = from;
+		from = to;
+		to = other;
+	}
+	if (from != spots)
+		memcpy(spots, from, count * sizeof(*spots));
+}
+
+/* ---- Sections ------------------------------------------------------------------------------- */
+
+static struct run *add_run(struct draft *draft, enum link_region region, const char *name,
+			   uint64_t begin)
+{
+	struct run *run = &draft->runs[draft->num_runs++];
+
+	*run = (struct run){ .name = name, .region = region, .begin = begin };
+	draft->names_size += strnlen(name, MOST_NAME) + 1;
+	return run;
+}
+
+/* What the linker made itself lies behind the sections of a region. */
+static void add_tail(struct draft *draft, enum link_region region)
+{
+	static const char *const names[LINK_REGIONS] = {
+		[LINK_TEXT] = ".plt", [LINK_RODATA] = ".got", [LINK_DATA] = "COMMON"
+	};
+	const struct run *last = draft->num_runs ? &draft->runs[draft->num_runs - 1] : NULL;
+	uint64_t begin = last && last->region == region ? last->end : 0;
+	uint64_t size = draft->load->link->part[region].size;
+	struct run *run;
+
+	if (begin >= size || !names[region])
+		return;
+	run = add_run(draft, region, names[region], begin);
+	run->end = size;
+	run->executable = region == LINK_TEXT;
+	run->writable = region == LINK_DATA;
+}
+
+static void make_runs(struct draft *draft)
+{
+	bool one_a_region = draft->num_sections > MOST_SECTIONS;
+	enum link_region region = LINK_TEXT;
+
+	for (size_t i = 0; i < draft->num_sections; i++) {
+		const struct link_section *section = draft->spots[i].what;
+		struct run *run;
+		const char *name = one_a_region ? region_names[section->region] : section->name;
+
+		for (; region < section->region; region++)
+			add_tail(draft, region);
+		run = draft->num_runs ? &draft->runs[draft->num_runs - 1] : NULL;
+		if (!run || run->region != section->region || strcmp(run->name, name) != 0) {
+			run = add_run(draft, section->region, name, section->offset);
+			run->contents = draft->unwind && !strcmp(name, UNWIND);
+		}
+		run->end = section->offset + section->size;
+		run->executable |= !!(section->flags & SHF_EXECINSTR);
+		run->writable |= !!(section->flags & SHF_WRITE);
+	}
+	for (; region < LINK_REGIONS; region++)
+		add_tail(draft, region);
+}
+
+static size_t align_up(size_t size)
+{
+	return (size + ALIGN - 1) & ~(ALIGN - 1);
+}
+
+/* ---- Writing -------------------------------------------------------------------------------- */
+
+static uintptr_t region_address(const struct permod_module *module, enum link_region region)
+{
+	return region == LINK_PERCPU ? (uintptr_t)module->percpu : module->part[region].address;
+}
+
+static uint32_t write_name(struct draft *draft, const char *name, size_t most)
+{
+	size_t length = strnlen(name, most);
+	char *at = draft->next_name;
+
+	memcpy(at, name, length);
+	at[length] = '\0';
+	draft->next_name += length + 1;
+	return (uint32_t)(at - draft->file->names);
+}
+
+/* Room for contents, aligned as a header's are. */
+static unsigned char *take_room(struct draft *draft, Elf64_Shdr *header, uint64_t size)
+{
+	header->sh_offset = draft->used;
+	header->sh_size = size;
+	draft->used += align_up((size_t)size);
+	return draft->file->bytes + header->sh_offset;
+}
+
+static void write_runs(struct draft *draft)
+{
+	struct symfile *file = draft->file;
+	struct load *load = draft->load;
+	enum link_region region = LINK_TEXT;
+
+	for (size_t i = 0; i < draft->num_runs; i++) {
+		const struct run *run = &draft->runs[i];
+		Elf64_Shdr *header = &file->sections[1 + i];
+
+		for (; region <= run->region; region++)
+			file->first_section[region] = (uint32_t)(1 + i);
+		*header = (Elf64_Shdr){
+			.sh_name = write_name(draft, run->name, MOST_NAME),
+			.sh_type = run->contents ? SHT_PROGBITS : SHT_NOBITS,
+			.sh_flags = SHF_ALLOC | (run->executable ? SHF_EXECINSTR : 0U) |
+				    (run->writable ? SHF_WRITE : 0U),
+			.sh_addr = region_address(load->module, run->region) + run->begin,
+			.sh_size = run->end - run->begin,
+			.sh_addralign = 1,
+		};
+		if (run->contents)
+			memcpy(take_room(draft, header, header->sh_size),
+			       load->link->part[run->region].buffer + run->begin, header->sh_size);
+	}
+	for (; region <= LINK_REGIONS; region++)
+		file->first_section[region] = (uint32_t)(1 + draft->num_runs);
+}
+
+static void write_symbols(struct draft *draft)
+{
+	const struct spot *spots = draft->spots + draft->num_sections;
+	struct symfile *file = draft->file;
+	enum link_region region = LINK_TEXT;
+	size_t run = 0;
+
+	for (size_t i = 0; i < draft->num_symbols; i++) {
+		const struct link_symbol *symbol = spots[i].what;
+		uint64_t offset = symbol->section->offset + symbol->value;
+
+		for (; region <= symbol->section->region; region++)
+			file->first_symbol[region] = (uint32_t)(1 + i);
+		/* The last section that begins before it. */
+		while (run + 1 < draft->num_runs &&
+		       key_of(draft->runs[run + 1].region, draft->runs[run + 1].begin) <=
+			       spots[i].key)
+			run++;
+		file->symbols[1 + i] = (Elf64_Sym){
+			.st_name = write_name(draft, symbol->name, strlen(symbol->name)),
+			.st_info = (unsigned char)ELF64_ST_INFO(symbol->bind, symbol->type),
+			.st_other = symbol->visibility,
+			.st_shndx = (uint16_t)(1 + run),
+			.st_value = region_address(draft->load->module, symbol->section->region) +
+				    offset,
+			.st_size = symbol->size,
+		};
+	}
+	for (; region <= LINK_REGIONS; region++)
+		file->first_symbol[region] = (uint32_t)(1 + draft->num_symbols);
+}
+
+/* false: there is something in it that nobody can read. */
+static bool write_debug(struct draft *draft)
+{
+	Elf64_Shdr *header = draft->file->sections + 1 + draft->num_runs;
+	const struct link_debug *part = NULL;
+	struct link *link = draft->load->link;
+
+	for (; (part = link_next_debug(link, part)); header++) {
+		unsigned char *bytes;
+
+		*header = (Elf64_Shdr){
+			.sh_name = write_name(draft, part->name, MOST_NAME),
+			.sh_type = SHT_PROGBITS,
+			.sh_addralign = part->align,
+		};
+		bytes = take_room(draft, header, part->size);
+		if (link_relocate_debug(link, part, bytes, false))
+			return false;
+	}
+	return true;
+}
+
+static void write_tables(struct draft *draft)
+{
+	struct symfile *file = draft->file;
+	Elf64_Ehdr *header = (Elf64_Ehdr *)(void *)file->bytes;
+	size_t strings = 2 + draft->num_runs + draft->num_debug;
+
+	file->sections[strings - 1] = (Elf64_Shdr){
+		.sh_name = write_name(draft, ".symtab", MOST_NAME),
+		.sh_type = SHT_SYMTAB,
+		.sh_offset = sizeof(*header),
+		.sh_size = (1 + draft->num_symbols) * sizeof(Elf64_Sym),
+		.sh_link = (uint32_t)strings,
+		.sh_info = 1,
+		.sh_addralign = ALIGN,
+		.sh_entsize = sizeof(Elf64_Sym),
+	};
+	file->sections[strings] = (Elf64_Shdr){
+		.sh_name = write_name(draft, ".strtab", MOST_NAME),
+		.sh_type = SHT_STRTAB,
+		.sh_offset = (uint64_t)((unsigned char *)file->names - file->bytes),
+		.sh_size = draft->names_size,
+		.sh_addralign = 1,
+	};
+	*header = (Elf64_Ehdr){
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, draft->load->link->arch->class,
+			     draft->load->link->arch->encoding, EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = draft->load->link->arch->machine,
+		.e_version = EV_CURRENT,
+		.e_shoff = (uint64_t)((unsigned char *)file->sections - file->bytes),
+		.e_ehsize = sizeof(*header),
+		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shnum = (uint16_t)(strings + 1),
+		.e_shstrndx = (uint16_t)strings,
+	};
+}
+
+/* ---- All of it ------------------------------------------------------------------------------ */
+
+static int sort_all(struct draft *draft)
+{
+	size_t count;
+
+	collect(draft, NULL, NULL);
+	count = draft->num_sections + draft->num_symbols;
+	draft->spots = malloc((2 * count + 1) * sizeof(struct spot));
+	draft->runs = malloc((draft->num_sections + LINK_REGIONS) * sizeof(struct run));
+	if (!draft->spots || !draft->runs)
+		return -ENOMEM;
+	collect(draft, draft->spots, draft->spots + draft->num_sections);
+	sort_spots(draft->spots, draft->spots + count, draft->num_sections);
+	sort_spots(draft->spots + draft->num_sections, draft->spots + count, draft->num_symbols);
+	make_runs(draft);
+	return 0;
+}
+
+/* Where everything in the file goes. */
+static int allocate(struct draft *draft)
+{
+	const struct link_debug *part = NULL;
+	size_t sections, tables;
+	struct symfile *file;
+
+	draft->names_size += 1 + sizeof(".symtab") + sizeof(".strtab");
+	draft->num_debug = 0;
+	draft->size = 0;
+	for (size_t i = 0; i < draft->num_runs; i++) {
+		if (draft->runs[i].contents)
+			draft->size += align_up(draft->runs[i].end - draft->runs[i].begin);
+	}
+	while (draft->debug && (part = link_next_debug(draft->load->link, part))) {
+		draft->num_debug++;
+		draft->names_size += strlen(part->name) + 1;
+		draft->size += align_up((size_t)part->size);
+	}
+	sections = 3 + draft->num_runs + draft->num_debug;
+	tables = sizeof(Elf64_Ehdr) + (1 + draft->num_symbols) * sizeof(Elf64_Sym) +
+		 sections * sizeof(Elf64_Shdr);
+	draft->used = tables;
+	draft->size += tables;
+	file = malloc(sizeof(*file) + draft->size + draft->names_size);
+	if (!file)
+		return -ENOMEM;
+	*file = (struct symfile){ .size = draft->size + draft->names_size,
+				  .num_debug = draft->num_debug };
+	file->symbols = (Elf64_Sym *)(void *)(file->bytes + sizeof(Elf64_Ehdr));
+	file->sections = (Elf64_Shdr *)(void *)(file->symbols + 1 + draft->num_symbols);
+	file->names = (char *)file->bytes + draft->size;
+	file->symbols[0] = (Elf64_Sym){ 0 };
+	file->sections[0] = (Elf64_Shdr){ 0 };
+	file->names[0] = '\0';
+	draft->next_name = file->names + 1;
+	draft->file = file;
+	return 0;
+}
+
+static int write_file(struct draft *draft)
+{
+	int error = sort_all(draft);
+
+	if (!error)
+		error = allocate(draft);
+	if (error)
+		return error;
+	write_runs(draft);
+	write_symbols(draft);
+	if (draft->num_debug && !write_debug(draft))
+		return -ENOEXEC;
+	write_tables(draft);
+	return 0;
+}
+
+static int try_to_make(struct load *load, bool unwind, bool debug)
+{
+	struct draft draft = { .load = load, .unwind = unwind, .debug = debug };
+	int error = write_file(&draft);
+
+	free(draft.spots);
+	free(draft.runs);
+	if (error)
+		free(draft.file);
+	else
+		load->module->symfile = draft.file;
+	return error;
+}
+
+/* Whatever is wrong with debug information, the module does without. */
+int make_symfile(struct load *load)
+{
+	bool debugger = !(load->pm->flags & PERMOD_NO_DEBUGGER);
+	struct link *link = load->link;
+	uint64_t percpu_address = link->percpu_address;
+	int error = debugger ? link_read_debug(link) : -ENOEXEC;
+
+	link->percpu_address = (uintptr_t)load->module->percpu;
+	if (!error)
+		error = try_to_make(load, true, true);
+	if (error == -ENOEXEC)
+		error = try_to_make(load, debugger, false);
+	link->percpu_address = percpu_address;
+	return error ? fail_memory(load->pm) : 0;
+}
+
+void drop_init_symbols(struct load *load)
+{
+	struct symfile *file = load->module->symfile;
+	struct link *link = load->link;
+	uint64_t percpu_address = link->percpu_address;
+	const struct link_debug *part = NULL;
+	Elf64_Shdr *header = file->sections + file->first_section[LINK_REGIONS];
+
+	for (size_t i = file->first_section[LINK_INIT_TEXT];
+	     i < file->first_section[LINK_INIT_DATA + 1]; i++) {
+		file->sections[i].sh_flags = 0;
+		file->sections[i].sh_size = 0;
+	}
+	for (size_t i = file->first_symbol[LINK_INIT_TEXT];
+	     i < file->first_symbol[LINK_INIT_DATA + 1]; i++)
+		file->symbols[i] = (Elf64_Sym){ 0 };
+	link->percpu_address = (uintptr_t)load->module->percpu;
+	/* It could be done before, so it can be now. */
+	for (size_t i = 0; i < file->num_debug && (part = link_next_debug(link, part)); i++)
+		link_relocate_debug(link, part, file->bytes + header[i].sh_offset, true);
+	link->percpu_address = percpu_address;
+}
+
+/* ---- Looking ------------------------------------------------------------------------------- */
+
+/* How many entries behind the nearest are looked at: those in front may be labels in a function. */
+#define MOST_STEPS 16
+
+const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
+				  uintptr_t address)
+{
+	uint32_t first = file->first_section[region], low = first,
+		 high = file->first_section[region + 1];
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (file->sections[middle].sh_addr <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == first ||
+	    address - file->sections[low - 1].sh_addr >= file->sections[low - 1].sh_size)
+		return NULL;
+	return &file->sections[low - 1];
+}
+
+/* Labels of assembler code have no size: they stand for what follows, to the next symbol. */
+static bool covers(const Elf64_Sym *symbol, uintptr_t address)
+{
+	return !symbol->st_size || address - symbol->st_value < symbol->st_size;
+}
+
+const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
+				uintptr_t address)
+{
+	uint32_t first = file->first_symbol[region], low = first,
+		 high = file->first_symbol[region + 1];
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (file->symbols[middle].st_value <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (uint32_t steps = 0; low > first && steps < MOST_STEPS; steps++) {
+		if (covers(&file->symbols[--low], address))
+			return &file->symbols[low];
+	}
+	return NULL;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Destructors of thread-local variables: a module can't go before the threads that will run them.
+ *
+ * C++ and Rust ask the C library to call a destructor when the thread ends that has made the
+ * variable.  That keeps a shared object in memory until then; of modules the C library knows nothing,
+ * so these are asked of us, and listed with the module.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The C library's, from glibc 2.18; declared by no header. */
+int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso_handle)
+	__attribute__((weak));
+
+/* A destructor that a thread will run; all under the shared lock but what never changes. */
+struct thread_exit {
+	struct thread_exit *previous, *next;
+	struct permod_module *module; /* NULL: gone, there is nothing to do any more */
+	void (*destructor)(void *);
+	void *object;
+	pid_t thread;
+};
+
+static void list_exit(struct thread_exit *exit, struct permod_module *module)
+{
+	exit->module = module;
+	exit->next = module->thread_exits;
+	if (exit->next)
+		exit->next->previous = exit;
+	module->thread_exits = exit;
+}
+
+static void unlist_exit(struct thread_exit *exit)
+{
+	*(exit->previous ? &exit->previous->next : &exit->module->thread_exits) = exit->next;
+	if (exit->next)
+		exit->next->previous = exit->previous;
+	exit->module = NULL;
+}
+
+/* At the end of the thread.  The module is there until its list has lost this entry. */
+static void run_exit(void *arg)
+{
+	struct thread_exit *exit = arg;
+	struct permod_module *module;
+
+	lock_shared();
+	module = exit->module;
+	unlock_shared();
+	if (module)
+		exit->destructor(exit->object);
+	lock_shared();
+	if (exit->module)
+		unlist_exit(exit);
+	unlock_shared();
+	free(exit);
+}
+
+int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle)
+{
+	struct permod_module *module = module_of_handle(dso_handle);
+	struct thread_exit *exit;
+
+	if (!__cxa_thread_atexit_impl)
+		return -1;
+	if (!module)
+		return __cxa_thread_atexit_impl(destructor, object, dso_handle);
+	exit = calloc(1, sizeof(*exit));
+	if (!exit)
+		return -1;
+	exit->destructor = destructor;
+	exit->object = object;
+	exit->thread = gettid();
+	/* This library stays in memory as long. */
+	if (__cxa_thread_atexit_impl(run_exit, exit, (void *)(uintptr_t)run_exit)) {
+		free(exit);
+		return -1;
+	}
+	lock_shared();
+	list_exit(exit, module);
+	unlock_shared();
+	return 0;
+}
+
+/* Whether an entry before this one is of the same thread. */
+static bool is_counted(const struct permod_module *module, const struct thread_exit *exit)
+{
+	const struct thread_exit *other = module->thread_exits;
+
+	while (other != exit && other->thread != exit->thread)
+		other = other->next;
+	return other != exit;
+}
+
+unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads)
+{
+	unsigned int count = 0;
+
+	*threads = 0;
+	lock_shared();
+	for (const struct thread_exit *exit = module->thread_exits; exit; exit = exit->next) {
+		count++;
+		*threads += !is_counted(module, exit);
+	}
+	unlock_shared();
+	return count;
+}
+
+/* The last that the calling thread would run, taken off the list. */
+static struct thread_exit *take_own_exit(struct permod_module *module)
+{
+	struct thread_exit *exit;
+
+	lock_shared();
+	exit = module->thread_exits;
+	while (exit && exit->thread != gettid())
+		exit = exit->next;
+	if (exit)
+		unlist_exit(exit);
+	unlock_shared();
+	return exit;
+}
+
+void drop_thread_exits(struct permod_module *module)
+{
+	struct thread_exit *exit;
+
+	while ((exit = take_own_exit(module)))
+		exit->destructor(exit->object);
+	lock_shared();
+	while (module->thread_exits)
+		unlist_exit(module->thread_exits);
+	unlock_shared();
+}

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A module's thread-local variables.
+ *
+ * Every thread needs a copy of them with their initial values, threads that exist as well as those
+ * to come, and only the C library knows the threads.  So it is asked in the one way that it has: a
+ * shared object is opened that has nothing but the variables.  This carrier is written here, into
+ * memory that has no name, and when it is opened the library fills in a table what code wants to
+ * know: its relocations.
+ *
+ *     +--------+----------+---------+------+---------+-------------+-----------+------------------+
+ *     | header | segments | dynamic | hash | symbols | relocations | table     | initial values   |
+ *     +--------+----------+---------+------+---------+-------------+-----------+------------------+
+ *                                       base of the      one for     filled in    PT_TLS; the rest
+ *                                       block; names     each entry  by libc      is zero
+ *
+ * The rules are libc's own, then, for whose variables code can use in which way: a distance from the
+ * thread pointer is there if the block lies in the memory that each thread begins with, where the
+ * library keeps a little room for objects that are opened later.
+ *
+ * That room is a stack: what is closed while something opened later is still there is lost for good.
+ * So such carriers are closed in reverse order: one of a module that is gone waits for those above it.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* What the machine calls the relocations by which libc answers. */
+#if defined(__x86_64__)
+#define CARRIER_MACHINE EM_X86_64
+#define RELOCATE_MODULE R_X86_64_DTPMOD64
+#define RELOCATE_OFFSET R_X86_64_TPOFF64
+#define RELOCATE_DESCRIPTOR R_X86_64_TLSDESC
+#else
+#error "loader/tls.c: name this machine's dynamic relocations of thread-local variables here"
+#endif
+
+#define PATH_PREFIX "/proc/self/fd"
+#define PATH_BYTES 192
+#define MOST_TRIES 8
+
+struct tls_carrier {
+	void *handle;
+	uint64_t module; /* the block's number, 0: it has no variables */
+	size_t size, align;
+	char path[PATH_BYTES];	   /* by which other carriers name it */
+	char base[24];		   /* its symbol: the begin of the block */
+	bool stacked;		   /* it may have a place in what each thread begins with */
+	bool closing;		   /* its module is gone */
+	struct tls_carrier *below; /* stacked ones, by age */
+};
+
+/* Of all contexts, under the shared lock. */
+static struct tls_carrier *newest;
+
+/* One for __tls_get_addr(), as psABIs have it. */
+struct tls_index {
+	unsigned long module, offset;
+};
+extern void *__tls_get_addr(struct tls_index *index);
+
+void *tls_address(const struct tls_carrier *carrier, size_t offset)
+{
+	struct tls_index index = { carrier->module, offset };
+
+	return __tls_get_addr(&index);
+}
+
+uint64_t tls_module(const struct tls_carrier *carrier)
+{
+	return carrier->module;
+}
+
+/* ---- What to ask ---------------------------------------------------------------------------- */
+
+/* A relocation of the carrier, and where its answer goes. */
+struct question {
+	uint32_t type;
+	uint32_t symbol; /* 0: the carrier's own block */
+	uint64_t addend;
+	uint64_t *answer; /* two of a descriptor */
+};
+
+/* A carrier on its way. */
+struct draft {
+	struct load *load;
+	struct tls_carrier *carrier;
+	struct question *questions;
+	size_t num_questions;
+	const char **symbols; /* undefined ones; the first has number FIRST_UNDEFINED */
+	size_t num_symbols;
+	const char **needed; /* paths of other carriers */
+	size_t num_needed;
+};
+
+enum { OWN_SYMBOL = 1, FIRST_UNDEFINED };
+
+static int ask(struct draft *draft, uint32_t type, uint32_t symbol, uint64_t addend,
+	       uint64_t *answer)
+{
+	struct question *question =
+		grow(&draft->questions, &draft->num_questions, sizeof(*question));
+
+	if (!question)
+		return fail_memory(draft->load->pm);
+	*question = (struct question){ type, symbol, addend, answer };
+	return 0;
+}
+
+static int add_text(struct draft *draft, const char ***list, size_t *count, const char *text)
+{
+	const char **entry = grow(list, count, sizeof(*entry));
+
+	if (!entry)
+		return fail_memory(draft->load->pm);
+	*entry = text;
+	return 0;
+}
+
+/* Modules export by their block and an offset, everybody else by name. */
+static int name_external(struct draft *draft, const struct link_tls *tls, uint32_t *symbol,
+			 uint64_t *addend)
+{
+	const struct permod_module *owner = tls->symbol->owner;
+	const struct tls_carrier *carrier = is_module(owner) ? owner->tls : NULL;
+	int error = 0;
+
+	*addend = carrier ? tls->offset : 0;
+	if (carrier)
+		error = add_text(draft, &draft->needed, &draft->num_needed, carrier->path);
+	if (!error)
+		error = add_text(draft, &draft->symbols, &draft->num_symbols,
+				 carrier ? carrier->base : tls->symbol->name);
+	*symbol = (uint32_t)(FIRST_UNDEFINED + draft->num_symbols - 1);
+	return error;
+}
+
+static int ask_for(struct draft *draft, struct link_tls *tls)
+{
+	bool external = tls->symbol && !tls->symbol->section;
+	uint64_t addend = 0;
+	uint32_t symbol = 0;
+	int error = 0;
+
+	/* A plan goes on without what nobody has. */
+	if (external && !tls->symbol->owner)
+		return 0;
+	if (!external) {
+		addend = tls->offset =
+			tls->symbol ? link_symbol_address(draft->load->link, tls->symbol) : 0;
+		if (tls->wanted & LINK_TLS_BY_MODULE)
+			error = ask(draft, RELOCATE_MODULE, 0, 0, &tls->module);
+	} else if (tls->wanted & (LINK_TLS_BY_OFFSET | LINK_TLS_BY_DESCRIPTOR)) {
+		error = name_external(draft, tls, &symbol, &addend);
+	}
+	if (!error && tls->wanted & LINK_TLS_BY_OFFSET)
+		error = ask(draft, RELOCATE_OFFSET, symbol, addend, &tls->thread_offset);
+	if (!error && tls->wanted & LINK_TLS_BY_DESCRIPTOR)
+		error = ask(draft, RELOCATE_DESCRIPTOR, symbol, addend, tls->descriptor);
+	return error;
+}
+
+static int ask_all(struct draft *draft)
+{
+	int error = 0;
+
+	if (draft->carrier->size)
+		error = ask(draft, RELOCATE_MODULE, 0, 0, &draft->carrier->module);
+	for (struct link_tls *tls = draft->load->link->tls; tls && !error; tls = tls->next)
+		error = ask_for(draft, tls);
+	for (size_t i = 0; i < draft->num_questions; i++)
+		draft->carrier->stacked |= draft->questions[i].type != RELOCATE_MODULE;
+	return error;
+}
+
+/* ---- The file ------------------------------------------------------------------------------- */
+
+enum { SEGMENT_LOAD, SEGMENT_DYNAMIC, SEGMENT_STACK, SEGMENT_RELRO, SEGMENT_TLS, SEGMENTS };
+
+/* What all have; the other parts follow.  Addresses are offsets in the file. */
+struct carrier_head {
+	ElfW(Ehdr) header;
+	ElfW(Phdr) segments[SEGMENTS];
+	struct {
+		ElfW(Word) buckets, chains, bucket;
+	} hash;
+};
+
+struct carrier_file {
+	unsigned char *bytes;
+	size_t size;
+	size_t dynamic, symbols, strings, relocations, table, values;
+	size_t num_dynamic, num_symbols, strings_size;
+};
+
+#define DYNAMIC_ENTRIES 10 /* without DT_NEEDED */
+
+static size_t round_up(size_t size, size_t align)
+{
+	return (size + align - 1) & ~(align - 1);
+}
+
+/* Append `count` things of `size` bytes; returns where. */
+static size_t append(struct carrier_file *file, size_t count, size_t size, size_t align)
+{
+	size_t place = round_up(file->size, align);
+
+	file->size = place + count * size;
+	return place;
+}
+
+static void lay_out(const struct draft *draft, struct carrier_file *file)
+{
+	const struct tls_carrier *carrier = draft->carrier;
+
+	file->num_dynamic = DYNAMIC_ENTRIES + draft->num_needed;
+	file->num_symbols = FIRST_UNDEFINED + draft->num_symbols;
+	file->strings_size = 1 + strlen(carrier->base) + 1;
+	for (size_t i = 0; i < draft->num_symbols; i++)
+		file->strings_size += strlen(draft->symbols[i]) + 1;
+	for (size_t i = 0; i < draft->num_needed; i++)
+		file->strings_size += strlen(draft->needed[i]) + 1;
+	file->size = sizeof(struct carrier_head);
+	/* No chain is longer than the symbol that is defined. */
+	append(file, file->num_symbols, sizeof(ElfW(Word)), 4);
+	file->dynamic = append(file, file->num_dynamic, sizeof(ElfW(Dyn)), 8);
+	file->symbols = append(file, file->num_symbols, sizeof(ElfW(Sym)), 8);
+	file->relocations = append(file, draft->num_questions, sizeof(ElfW(Rela)), 8);
+	file->table = append(file, 2 * draft->num_questions, sizeof(uint64_t), 8);
+	file->strings = append(file, file->strings_size, 1, 1);
+	file->values = append(file, draft->load->link->tls_initial_size, 1, carrier->align);
+}
+
+static void write_segments(const struct draft *draft, const struct carrier_file *file,
+			   ElfW(Phdr) * segments)
+{
+	size_t page = draft->load->link->page_size;
+	size_t initial = draft->load->link->tls_initial_size;
+
+	segments[SEGMENT_LOAD] = (ElfW(Phdr)){ .p_type = PT_LOAD,
+					       .p_flags = PF_R | PF_W,
+					       .p_filesz = file->size,
+					       .p_memsz = file->size,
+					       .p_align = page };
+	segments[SEGMENT_DYNAMIC] = (ElfW(Phdr)){ .p_type = PT_DYNAMIC,
+						  .p_flags = PF_R | PF_W,
+						  .p_offset = file->dynamic,
+						  .p_vaddr = file->dynamic,
+						  .p_filesz = file->num_dynamic * sizeof(ElfW(Dyn)),
+						  .p_memsz = file->num_dynamic * sizeof(ElfW(Dyn)),
+						  .p_align = 8 };
+	/* Without it stacks would become executable. */
+	segments[SEGMENT_STACK] = (ElfW(Phdr)){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
+	/* All of it is read-only when it is relocated. */
+	segments[SEGMENT_RELRO] = (ElfW(Phdr)){ .p_type = PT_GNU_RELRO,
+						.p_flags = PF_R,
+						.p_filesz = file->size,
+						.p_memsz = round_up(file->size, page),
+						.p_align = 1 };
+	segments[SEGMENT_TLS] = (ElfW(Phdr)){ .p_type = PT_TLS,
+					      .p_flags = PF_R,
+					      .p_offset = file->values,
+					      .p_vaddr = file->values,
+					      .p_filesz = initial,
+					      .p_memsz = draft->carrier->size,
+					      .p_align = draft->carrier->align };
+}
+
+static void write_head(const struct draft *draft, const struct carrier_file *file)
+{
+	struct carrier_head *head = (struct carrier_head *)file->bytes;
+	bool has_block = draft->carrier->size > 0;
+
+	head->header = (ElfW(Ehdr)){
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+			     EV_CURRENT, ELFOSABI_NONE },
+		.e_type = ET_DYN,
+		.e_machine = CARRIER_MACHINE,
+		.e_version = EV_CURRENT,
+		.e_phoff = offsetof(struct carrier_head, segments),
+		.e_ehsize = sizeof(ElfW(Ehdr)),
+		.e_phentsize = sizeof(ElfW(Phdr)),
+		.e_phnum = has_block ? SEGMENTS : SEGMENT_TLS,
+	};
+	write_segments(draft, file, head->segments);
+	head->hash.buckets = 1;
+	head->hash.chains = (ElfW(Word))file->num_symbols;
+	head->hash.bucket = has_block ? OWN_SYMBOL : STN_UNDEF;
+}
+
+/* Append a string; returns its place in the table. */
+static size_t add_string(const struct carrier_file *file, size_t *end, const char *string)
+{
+	size_t place = *end;
+
+	strcpy((char *)file->bytes + file->strings + place, string);
+	*end += strlen(string) + 1;
+	return place;
+}
+
+static void write_dynamic(const struct draft *draft, const struct carrier_file *file,
+			  size_t *strings_end)
+{
+	ElfW(Dyn) *entry = (ElfW(Dyn) *)(file->bytes + file->dynamic);
+	const struct {
+		ElfW(Sxword) tag;
+		size_t value;
+	} entries[DYNAMIC_ENTRIES] = {
+		{ DT_HASH, offsetof(struct carrier_head, hash) },
+		{ DT_STRTAB, file->strings },
+		{ DT_SYMTAB, file->symbols },
+		{ DT_STRSZ, file->strings_size },
+		{ DT_SYMENT, sizeof(ElfW(Sym)) },
+		{ DT_RELA, file->relocations },
+		{ DT_RELASZ, draft->num_questions * sizeof(ElfW(Rela)) },
+		{ DT_RELAENT, sizeof(ElfW(Rela)) },
+		{ DT_FLAGS, draft->carrier->stacked ? DF_STATIC_TLS : 0 },
+		{ DT_NULL, 0 },
+	};
+
+	for (size_t i = 0; i < draft->num_needed; i++, entry++) {
+		entry->d_tag = DT_NEEDED;
+		entry->d_un.d_val = add_string(file, strings_end, draft->needed[i]);
+	}
+	for (size_t i = 0; i < DYNAMIC_ENTRIES; i++, entry++) {
+		entry->d_tag = entries[i].tag;
+		entry->d_un.d_val = entries[i].value;
+	}
+}
+
+static void write_symbols(const struct draft *draft, const struct carrier_file *file,
+			  size_t *strings_end)
+{
+	ElfW(Sym) *symbols = (ElfW(Sym) *)(file->bytes + file->symbols);
+
+	symbols[OWN_SYMBOL].st_name =
+		(ElfW(Word))add_string(file, strings_end, draft->carrier->base);
+	symbols[OWN_SYMBOL].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_TLS);
+	symbols[OWN_SYMBOL].st_shndx = draft->carrier->size ? 1 : SHN_UNDEF;
+	symbols[OWN_SYMBOL].st_size = draft->carrier->size;
+	for (size_t i = 0; i < draft->num_symbols; i++) {
+		ElfW(Sym) *symbol = &symbols[FIRST_UNDEFINED + i];
+
+		symbol->st_name = (ElfW(Word))add_string(file, strings_end, draft->symbols[i]);
+		symbol->st_info = ELF64_ST_INFO(STB_GLOBAL, STT_TLS);
+	}
+}
+
+static void write_relocations(const struct draft *draft, const struct carrier_file *file)
+{
+	ElfW(Rela) *entries = (ElfW(Rela) *)(file->bytes + file->relocations);
+
+	for (size_t i = 0; i < draft->num_questions; i++) {
+		const struct question *question = &draft->questions[i];
+
+		entries[i].r_offset = file->table + 2 * i * sizeof(uint64_t);
+		entries[i].r_info = ELF64_R_INFO((uint64_t)question->symbol, question->type);
+		entries[i].r_addend = (ElfW(Sxword))question->addend;
+	}
+}
+
+static int write_file(const struct draft *draft, struct carrier_file *file)
+{
+	const struct link *link = draft->load->link;
+	size_t strings_end = 1;
+
+	lay_out(draft, file);
+	file->bytes = calloc(1, file->size);
+	if (!file->bytes)
+		return fail_memory(draft->load->pm);
+	write_head(draft, file);
+	write_dynamic(draft, file, &strings_end);
+	write_symbols(draft, file, &strings_end);
+	write_relocations(draft, file);
+	if (link->tls_initial_size)
+		memcpy(file->bytes + file->values, link->part[LINK_TLS].buffer,
+		       link->tls_initial_size);
+	return 0;
+}
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+/* libc takes objects of one name for one object, and numbers of descriptors recur: so the name has a
+ * count, in binary, in a form that the file system does not mind. */
+static void name_path(char *path, uint64_t count, int fd)
+{
+	path = stpcpy(path, PATH_PREFIX);
+	for (; count; count >>= 1)
+		path = stpcpy(path, count & 1 ? "/." : "/");
+	sprintf(path, "/%d", fd);
+}
+
+static int fail_file(struct load *load, const char *what)
+{
+	return fail(load->pm, -errno, "%s: can't %s for its thread-local variables: %s", load->path,
+		    what, strerror(errno));
+}
+
+static int make_file(struct load *load, const struct carrier_file *file)
+{
+	size_t done = 0;
+	int fd = memfd_create("permod-tls", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	/* Before Linux 6.3 there was no such flag. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("permod-tls", MFD_CLOEXEC);
+	if (fd < 0)
+		return fail_file(load, "make a file in memory (memfd_create)");
+	while (done < file->size) {
+		ssize_t size = write(fd, file->bytes + done, file->size - done);
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0) {
+			int error = fail_file(load, "write a file in memory");
+
+			close(fd);
+			return error;
+		}
+		done += (size_t)size;
+	}
+	return fd;
+}
+
+/* Bytes that other modules have in what each thread begins with. */
+static size_t stacked_size(void)
+{
+	size_t size = 0;
+
+	lock_shared();
+	for (const struct tls_carrier *carrier = newest; carrier; carrier = carrier->below)
+		size += carrier->size;
+	unlock_shared();
+	return size;
+}
+
+/* Whether code wants distances from the thread pointer, to its own variables or to others. */
+static bool asks_offset(const struct draft *draft, bool own)
+{
+	for (size_t i = 0; i < draft->num_questions; i++) {
+		if (draft->questions[i].type == RELOCATE_OFFSET &&
+		    (draft->questions[i].symbol == 0) == own)
+			return true;
+	}
+	return false;
+}
+
+static int fail_open(const struct draft *draft)
+{
+	struct load *load = draft->load;
+	const struct tls_carrier *carrier = draft->carrier;
+	const char *reason = dlerror();
+
+	if (access(PATH_PREFIX, X_OK) != 0)
+		return fail(load->pm, -ENOENT,
+			    "%s: has thread-local variables, which need /proc: there is no %s; "
+			    "mount it",
+			    load->path, PATH_PREFIX);
+	if (!reason)
+		reason = "no reason given";
+	/* What comes before is the name of the file. */
+	if (strncmp(reason, carrier->path, strlen(carrier->path)) == 0)
+		reason += strlen(carrier->path) + strspn(reason + strlen(carrier->path), ": ");
+	if (asks_offset(draft, true))
+		return fail(
+			load->pm, -ENOSPC,
+			"%s: no room for %zu bytes of thread-local variables, aligned to %zu, "
+			"in what the C library keeps for code that is not position-independent, "
+			"of which modules have %zu bytes (%s); compile with -fPIC, or start the "
+			"program with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES",
+			load->path, carrier->size, carrier->align, stacked_size(), reason);
+	if (asks_offset(draft, false))
+		return fail(
+			load->pm, -ENOSPC,
+			"%s: uses thread-local variables of others as if they were in what each "
+			"thread begins with (%s); compile with -fPIC "
+			"-ftls-model=global-dynamic",
+			load->path, reason);
+	return fail(load->pm, -ENOMEM,
+		    "%s: the C library has no room for %zu bytes of thread-local variables (%s)",
+		    load->path, carrier->size, reason);
+}
+
+/* A new object, or an old one if libc takes this for it. */
+static int open_file(const struct draft *draft, int fd, bool *is_new)
+{
+	static uint64_t count;
+	struct tls_carrier *carrier = draft->carrier;
+	struct link_map *map;
+
+	name_path(carrier->path, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
+	dlerror();
+	carrier->handle = dlopen(carrier->path, RTLD_NOW | RTLD_LOCAL);
+	if (!carrier->handle)
+		return fail_open(draft);
+	*is_new = dlinfo(carrier->handle, RTLD_DI_LINKMAP, &map) == 0 &&
+		  strcmp(map->l_name, carrier->path) == 0;
+	return 0;
+}
+
+static void take_answers(const struct draft *draft, const struct carrier_file *file)
+{
+	struct link_map *map = NULL;
+	const uint64_t *table;
+
+	dlinfo(draft->carrier->handle, RTLD_DI_LINKMAP, &map);
+	table = (const uint64_t *)(map->l_addr + file->table);
+	for (size_t i = 0; i < draft->num_questions; i++) {
+		const struct question *question = &draft->questions[i];
+
+		question->answer[0] = table[2 * i];
+		if (question->type == RELOCATE_DESCRIPTOR)
+			question->answer[1] = table[2 * i + 1];
+	}
+}
+
+/* libc also takes two files for one whose inodes have the same number, and numbers of files in memory
+ * can recur. */
+static int open_carrier(const struct draft *draft)
+{
+	struct carrier_file file = { 0 };
+	int error = write_file(draft, &file);
+	bool is_new = false;
+
+	for (int i = 0; !error && !is_new && i < MOST_TRIES; i++) {
+		int fd = make_file(draft->load, &file);
+
+		if (fd < 0) {
+			error = fd;
+			break;
+		}
+		error = open_file(draft, fd, &is_new);
+		close(fd);
+		if (!error && !is_new)
+			dlclose(draft->carrier->handle);
+	}
+	if (!error && !is_new) {
+		draft->carrier->handle = NULL;
+		error = fail(draft->load->pm, -EAGAIN,
+			     "%s: the C library takes its thread-local variables for others",
+			     draft->load->path);
+	}
+	if (!error)
+		take_answers(draft, &file);
+	free(file.bytes);
+	return error;
+}
+
+/* ---- Closing -------------------------------------------------------------------------------- */
+
+static void free_carrier(struct tls_carrier *carrier)
+{
+	if (carrier->handle)
+		dlclose(carrier->handle);
+	free(carrier);
+}
+
+static void stack_carrier(struct tls_carrier *carrier)
+{
+	lock_shared();
+	carrier->below = newest;
+	newest = carrier;
+	unlock_shared();
+}
+
+/* The newest if its module is gone; NULL otherwise.  libc has locks of its own, so carriers are closed
+ * outside ours. */
+static struct tls_carrier *unstack_carrier(void)
+{
+	struct tls_carrier *carrier = NULL;
+
+	lock_shared();
+	if (newest && newest->closing) {
+		carrier = newest;
+		newest = carrier->below;
+	}
+	unlock_shared();
+	return carrier;
+}
+
+void close_tls(struct tls_carrier *carrier)
+{
+	if (!carrier)
+		return;
+	if (!carrier->stacked) {
+		free_carrier(carrier);
+		return;
+	}
+	lock_shared();
+	carrier->closing = true;
+	unlock_shared();
+	while ((carrier = unstack_carrier()))
+		free_carrier(carrier);
+}
+
+/* ---- The whole ------------------------------------------------------------------------------ */
+
+/* Sizes are multiples of the alignment, so that what libc takes for it is what it gives back. */
+static int new_carrier(struct load *load, struct tls_carrier **carrier)
+{
+	static uint64_t count;
+	const struct link_part *part = &load->link->part[LINK_TLS];
+
+	*carrier = calloc(1, sizeof(**carrier));
+	if (!*carrier)
+		return fail_memory(load->pm);
+	(*carrier)->align = part->align ? part->align : 1;
+	(*carrier)->size = round_up(part->size, (*carrier)->align);
+	sprintf((*carrier)->base, "permod:%llu",
+		(unsigned long long)__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
+	return 0;
+}
+
+/* Whether code asks for a block that is empty. */
+static bool refers_to_own(const struct link *link)
+{
+	for (const struct link_tls *tls = link->tls; tls; tls = tls->next) {
+		if (!tls->symbol || tls->symbol->section)
+			return true;
+	}
+	return false;
+}
+
+static int fill_image(struct load *load)
+{
+	struct link *link = load->link;
+
+	if (!link->tls_initial_size)
+		return 0;
+	load->tls_image = malloc(link->tls_initial_size);
+	if (!load->tls_image)
+		return fail_memory(load->pm);
+	link->part[LINK_TLS].buffer = load->tls_image;
+	return link_relocate_tls(link);
+}
+
+int open_tls(struct load *load)
+{
+	struct draft draft = { .load = load };
+	int error;
+
+	if (!load->link->part[LINK_TLS].size && !load->link->tls)
+		return 0;
+	error = fill_image(load);
+	if (!error)
+		error = new_carrier(load, &draft.carrier);
+	if (error)
+		return error;
+	if (!draft.carrier->size && refers_to_own(load->link))
+		draft.carrier->size = 1;
+	error = ask_all(&draft);
+	if (!error && draft.num_questions)
+		error = open_carrier(&draft);
+	free(draft.questions);
+	free(draft.symbols);
+	free(draft.needed);
+	if (error || !draft.num_questions) {
+		free_carrier(draft.carrier);
+		return error;
+	}
+	load->module->tls = draft.carrier;
+	if (draft.carrier->stacked)
+		stack_carrier(draft.carrier);
+	return 0;
+}

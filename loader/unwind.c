@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Letting unwinders know of modules: exceptions, backtrace(), cancelled threads.
+ *
+ * An unwinder finds the functions of programs and libraries by the dynamic linker's lists, where no
+ * module is; to those that were generated it listens by calls of its own.  A process has one
+ * unwinder as a rule, and can have two:
+ *
+ *     libgcc_s            what the C library opens by itself for backtrace() and pthread_cancel(), so
+ *                         it is opened here too, for the first module, even if nothing in the program
+ *                         is C++; in a static program it is a part of that
+ *     LLVM's libunwind    with libc++, say; only if somebody has loaded it
+ *
+ * The latter can come late: so whenever libraries were loaded since it was last looked for, it is
+ * looked for again, and told of all modules.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libgcc's memory for a table: crtbegin.o has it in every program, so its size is constant.  It is
+ * six words, or seven. */
+struct table_memory {
+	void *words[8];
+};
+
+/* Weak, for static programs; the others may have it or not. */
+extern void __register_frame_info(const void *table, struct table_memory *memory)
+	__attribute__((weak));
+extern void *__deregister_frame_info(const void *table) __attribute__((weak));
+
+/* A module that unwinders know. */
+struct unwound {
+	struct unwound *previous, *next;
+	uintptr_t table[2];
+	struct table_memory memory[2];
+};
+
+/* What is asked of an unwinder. */
+struct libgcc {
+	void (*add)(const void *table, struct table_memory *memory);
+	void *(*remove)(const void *table);
+};
+
+struct libunwind {
+	void (*add)(uintptr_t table);
+	void (*remove)(uintptr_t table);
+};
+
+/* Set once, under the shared lock; so is the list. */
+static struct libgcc libgcc;
+static struct libunwind libunwind;
+static struct unwound *all;
+
+/* ---- Finding them --------------------------------------------------------------------------- */
+
+/* Libraries are opened without a lock of ours: another thread may hold the dynamic linker's, and load
+ * a module in a constructor. */
+
+static void *function_of(void *library, const char *name)
+{
+	return library ? dlsym(library, name) : NULL;
+}
+
+static struct libgcc find_libgcc(void)
+{
+	/* It stays open. */
+	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *add = function_of(library, "__register_frame_info");
+	void *remove = function_of(library, "__deregister_frame_info");
+
+	if (add && remove)
+		return (struct libgcc){ (void (*)(const void *, struct table_memory *))add,
+					(void *(*)(const void *))remove };
+	return (struct libgcc){ __register_frame_info, __deregister_frame_info };
+}
+
+static struct libunwind open_libunwind(void)
+{
+	void *library = dlopen("libunwind.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *add = function_of(library, "__unw_add_dynamic_eh_frame_section");
+	void *remove = function_of(library, "__unw_remove_dynamic_eh_frame_section");
+
+	if (add && remove)
+		return (struct libunwind){ (void (*)(uintptr_t))add, (void (*)(uintptr_t))remove };
+	if (library)
+		dlclose(library);
+	return (struct libunwind){ NULL, NULL };
+}
+
+static int count_libraries(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	unsigned long long *count = arg;
+
+	(void)size;
+	*count = image->dlpi_adds;
+	return 1;
+}
+
+/* To look costs more than to ask whether anything has been loaded. */
+static struct libunwind find_libunwind(void)
+{
+	static unsigned long long seen;
+	unsigned long long libraries = 0;
+
+	dl_iterate_phdr(count_libraries, &libraries);
+	if (libraries == __atomic_load_n(&seen, __ATOMIC_RELAXED))
+		return (struct libunwind){ NULL, NULL };
+	__atomic_store_n(&seen, libraries, __ATOMIC_RELAXED);
+	return open_libunwind();
+}
+
+/* ---- Telling them --------------------------------------------------------------------------- */
+
+static void tell_libgcc(struct unwound *unwound)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (unwound->table[i])
+			libgcc.add((const void *)unwound->table[i], &unwound->memory[i]);
+	}
+}
+
+static void tell_libunwind(const struct unwound *unwound)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (unwound->table[i])
+			libunwind.add(unwound->table[i]);
+	}
+}
+
+static void forget_table(struct unwound *unwound, size_t number)
+{
+	uintptr_t table = unwound->table[number];
+
+	if (!table)
+		return;
+	if (libgcc.remove)
+		libgcc.remove((const void *)table);
+	if (libunwind.remove)
+		libunwind.remove(table);
+	unwound->table[number] = 0;
+}
+
+static void list_unwound(struct unwound *unwound)
+{
+	unwound->next = all;
+	if (all)
+		all->previous = unwound;
+	all = unwound;
+}
+
+static void unlist_unwound(struct unwound *unwound)
+{
+	*(unwound->previous ? &unwound->previous->next : &all) = unwound->next;
+	if (unwound->next)
+		unwound->next->previous = unwound->previous;
+}
+
+int tell_unwinders(struct load *load)
+{
+	struct permod_module *module = load->module;
+	struct unwound *unwound;
+	struct libgcc libgcc_found = { NULL, NULL };
+	struct libunwind libunwind_found;
+
+	if (!module->frames[0] && !module->frames[1])
+		return 0;
+	unwound = calloc(1, sizeof(*unwound));
+	if (!unwound)
+		return fail_memory(load->pm);
+	memcpy(unwound->table, module->frames, sizeof(unwound->table));
+	module->unwound = unwound;
+	if (!__atomic_load_n(&libgcc.add, __ATOMIC_RELAXED))
+		libgcc_found = find_libgcc();
+	libunwind_found = find_libunwind();
+
+	lock_shared();
+	if (libgcc_found.add && !libgcc.add) {
+		libgcc.remove = libgcc_found.remove;
+		__atomic_store_n(&libgcc.add, libgcc_found.add, __ATOMIC_RELAXED);
+		for (struct unwound *other = all; other; other = other->next)
+			tell_libgcc(other);
+	}
+	if (libunwind_found.add && !libunwind.add) {
+		libunwind = libunwind_found;
+		for (const struct unwound *other = all; other; other = other->next)
+			tell_libunwind(other);
+	}
+	list_unwound(unwound);
+	if (libgcc.add)
+		tell_libgcc(unwound);
+	if (libunwind.add)
+		tell_libunwind(unwound);
+	unlock_shared();
+	return 0;
+}
+
+void forget_init_frames(struct permod_module *module)
+{
+	if (!module->unwound)
+		return;
+	lock_shared();
+	forget_table(module->unwound, 1);
+	unlock_shared();
+}
+
+void forget_frames(struct permod_module *module)
+{
+	if (!module->unwound)
+		return;
+	lock_shared();
+	for (size_t i = 0; i < 2; i++)
+		forget_table(module->unwound, i);
+	unlist_unwound(module->unwound);
+	unlock_shared();
+	free(module->unwound);
+	module->unwound = NULL;
+}

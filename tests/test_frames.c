@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Unwind information of modules: which functions libgcc's unwinder finds, and which contents of
+ * .eh_frame are refused.  What is found is asked of that unwinder itself, by the function that it
+ * uses for every frame of an exception.
+ */
+#define _GNU_SOURCE
+#include "tests/loader/helper.h"
+
+#include <dlfcn.h>
+
+struct bases {
+	void *text, *data, *function;
+};
+
+/* Where the function begins that the unwinder believes an address to be in; NULL: in none. */
+static void *function_at(const void *address)
+{
+	const void *(*find)(void *, struct bases *);
+	struct bases bases = { NULL, NULL, NULL };
+	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+
+	check_that(library != NULL);
+	find = (const void *(*)(void *, struct bases *))dlsym(library, "_Unwind_Find_FDE");
+	check_that(find != NULL);
+	return find((char *)(uintptr_t)address, &bases) ? bases.function : NULL;
+}
+
+static void expect_found(struct permod_module *m, const char *name, size_t inside)
+{
+	char *address = symbol(m, name);
+
+	ck_assert_msg(function_at(address + inside) == address, "%s is not found", name);
+}
+
+/* ---- What is found -------------------------------------------------------------------------- */
+
+START_TEST(functions_are_found)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m;
+	void *one;
+
+	m = load_file(pm,
+		      compile("found.ko", "",
+			      "int one(int a); int one(int a) { return a + 1; }\n"
+			      "int two(int a); int two(int a) { return a + 2; }\n"),
+		      NULL);
+	one = symbol(m, "one");
+	expect_found(m, "one", 0);
+	expect_found(m, "one", 1);
+	expect_found(m, "two", 1);
+	must(pm, permod_unload(m, 0));
+	ck_assert_ptr_null(function_at(one));
+	permod_free(pm);
+}
+END_TEST
+
+static void *in_init;
+void tell_address(void *address);
+void tell_address(void *address)
+{
+	ck_assert_ptr_eq(function_at(address), address);
+	in_init = address;
+}
+EXPORT_SYMBOL(tell_address);
+
+/* Other code may come where it was. */
+START_TEST(init_is_found_until_it_has_returned)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	m = load_file(pm,
+		      compile("init.ko", "",
+			      "#include <permod/module.h>\n"
+			      "void tell_address(void *address);\n"
+			      "static int early;\n"
+			      "__attribute__((noinline)) static int __init deeper(int a)\n"
+			      "{ early += a; tell_address(deeper); return early; }\n"
+			      "int after(int a); int after(int a) { return a + early; }\n"
+			      "static int __init begin(void) { return deeper(1) - 1; }\n"
+			      "module_init(begin);\n"
+			      "static void __exit end(void) { early = 0; }\n"
+			      "module_exit(end);\n"),
+		      NULL);
+	ck_assert_ptr_nonnull(in_init);
+	ck_assert_ptr_null(function_at(in_init));
+	expect_found(m, "after", 1);
+	permod_free(pm);
+}
+END_TEST
+
+/* The FDE of a duplicate that was dropped is nobody's. */
+START_TEST(duplicates_are_found_once)
+{
+	const char *source =
+		"int shared(int a) __attribute__((weak));\n"
+		"__asm__(\".section .text.shared,\\\"axG\\\",@progbits,shared,comdat\\n\"\n"
+		"\".weak shared\\n.type shared,@function\\nshared: .cfi_startproc\\n\"\n"
+		"\"lea 1(%rdi), %eax\\n ret\\n .cfi_endproc\\n\"\n"
+		"\".size shared, . - shared\\n.text\");\n"
+		"int NAME(int a); int NAME(int a) { return shared(a) + 1; }\n";
+	struct permod *pm = new_context();
+	struct permod_module *m;
+	const char *archive = work_file("twice.a");
+
+	compile("first.o", "-DNAME=first", source);
+	compile("second.o", "-DNAME=second", source);
+	command(text("cd '%s' && rm -f twice.a && ar rcs twice.a first.o second.o", work_dir()));
+	m = load_file(pm, archive, NULL);
+	ck_assert_int_eq(((int (*)(int))symbol(m, "second"))(40), 42);
+	expect_found(m, "shared", 1);
+	expect_found(m, "first", 1);
+	expect_found(m, "second", 1);
+	for (unsigned int i = 0;; i++) {
+		struct permod_region region;
+
+		if (permod_region(m, i, &region))
+			break;
+		if (strcmp(region.name, "text") != 0)
+			ck_assert_ptr_null(function_at((void *)region.address));
+	}
+	permod_free(pm);
+}
+END_TEST
+
+/* The source of a module whose .eh_frame has these assembler lines for contents. */
+static const char *frames(const char *name, const char *lines)
+{
+	return compile(
+		name, "-fno-asynchronous-unwind-tables",
+		text("__asm__(\".section .eh_frame,\\\"a\\\",@progbits\\n\"\n%s\n\".text\");\n"
+		     "void function(void); void function(void) {}\n",
+		     lines));
+}
+
+/* A CIE as compilers make it: relative addresses of four bytes. */
+#define CIE                                                                                            \
+	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.string \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
+	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
+/* An FDE of that for some address, so many bytes. */
+#define FDE(address, bytes)                                                                        \
+	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n.long " address "-.\\n.long " bytes                   \
+	"\\n.uleb128 0\\n.balign 4\\n6:\\n\""
+
+/* Nobody else's functions are spoken of. */
+START_TEST(foreign_functions_are_left_out)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	m = load_file(pm, frames("own.ko", CIE FDE("function", "1")), NULL);
+	expect_found(m, "function", 0);
+	must(pm, permod_unload(m, 0));
+	/* Beyond the end of the text, of no length, in the data, and then one that is right. */
+	m = load_file(pm,
+		      frames("foreign.ko", CIE FDE("function", "0x1000000") FDE("function", "0")
+						   FDE("1b", "8") FDE("function", "1")),
+		      NULL);
+	expect_found(m, "function", 0);
+	ck_assert_ptr_null(function_at((char *)symbol(m, "function") + 4096));
+	permod_free(pm);
+}
+END_TEST
+
+/* Ends and gaps between are not the end of the table. */
+START_TEST(ends_are_skipped)
+{
+	static const char *const harmless[] = {
+		"\"\"", "\".long 0\\n\"", "\".long 0, 0, 0\\n\"", CIE, CIE "\".long 0\\n\"",
+	};
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	for (size_t i = 0; i < COUNT(harmless); i++) {
+		m = load_file(pm, frames("harmless.ko", harmless[i]), NULL);
+		ck_assert_ptr_null(function_at(symbol(m, "function")));
+		must(pm, permod_unload(m, 0));
+	}
+	m = load_file(pm,
+		      frames("ends.ko", "\".long 0\\n\"" CIE
+					"\".long 0, 0\\n\"" FDE("function", "1") "\".long 0\\n\""),
+		      NULL);
+	expect_found(m, "function", 0);
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- What is refused ------------------------------------------------------------------------ */
+
+static const struct {
+	const char *lines, *message;
+} odd[] = {
+	{ "\".byte 1, 0\\n\"", "the length is cut off" },
+	{ "\".long 2\\n.short 0\\n\"", "the length is too small" },
+	{ "\".long 100, 0\\n\"", "the length goes beyond the section" },
+	{ "\".long -1, 0, 0, 0\\n\"", "the length goes beyond the section" },
+	{ "\".long 4, 4\\n\"", "the FDE refers to no CIE" },
+	{ "\".long 4, 0xfffffff0\\n\"", "the FDE refers to no CIE" },
+	{ CIE "\".long 4, 1\\n\"", "the FDE refers to no CIE" },
+	{ CIE "\"4: .long 8\\n5: .long 5b-1b, 0\\n\"", "the FDE is cut off" },
+	{ CIE "\"4: .long 12\\n5: .long 5b-1b, 0, 0\\n\"", "the FDE is cut off" },
+	{ "\".long 4, 0\\n\"", "the CIE has a version" },
+	{ "\".long 8, 0\\n.byte 2, 0, 0, 0\\n\"", "the CIE has a version" },
+	{ "\".long 8, 0\\n.byte 1\\n.ascii \\\"zRS\\\"\\n\"", "the CIE is cut off" },
+	{ "\".long 8, 0\\n.byte 1, 0, 0x80, 0x80\\n\"", "the CIE is cut off" },
+	{ "\".long 8, 0\\n.byte 1, 'e', 'h', 0\\n\"", "augmentation that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
+	  "augmentation that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
+	  "a kind of pointers that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
+	  "a kind of pointers that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
+	  "the CIE is cut off" },
+	{ "\".long 20, 0\\n.byte 1\\n.string \\\"zPP\\\"\\n"
+	  ".byte 1, 1, 16, 10, 3, 0, 0, 0, 0, 3, 0\\n\"",
+	  "two personalities" },
+};
+
+START_TEST(odd_contents_are_refused)
+{
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, frames("odd.ko", odd[_i].lines), NULL, 0, NULL), -ENOEXEC,
+		     "odd.ko: section .eh_frame+0x", odd[_i].message);
+	permod_free(pm);
+}
+END_TEST
+
+/* Every record of a good section, with each of its bytes changed: it loads or not, and if it does,
+ * the unwinder looks through all of it. */
+START_TEST(damage_does_no_harm)
+{
+	struct permod *pm = new_context();
+	const char *path = frames("damaged.ko",
+				  CIE FDE("function", "1")
+					  FDE("function", "1") "\".quad 0x0123456789abcdef\\n\"");
+	static const unsigned char mark[] = { 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01 };
+	static const unsigned char changes[] = { 0x01, 0x7f, 0x80, 0xff };
+	unsigned int loaded = 0, refused = 0;
+	unsigned char *data, *end;
+	size_t size;
+
+	data = read_file(path, &size);
+	end = memmem(data, size, mark, sizeof(mark));
+	ck_assert_ptr_nonnull(end);
+	memset(end, 0, sizeof(mark));
+	for (unsigned char *at = end - 60; at < end; at++) {
+		for (size_t i = 0; i < sizeof(changes); i++) {
+			struct permod_module *m;
+
+			*at ^= changes[i];
+			if (permod_load_memory(pm, "damaged", data, size, NULL, 0, &m)) {
+				refused++;
+			} else {
+				function_at(symbol(m, "function"));
+				must(pm, permod_unload(m, 0));
+				loaded++;
+			}
+			*at ^= changes[i];
+		}
+	}
+	free(data);
+	ck_assert_uint_gt(loaded, 0);
+	ck_assert_uint_gt(refused, 0);
+	permod_free(pm);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("frames");
+	TCase *tests = tcase_create("frames");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_test(tests, functions_are_found);
+	tcase_add_test(tests, init_is_found_until_it_has_returned);
+	tcase_add_test(tests, duplicates_are_found_once);
+	tcase_add_test(tests, foreign_functions_are_left_out);
+	tcase_add_test(tests, ends_are_skipped);
+	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));
+	tcase_add_test(tests, damage_does_no_harm);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}

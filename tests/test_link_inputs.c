@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Several objects and archives as one link: which members are taken, compared with what ld takes
+ * of the same files, in the same order.
+ */
+#include "tests/elf/helper.h"
+
+#include <stdint.h>
+
+static uint64_t state, first_state; /* of the random numbers */
+
+/* ---- What ld takes -------------------------------------------------------------------------- */
+
+/* Names of objects, in their order: "main.o lib.a(one.o)". */
+static void list_ours(const struct trial *trial, char *names, size_t size)
+{
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (struct link_object *object = trial->link->objects; object;
+	     object = link_object_next(object))
+		used += (size_t)snprintf(names + used, size - used, "%s%s", used ? " " : "",
+					 link_object_name(object));
+	check_that(used < size);
+}
+
+/* The same as ld tells it: "main.o", "(lib.a)one.o", or "one.o" if the archive is thin. */
+static void check_order_of_ld(const struct trial *trial)
+{
+	FILE *said = fopen("said", "r");
+	const struct link_object *object = trial->link->objects;
+	char line[256];
+
+	while (fgets(line, sizeof(line), said)) {
+		const char *theirs = strchr(line, ')'), *ours;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "ld: warning", 11) || (!theirs && strstr(line, ".a")))
+			continue;
+		theirs = theirs ? theirs + 1 : line;
+		ck_assert_msg(object, "ld takes %s too", theirs);
+		ours = strchr(link_object_name(object), '(');
+		ours = ours ? ours + 1 : link_object_name(object);
+		ck_assert_msg(!strncmp(ours, theirs, strlen(theirs)),
+			      "ours is %s, ld's %s (round %llu)", ours, theirs,
+			      (unsigned long long)first_state);
+		object = link_object_next(object);
+	}
+	fclose(said);
+	ck_assert_msg(!object, "ld takes no %s", object ? link_object_name(object) : "");
+}
+
+/* Files for thin archives come from here. */
+static struct file named[64];
+static size_t num_named;
+
+static int read_named(void *arg, const char *archive, const char *path, const void **data,
+		      size_t *size)
+{
+	(void)arg;
+	(void)archive;
+	check_that(num_named < COUNT(named));
+	if (access(path, R_OK))
+		return -ENOENT;
+	named[num_named] = read_file(path);
+	*data = named[num_named].data;
+	*size = named[num_named++].size;
+	return 0;
+}
+
+static void release_named(void)
+{
+	while (num_named)
+		release(&named[--num_named]);
+}
+
+static void add_input(struct trial *trial, const char *name)
+{
+	struct file *file = &trial->file[trial->files++];
+
+	*file = read_file(name);
+	check_ok(trial, link_add_input(trial->link, name, file->data, file->size));
+}
+
+/* Add files named in a line. */
+static void add_inputs(struct trial *trial, const char *names)
+{
+	char line[256], *name, *rest;
+
+	snprintf(line, sizeof(line), "%s", names);
+	for (name = strtok_r(line, " ", &rest); name; name = strtok_r(NULL, " ", &rest))
+		add_input(trial, name);
+}
+
+/* Objects and archives in a line; ours are compared with ld's, whose archives are a group. */
+static void compare_choice(const char *objects, const char *archives, const char *root, bool whole)
+{
+	struct trial trial;
+
+	start_trial(&trial);
+	trial.link->read_file = read_named;
+	trial.link->whole_archives = whole;
+	add_inputs(&trial, objects);
+	add_inputs(&trial, archives);
+	check_ok(&trial, link_choose(trial.link, root));
+	run("ld -e 0 --unresolved-symbols=ignore-all -z noexecstack -t -t -o linked %s%s %s %s %s %s",
+	    root ? "-u " : "", root ? root : "", objects,
+	    whole ? "--whole-archive" : "--start-group", archives, whole ? "" : "--end-group");
+	check_order_of_ld(&trial);
+	end_trial(&trial);
+	release_named();
+}
+
+/* ---- Generated cases ------------------------------------------------------------------------ */
+
+static unsigned int pick(unsigned int bound)
+{
+	state = state * 6364136223846793005 + 1442695040888963407;
+	return (unsigned int)(state >> 33) % bound;
+}
+
+#define NAMES 12
+#define MEMBERS 10
+
+/*
+ * An object says of a few names that it defines or needs them, in one of several ways.  Strong
+ * definitions are its own: `n` of its name, and otherwise weak ones, so that nothing clashes.
+ */
+static void make_object(const char *name, unsigned int number)
+{
+	char text[4096] = ".data\n";
+
+	for (unsigned int i = 0; i < 5; i++) {
+		char line[128];
+		unsigned int symbol = pick(NAMES);
+
+		switch (pick(6)) {
+		case 0:
+			snprintf(line, sizeof(line), ".weak s%u\n", symbol);
+			break;
+		case 1:
+			snprintf(line, sizeof(line), ".comm c%u, %u, 8\n", symbol,
+				 8 * (1 + pick(4)));
+			break;
+		case 2:
+			snprintf(line, sizeof(line), ".quad c%u\n", symbol);
+			break;
+		default:
+			snprintf(line, sizeof(line), ".quad s%u\n", symbol);
+			break;
+		}
+		strcat(text, line);
+	}
+	if (number < NAMES)
+		snprintf(text + strlen(text), 256,
+			 ".ifndef s%u\n.endif\n.globl s%u\ns%u: .quad 1\n", number, number, number);
+	/* Two that define each COMMON symbol really would clash if both are taken: one is weak. */
+	if (number % 3 == 0)
+		snprintf(text + strlen(text), 256, ".weak w%u\nw%u: .quad w%u\n", number / 2,
+			 number / 2, number / 2 + 1);
+	assemble(name, text);
+}
+
+static void make_archive(const char *name, unsigned int from, unsigned int count, const char *flags)
+{
+	char command[1024];
+	size_t used =
+		(size_t)snprintf(command, sizeof(command), "rm -f %s; ar %s %s", name, flags, name);
+
+	for (unsigned int i = from; i < from + count; i++) {
+		char member[16];
+
+		snprintf(member, sizeof(member), "m%u", i);
+		make_object(member, i);
+		used += (size_t)snprintf(command + used, sizeof(command) - used, " %s.o", member);
+	}
+	/* Some names are defined by a second member too, some COMMON ones by a real definition. */
+	if (pick(2)) {
+		unsigned int shared = pick(NAMES);
+		char text[256];
+
+		snprintf(text, sizeof(text),
+			 ".data\n.globl c%u\nc%u: .quad s%u\n.weak s%u\ns%u: .quad 2\n", shared,
+			 shared, pick(NAMES), (shared + 1) % NAMES, (shared + 1) % NAMES);
+		snprintf(command + used, sizeof(command) - used, " real%u.o", from);
+		snprintf(text + 200, 16, "real%u", from);
+		assemble(text + 200, text);
+	}
+	run("%s", command);
+}
+
+START_TEST(generated_archives_give_what_ld_takes)
+{
+	unsigned int rounds = getenv("PERMOD_LONG") ? 200 : 5;
+
+	for (unsigned int round = 0; round < rounds; round++) {
+		state = first_state = 1000 * (uint64_t)_i + round;
+		assemble("main", ".data\n.quad s1, s2, c3\n.weak s5\n.comm c4, 8, 8\n");
+		make_archive("one.a", 0, MEMBERS / 2, pick(2) ? "rcs" : "rcsT");
+		make_archive("two.a", MEMBERS / 2, MEMBERS - MEMBERS / 2, "rcs");
+		compare_choice("main.o", "one.a two.a", NULL, false);
+		compare_choice("main.o", "two.a one.a", NULL, false);
+		compare_choice("", "one.a two.a", "s7", false);
+		if (!round)
+			compare_choice("main.o", "one.a", NULL, true);
+	}
+}
+END_TEST
+
+/* ---- Cases of their own --------------------------------------------------------------------- */
+
+static const struct {
+	const char *main, *one, *two, *taken;
+} cases[] = {
+	/* COMMON is enough, unless a member defines it. */
+	{ ".comm x, 8, 8", ".comm x, 16, 8", ".globl y\ny: .quad 1", "main.o" },
+	{ ".comm x, 8, 8", ".comm x, 16, 8", ".globl x\nx: .quad 1", "main.o lib.a(two.o)" },
+	{ ".comm x, 8, 8", ".globl x\nx: .quad y", ".globl y\ny: .quad 1",
+	  "main.o lib.a(one.o) lib.a(two.o)" },
+	{ ".quad x", ".comm x, 16, 8", ".globl x\nx: .quad 1", "main.o lib.a(one.o) lib.a(two.o)" },
+	/* Weak needs pull nothing. */
+	{ ".weak x\n.quad x", ".globl x\nx: .quad 1", "", "main.o" },
+	{ ".weak x\n.quad x, y", ".globl x\nx: .quad 1", ".globl y\ny: .quad x\n",
+	  "main.o lib.a(two.o) lib.a(one.o)" },
+	/* A weak definition serves, and keeps the strong one away. */
+	{ ".quad x", ".weak x\nx: .quad 1", ".globl x\nx: .quad 2", "main.o lib.a(one.o)" },
+	{ ".weak x\nx: .quad x", ".globl x\nx: .quad 1", "", "main.o" },
+	/* Circles. */
+	{ ".quad x", ".globl x\nx: .quad y", ".globl y\ny: .quad x",
+	  "main.o lib.a(one.o) lib.a(two.o)" },
+};
+
+START_TEST(member_is_taken_as_ld_does)
+{
+	char names[256], text[256];
+	struct trial trial;
+
+	snprintf(text, sizeof(text), ".data\n%s\n", cases[_i].main);
+	assemble("main", text);
+	snprintf(text, sizeof(text), ".data\n%s\n", cases[_i].one);
+	assemble("one", text);
+	snprintf(text, sizeof(text), ".data\n%s\n", cases[_i].two);
+	assemble("two", text);
+	run("rm -f lib.a; ar rcs lib.a one.o two.o");
+	compare_choice("main.o", "lib.a", NULL, false);
+	start_trial(&trial);
+	add_inputs(&trial, "main.o lib.a");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	list_ours(&trial, names, sizeof(names));
+	ck_assert_str_eq(names, cases[_i].taken);
+	end_trial(&trial);
+}
+END_TEST
+
+/* The archives of a group need each other, and the order of objects and archives is free. */
+START_TEST(archives_are_searched_until_nothing_comes)
+{
+	static const char *const orders[] = { "main.o a.a b.a", "a.a main.o b.a",
+					      "a.a b.a main.o" };
+	char names[256];
+	struct trial trial;
+
+	assemble("main", ".data\n.quad x\n");
+	assemble("x", ".data\n.globl x\nx: .quad y\n");
+	assemble("y", ".data\n.globl y\ny: .quad z\n");
+	assemble("z", ".data\n.globl z\nz: .quad 1\n");
+	run("rm -f a.a b.a; ar rcs a.a x.o z.o; ar rcs b.a y.o");
+	start_trial(&trial);
+	add_inputs(&trial, orders[_i]);
+	check_ok(&trial, link_choose(trial.link, _i ? "x" : NULL));
+	list_ours(&trial, names, sizeof(names));
+	ck_assert_str_eq(names, "main.o a.a(x.o) b.a(y.o) a.a(z.o)");
+	check_ok(&trial, link_layout(trial.link));
+	end_trial(&trial);
+}
+END_TEST
+
+/* ---- Roots of an archive that comes first --------------------------------------------------- */
+
+static const struct link_root roots[] = { { "begin", false }, { ".told", true } };
+
+static const struct {
+	const char *begin; /* of the member b */
+	const char *taken;
+} beginnings[] = {
+	{ ".globl begin\nbegin: .quad c", "lib.a(b.o) lib.a(c.o)" },
+	{ ".section .told, \"a\"\n.quad c", "lib.a(b.o) lib.a(c.o)" },
+	{ ".section .told.more, \"a\"\n.quad c", "lib.a(b.o) lib.a(c.o)" },
+	/* Not these: nothing is in it, it is not loaded, the name is only mentioned. */
+	{ ".section .told, \"a\"\n", "lib.a(a.o) lib.a(b.o) lib.a(c.o)" },
+	{ ".section .told, \"\"\n.quad 1", "lib.a(a.o) lib.a(b.o) lib.a(c.o)" },
+	{ ".quad begin", "lib.a(a.o) lib.a(b.o) lib.a(c.o)" },
+};
+
+START_TEST(archive_begins_with_its_roots_or_is_taken_whole)
+{
+	char names[256], text[256];
+	struct trial trial;
+
+	snprintf(text, sizeof(text), ".data\n%s\n", beginnings[_i].begin);
+	assemble("a", ".data\n.globl a\na: .quad c\n");
+	assemble("b", text);
+	assemble("c", ".data\n.globl c\nc: .quad 1\n");
+	run("rm -f lib.a; ar rcs lib.a a.o b.o c.o");
+	start_trial(&trial);
+	trial.link->roots = roots;
+	trial.link->num_roots = COUNT(roots);
+	add_inputs(&trial, "lib.a");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	list_ours(&trial, names, sizeof(names));
+	ck_assert_str_eq(names, beginnings[_i].taken);
+	ck_assert(trial.link->unasked);
+	end_trial(&trial);
+}
+END_TEST
+
+/* Behind an object, an archive's own roots count for nothing. */
+START_TEST(second_archive_has_no_roots)
+{
+	char names[256];
+	struct trial trial;
+
+	assemble("main", ".data\n.quad 1\n");
+	assemble("b", ".data\n.globl begin\nbegin: .quad 1\n");
+	run("rm -f lib.a; ar rcs lib.a b.o");
+	start_trial(&trial);
+	trial.link->roots = roots;
+	trial.link->num_roots = COUNT(roots);
+	add_inputs(&trial, "main.o lib.a");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	list_ours(&trial, names, sizeof(names));
+	ck_assert_str_eq(names, "main.o");
+	ck_assert(!trial.link->unasked);
+	end_trial(&trial);
+}
+END_TEST
+
+/* ---- Thin, nested and odd archives ---------------------------------------------------------- */
+
+static const struct {
+	const char *make, *archive, *names;
+} thin[] = {
+	{ "ar rcsT lib.a x.o y.o", "lib.a", "lib.a(x.o) lib.a(y.o)" },
+	{ "ar rcST lib.a x.o y.o", "lib.a", "lib.a(x.o) lib.a(y.o)" },
+	{ "mkdir -p sub; cp x.o y.o sub; ar rcsT sub/lib.a sub/x.o sub/y.o; rm x.o y.o",
+	  "sub/lib.a", "sub/lib.a(x.o) sub/lib.a(y.o)" },
+	{ "mkdir -p sub; cp x.o sub; ar rcsT sub/lib.a sub/x.o y.o; rm x.o", "sub/lib.a",
+	  "sub/lib.a(x.o) sub/lib.a(../y.o)" },
+	{ "mkdir -p sub; cp x.o y.o sub; rm x.o y.o; ar rcsT lib.a $PWD/sub/x.o $PWD/sub/y.o",
+	  "lib.a", NULL },
+	{ "llvm-ar rcsT lib.a x.o y.o", "lib.a", "lib.a(x.o) lib.a(y.o)" },
+	{ "ar rcs inner.a x.o y.o; ar rcsT lib.a inner.a; rm x.o y.o", "lib.a", NULL },
+	{ "llvm-ar rcs --format=bsd lib.a x.o y.o", "lib.a", "lib.a(x.o) lib.a(y.o)" },
+	{ "cp x.o a_name_of_more_than_sixteen.o; ar rcs lib.a a_name_of_more_than_sixteen.o y.o",
+	  "lib.a", "lib.a(a_name_of_more_than_sixteen.o) lib.a(y.o)" },
+	{ "ar rcs inner.a y.o; ar rcs lib.a x.o inner.a; ar r lib.a y.o", "lib.a",
+	  "lib.a(x.o) lib.a(y.o)" },
+};
+
+START_TEST(members_are_found_wherever_they_are)
+{
+	char names[512];
+	struct trial trial;
+
+	if (strstr(thin[_i].make, "llvm-ar") && !succeeds("command -v llvm-ar"))
+		return;
+	run("rm -rf sub lib.a inner.a");
+	assemble("x", ".data\n.globl x\nx: .quad y\n");
+	assemble("y", ".data\n.globl y\ny: .quad 5\n");
+	run("%s", thin[_i].make);
+	start_trial(&trial);
+	trial.link->read_file = read_named;
+	add_inputs(&trial, thin[_i].archive);
+	check_ok(&trial, link_choose(trial.link, "x"));
+	list_ours(&trial, names, sizeof(names));
+	if (thin[_i].names)
+		ck_assert_str_eq(names, thin[_i].names);
+	check_ok(&trial, link_layout(trial.link));
+	check_ok(&trial, relocate_at(&trial, 0x10000, 0));
+	ck_assert_ptr_nonnull(symbol_of(&trial, "y")->section);
+	end_trial(&trial);
+	release_named();
+}
+END_TEST
+
+static const struct {
+	const char *make, *inputs, *root;
+	int error;
+	const char *message;
+} wrong[] = {
+	{ "ar rcs a.a; ar rcs b.a", "a.a b.a", NULL, -ENOEXEC, "a.a: the archive is empty" },
+	{ "ar rcs a.a x.o", "x.o a.a", "nothing", -ENOENT,
+	  "x.o: neither this nor what is linked with it defines nothing" },
+	{ "ar rcs a.a x.o; ar rcs b.a y.o", "a.a b.a", "nothing", -ENOENT,
+	  "a.a: neither this nor what is linked with it defines nothing" },
+	{ "cp x.o z.o; ar rcs a.a x.o", "z.o a.a y.o x.o", NULL, -EEXIST,
+	  "x.o: symbol x: defined already in z.o; rename one of them or make it static" },
+	{ "ar rcsT a.a x.o; rm x.o", "y.o a.a", "x", -ENOENT, "" },
+	{ "ar rcs inner.a x.o; ar rcsT a.a inner.a; head -c 100 inner.a >cut; mv cut inner.a",
+	  "a.a", "x", -ENOEXEC,
+	  "inner.a: truncated in the header of a member at offset 78 (found " },
+	{ "ar rcs inner.a x.o; ar rcsT a.a inner.a; cp x.o inner.a", "a.a", "x", -ENOEXEC,
+	  "a.a: its member at offset " },
+	{ "printf '!<thin>\\n/77             0           0     0     644     8         `\\n' >a.a",
+	  "a.a", NULL, -ENOEXEC,
+	  "a.a: the member at offset 8 has a bad name; the archive is damaged" },
+	{ "printf '!<thin>\\n/0:x            0           0     0     644     8         `\\n' >a.a",
+	  "a.a", NULL, -ENOEXEC,
+	  "a.a: the member at offset 8 has a bad name; the archive is damaged" },
+	{ "printf '!<arch>\\n#1/99           0           0     0     644     8         `\\n12345678' "
+	  ">a.a",
+	  "a.a", NULL, -ENOEXEC,
+	  "a.a: the member at offset 8 has a bad name; the archive is damaged" },
+};
+
+START_TEST(wrong_inputs_are_refused)
+{
+	char line[256], *name, *rest;
+	struct trial trial;
+	int error = 0;
+
+	run("rm -rf *.a");
+	assemble("x", ".data\n.globl x\nx: .quad y\n");
+	assemble("y", ".data\n.globl y\ny: .quad 5\n");
+	run("%s", wrong[_i].make);
+	start_trial(&trial);
+	trial.link->read_file = read_named;
+	snprintf(line, sizeof(line), "%s", wrong[_i].inputs);
+	for (name = strtok_r(line, " ", &rest); name && !error; name = strtok_r(NULL, " ", &rest)) {
+		struct file *file = &trial.file[trial.files++];
+
+		*file = read_file(name);
+		error = link_add_input(trial.link, name, file->data, file->size);
+	}
+	if (!error)
+		error = link_choose(trial.link, wrong[_i].root);
+	ck_assert_int_eq(error, wrong[_i].error);
+	ck_assert_msg(!strncmp(trial.message, wrong[_i].message, strlen(wrong[_i].message)), "%s",
+		      trial.message);
+	end_trial(&trial);
+	release_named();
+}
+END_TEST
+
+/* What GCC keeps for later is no code.  An index made without GCC's plugin doesn't even tell of it. */
+START_TEST(archive_without_machine_code_is_refused)
+{
+	static const char *const makers[] = { "ar", "llvm-ar" };
+	struct trial trial;
+
+	if (strcmp(compiler(), "gcc") != 0 || !succeeds("command -v %s", makers[_i]))
+		return;
+	assemble("main", ".data\n.quad f\n");
+	compile("slim", "-flto -fno-fat-lto-objects", "int f(void) { return 1; }");
+	run("rm -f lib.a; %s rcs lib.a slim.o", makers[_i]);
+	start_trial(&trial);
+	add_inputs(&trial, "main.o lib.a");
+	ck_assert_int_eq(link_choose(trial.link, NULL), -ENOEXEC);
+	ck_assert_ptr_nonnull(strstr(trial.message,
+				     ": there is no machine code in it, only what "
+				     "GCC needs to optimise at link time; compile "
+				     "without -flto or with -ffat-lto-objects, or "));
+	end_trial(&trial);
+	compile("fat", "-flto -ffat-lto-objects", "int f(void) { return 1; }");
+	run("rm -f lib.a; %s rcs lib.a fat.o", makers[_i]);
+	start_trial(&trial);
+	add_inputs(&trial, "main.o lib.a");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	check_ok(&trial, link_layout(trial.link));
+	ck_assert_ptr_nonnull(symbol_of(&trial, "f")->section);
+	end_trial(&trial);
+}
+END_TEST
+
+/* As the message says. */
+START_TEST(code_linked_by_gcc_from_what_it_kept_loads)
+{
+	struct trial trial;
+
+	if (strcmp(compiler(), "gcc") != 0)
+		return;
+	compile("slim", "-flto -fno-fat-lto-objects", "int f(void) { return 1; }");
+	run("gcc -flto -r -flinker-output=nolto-rel -o linked.o slim.o");
+	start_trial(&trial);
+	add_inputs(&trial, "linked.o");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	check_ok(&trial, link_layout(trial.link));
+	ck_assert_ptr_nonnull(symbol_of(&trial, "f")->section);
+	end_trial(&trial);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+	Suite *suite = suite_create("link_inputs");
+	TCase *tcase = tcase_create("choice");
+
+	tcase_set_timeout(tcase, 300);
+	tcase_add_unchecked_fixture(tcase, make_directory, remove_directory);
+	tcase_add_loop_test(tcase, generated_archives_give_what_ld_takes, 0, 3);
+	tcase_add_loop_test(tcase, member_is_taken_as_ld_does, 0, COUNT(cases));
+	tcase_add_loop_test(tcase, archives_are_searched_until_nothing_comes, 0, 3);
+	tcase_add_loop_test(tcase, archive_begins_with_its_roots_or_is_taken_whole, 0,
+			    COUNT(beginnings));
+	tcase_add_test(tcase, second_archive_has_no_roots);
+	tcase_add_loop_test(tcase, members_are_found_wherever_they_are, 0, COUNT(thin));
+	tcase_add_loop_test(tcase, wrong_inputs_are_refused, 0, COUNT(wrong));
+	tcase_add_loop_test(tcase, archive_without_machine_code_is_refused, 0, 2);
+	tcase_add_test(tcase, code_linked_by_gcc_from_what_it_kept_loads);
+	suite_add_tcase(suite, tcase);
+	return suite;
+}
+
+int main(void)
+{
+	SRunner *runner = srunner_create(make_suite());
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Destructors of thread-local variables: they keep a module until their threads have ended. */
+#define _GNU_SOURCE
+#include "tests/loader/helper.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+/* A thread that has asked for two destructors, and waits. */
+struct user {
+	pthread_t thread;
+	int (*add)(void);
+	sem_t added, may_end;
+	int error;
+};
+
+static void *use(void *arg)
+{
+	struct user *user = arg;
+
+	user->error = user->add();
+	sem_post(&user->added);
+	sem_wait(&user->may_end);
+	return NULL;
+}
+
+static void start_user(struct user *user, struct permod_module *m)
+{
+	user->add = (int (*)(void))symbol(m, "threads_add");
+	sem_init(&user->added, 0, 0);
+	sem_init(&user->may_end, 0, 0);
+	check_that(pthread_create(&user->thread, NULL, use, user) == 0);
+	sem_wait(&user->added);
+	ck_assert_int_eq(user->error, 0);
+}
+
+static void end_user(struct user *user)
+{
+	sem_post(&user->may_end);
+	pthread_join(user->thread, NULL);
+}
+
+START_TEST(unload_waits_for_threads)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = load(pm, "threads");
+	int *order = symbol(m, "destroyed_order");
+	struct user first, second;
+
+	start_user(&first, m);
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "threads: can't be unloaded", "2 destructors",
+		     "run by 1 thread;");
+	start_user(&second, m);
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "4 destructors", "run by 2 threads;");
+	end_user(&first);
+	/* The last is run first. */
+	ck_assert_int_eq(*order, 21);
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "2 destructors", "run by 1 thread;");
+	end_user(&second);
+	ck_assert_int_eq(*order, 2121);
+	must(pm, permod_unload(m, 0));
+	permod_free(pm);
+}
+END_TEST
+
+/* A context that is freed leaves such a module in memory, where the destructors find it. */
+START_TEST(freed_context_leaves_module)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = load(pm, "threads");
+	struct user user;
+	int count = 0;
+
+	((void (*)(int *))symbol(m, "threads_count"))(&count);
+	start_user(&user, m);
+	permod_free(pm);
+	ck_assert_int_eq(count, 0);
+	end_user(&user);
+	ck_assert_int_eq(count, 2);
+}
+END_TEST
+
+/* An init that failed has been undone when the load returns. */
+START_TEST(failed_init_runs_own)
+{
+	struct permod *pm = new_context();
+
+	for (int i = 0; i < 2; i++) {
+		expect_error(pm, permod_load(pm, module_file("threads"), "fails=1", 0, NULL), -EIO,
+			     "its init returned");
+		ck_assert_str_eq(noted(), "thread destructor");
+	}
+	permod_free(pm);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("thread_exit");
+	TCase *tests = tcase_create("thread_exit");
+
+	tcase_add_test(tests, unload_waits_for_threads);
+	tcase_add_test(tests, freed_context_leaves_module);
+	tcase_add_test(tests, failed_init_runs_own);
+	suite_add_tcase(suite, tests);
+	return run_suite(suite);
+}
