@@ -485,6 +485,8 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
+/* In the child of a fork: those that opened or closed some aren't there. */
+void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
 /* The calling thread's variable. */
