@@ -8,8 +8,9 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     indirect.c functions that are chosen at load      version.c  names with "@" in them
- *     debug.c    debug information              arch/      one file per machine
+ *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -55,6 +56,7 @@ struct link_table {
 	struct link_section *section; /* that they change */
 	const unsigned char *bytes;
 	size_t count;
+	bool bound; /* one may depend on where the block is; when scanned */
 };
 
 struct link_object {
@@ -148,7 +150,8 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names groups; /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
@@ -290,6 +293,16 @@ int link_settle_versions(struct link *link);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
+/* Whether a symbol lies at a constant distance from the block's base, and nothing is special about it:
+ * most do. */
+static inline bool link_is_plain(const struct link_symbol *symbol)
+{
+	const struct link_section *section = symbol->section;
+
+	return section && section->region <= LINK_INIT_DATA && !section->discarded &&
+	       symbol->type <= STT_COMMON;
+}
+
 static inline bool link_is_indirect(const struct link_symbol *symbol)
 {
 	return symbol->type == STT_GNU_IFUNC && symbol->section;
@@ -301,6 +314,13 @@ int link_want_indirect(struct link *link, struct link_symbol *symbol);
 int link_scan_indirects(struct link *link);
 /* Write the stubs. */
 int link_write_indirects(struct link *link);
+
+/* ---- bounds.c ------------------------------------------------------------------------------- */
+
+/* Which sections' ends are asked for; before they are ordered. */
+int link_list_bounds(struct link *link);
+/* Bring them together in the order, and define the symbols. */
+int link_gather_bounds(struct link *link);
 
 /* ---- scan.c --------------------------------------------------------------------------------- */
 
@@ -330,11 +350,11 @@ uint64_t link_tls_target(struct link *link, const struct link_relocation *reloca
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
-/* Visit every relocation of loaded sections that has something to do, until one is not 0. */
-int link_each_relocation(struct link *link,
-			 int (*visit)(struct link *link, const struct link_relocation *relocation,
-				      void *arg),
-			 void *arg);
+typedef int link_visitor(struct link *link, const struct link_relocation *relocation, void *arg);
+
+/* Visit every relocation of a table that has something to do, until one is not 0. */
+int link_each_of_table(struct link_object *object, const struct link_table *table,
+		       link_visitor *visit, void *arg);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

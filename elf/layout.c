@@ -400,8 +400,12 @@ int link_layout(struct link *link)
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
 	if (!error)
+		error = link_list_bounds(link);
+	if (!error)
 		error = order_sections(link);
 	link_define_tls_begin(link);
+	if (!error)
+		error = link_gather_bounds(link);
 	if (!error)
 		error = link_scan(link);
 	if (!error)

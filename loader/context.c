@@ -6,6 +6,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,8 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	}
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
-	made->whole_pages = setting && strcmp(setting, "0") == 0;
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
 	begin_packing();

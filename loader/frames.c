@@ -370,12 +370,14 @@ static int visit_common(struct rewrite *rewrite, struct record *record)
 static int visit_function(struct rewrite *rewrite, struct record *record, uint32_t distance)
 {
 	size_t place = record->place + 4 - distance;
-	const struct common *common = bsearch(&place, rewrite->commons, rewrite->num_commons,
-					      sizeof(*common), compare_places);
+	const struct common *common = NULL;
 	uint32_t new_distance;
 	enum whose whose;
 	int error;
 
+	if (rewrite->num_commons)
+		common = bsearch(&place, rewrite->commons, rewrite->num_commons, sizeof(*common),
+				 compare_places);
 	if (!common)
 		return fail_record(rewrite, record, "the FDE refers to no CIE");
 	error = read_function(rewrite, record, common);

@@ -18,10 +18,11 @@
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
- *     known.c    what the dynamic linker said      indirect.c IFUNCs: calling their resolvers
+ *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     known.c    what the dynamic linker said
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
- *     inputs.c   the files that a module is made of
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -43,6 +44,7 @@
 
 struct dl_phdr_info;
 struct kernel_param;
+struct own_symbol;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -209,6 +211,8 @@ struct load {
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
+	struct own_symbol *owns; /* that others have too; freed with the load */
+	size_t num_owns;
 	bool libcxx; /* they are of LLVM's C++ library, not of GCC's */
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
@@ -312,6 +316,13 @@ struct known *find_known(const struct known_table *table, const char *name);
 /* NULL without memory. */
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
+
+/* ---- common.c ------------------------------------------------------------------------------- */
+
+/* Use what the process has already of what C++ has once in a process. */
+int find_common_symbols(struct load *load);
+/* Use the module's own instead, for good; false if it did before. */
+bool use_own_symbols(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -524,6 +535,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

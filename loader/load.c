@@ -140,7 +140,7 @@ static bool meets_arena(const struct link_interval *interval)
  * program: away from per-CPU variables, its own or not, and from the data of other modules.  So
  * libc's own are tried, and kept if that helps.
  */
-static int find_interval(struct load *load)
+static int find_interval_with_originals(struct load *load)
 {
 	int error = link_interval(load->link, &load->interval);
 	struct link_interval first = load->interval;
@@ -153,6 +153,15 @@ static int find_interval(struct load *load)
 	use_originals(load, false);
 	load->interval = first;
 	return 0;
+}
+
+static int find_interval(struct load *load)
+{
+	int error = find_interval_with_originals(load);
+
+	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
+		return error;
+	return find_interval_with_originals(load);
 }
 
 static bool needs_window(const struct load *load)
@@ -409,6 +418,7 @@ void free_load(struct load *load)
 	free(load->buffers);
 	free(load->tls_image);
 	free(load->externals);
+	free(load->owns);
 }
 
 static int take_each_step(struct load *load, const char *name)

@@ -375,6 +375,8 @@ int resolve_symbols(struct load *load)
 	}
 	if (!error && wanting.count)
 		return fail_wanting(load, &wanting);
+	if (!error)
+		error = find_common_symbols(load);
 	if (wanting.stream)
 		fclose(wanting.stream);
 	free(wanting.text);

@@ -55,6 +55,22 @@ check "70000 sections" many 70000 2449965000
 check "65270 sections, the numbers that a symbol can just tell" many 65270 2130053815
 check "65290 sections" many 65290 2131359405
 
+# ---- Sets --------------------------------------------------------------------------------------
+
+# sets FLAG...
+sets()
+{
+    "$CC" "$@" -DPROGRAM -c -o first.o "$here/sets.c" &&
+        "$CC" "$@" -DSECOND -c -o next.o "$here/sets.c" && "$CC" -o program first.o next.o &&
+        ./program > wanted && "$CC" "$@" -c -o first.o "$here/sets.c" && rm -f sets.a &&
+        ar rcs sets.a first.o next.o && run "$permod" run sets.a && grep -v '^no per' out > found &&
+        diff wanted found
+}
+
+for flags in "" -fPIC "-O0 -fPIC"; do
+    check "what is collected in sections $flags" sets $flags
+done
+
 # ---- Debug information -------------------------------------------------------------------------
 
 debug_matters_not()

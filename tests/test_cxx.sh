@@ -95,11 +95,16 @@ twice()
         counts "caught=22" work twice.a
 }
 
+modules()
+{
+    "$@" $warnings $include -c -o first.ko "$here/first.cc" &&
+        "$@" $warnings $include -c -o second.ko "$here/second.cc"
+}
+
 # The programs host-* with modules of one kind.
 across()
 {
-    "$@" $warnings $include -c -o first.ko "$here/first.cc" &&
-        "$@" $warnings $include -c -o second.ko "$here/second.cc" || return
+    modules "$@" || return
     for host in ./host-*; do
         run "$host" first.ko second.ko && is out "0 wrong" || { echo "$host"; return 1; }
     done
@@ -118,6 +123,22 @@ for compiler in $cxx_compilers; do
     $compiler -O2 $warnings $sanitizers $include -o "host-$(basename "$compiler")" \
         "$here/host.cc" $shared > log 2>&1 || not_ok "C++: host.cc by $compiler"
 done
+
+# What the program has, and lets others see, is the modules' too; code that does not reach it can
+# still be loaded.
+common()
+{
+    $CXX -O2 $warnings $sanitizers $include "$@" -rdynamic -o common "$here/host.cc" $shared &&
+        run ./common first.ko second.ko && is out "0 wrong"
+}
+
+for compiler in $cxx_compilers; do
+    modules $compiler -O2 -fPIC
+    check "C++: statics of the program, $compiler -fPIC" common -DCOUNT
+    modules $compiler -O2
+    check "C++: statics of the program, $compiler" common
+done
+
 for compiler in $cxx_compilers; do
     for flags in -O0 -O2 "-O2 -fPIC" "-O2 -ffunction-sections -g" \
         "-O2 -fno-pie -fno-pic -DPLAIN"; do

@@ -1583,6 +1583,8 @@ static const char chosen_source[] =
 	"leaq _GLOBAL_OFFSET_TABLE_(%rip), %rbx\nmovabsq $data@GOT, %rax\n"
 	"movabsq $start@GOTOFF, %rax\nmovabsq $elsewhere@PLTOFF, %rax\n"
 	".data\n.globl data\ndata: .quad chosen, new, old, other\n.largecomm big, 100, 16\n"
+	".quad __start_set, __stop_set, __start_none\n.section set, \"aw\"\n.quad 1\n"
+	".section set, \"a\", @progbits, unique, 1\n.quad 2\n"
 	".symver start, it@@NEW\n.symver data, it@OLD\n"
 	".symver new, it@NEW\n.symver old, it@OLD\n.symver other, it@OTHER\n";
 

@@ -560,6 +560,46 @@ START_TEST(default_version_meets_a_plain_definition)
 }
 END_TEST
 
+/* ---- Where sections begin and end ----------------------------------------------------------- */
+
+START_TEST(sections_whose_ends_are_asked_for_lie_together)
+{
+	static const char members[] = ".section set, \"%s\"\n.balign %u\n%s: .skip %u, %u\n"
+				      ".section other, \"aw\"\n.skip 100\n";
+	const struct link_symbol *start, *stop;
+	const unsigned char *bytes;
+	struct trial trial;
+	char source[512];
+	uint64_t table[3];
+
+	snprintf(source, sizeof(source), members, "a", 1, "a", 3, 0x11);
+	assemble("a", source);
+	snprintf(source, sizeof(source), members, "aw", 8, "b", 5, 0x22);
+	assemble("b", source);
+	snprintf(source, sizeof(source), members, "a", 1, "c", 2, 0x33);
+	strcat(source, ".section table, \"aw\"\n.quad __start_set, __stop_set, __start_none\n"
+		       ".weak __start_none, __stop_other\n");
+	assemble("c", source);
+	lay_out_files(&trial, "a.o", "b.o", "c.o");
+	start = symbol_of(&trial, "__start_set");
+	stop = symbol_of(&trial, "__stop_set");
+	check_ok(&trial, relocate_at(&trial, BASE, 0));
+	ck_assert(!symbol_of(&trial, "__start_none")->defined);
+	ck_assert_int_eq(start->section->region, LINK_DATA);
+	ck_assert_uint_eq(link_symbol_address(trial.link, stop) -
+				  link_symbol_address(trial.link, start),
+			  15);
+	bytes = link_section_buffer(trial.link, start->section);
+	ck_assert_mem_eq(bytes, "\x11\x11\x11\0\0\0\0\0\x22\x22\x22\x22\x22\x33\x33", 15);
+	bytes = link_section_buffer(trial.link, section_of(&trial, "table"));
+	memcpy(&table, bytes, sizeof(table));
+	ck_assert_uint_eq(table[0], link_symbol_address(trial.link, start));
+	ck_assert_uint_eq(table[1], table[0] + 15);
+	ck_assert_uint_eq(table[2], 0);
+	end_trial(&trial);
+}
+END_TEST
+
 /* ---- Groups, debug information -------------------------------------------------------------- */
 
 /* Three objects bring the same group, with different contents, and one that only it has. */
@@ -701,6 +741,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, names_with_versions_meet_as_in_ld, 0, 2);
 	tcase_add_test(tests, name_with_another_version_stays_undefined);
 	tcase_add_test(tests, default_version_meets_a_plain_definition);
+	tcase_add_test(tests, sections_whose_ends_are_asked_for_lie_together);
 	tcase_add_test(tests, first_of_three_groups_is_kept_as_in_ld);
 	tcase_add_loop_test(tests, debug_information_changes_nothing, 0, 3);
 	tcase_add_loop_test(tests, unwind_table_is_as_ld_makes_it, 0, COUNT(unwind_tables));

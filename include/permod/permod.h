@@ -259,6 +259,29 @@ struct permod_address {
  */
 int permod_addr(const volatile void *address, struct permod_address *found);
 
+/**
+ * permod_backtrace() - write the caller's stack to a descriptor, a line for each function:
+ *
+ *      #1 0x00007fffd7c67375 counter:.text tick+0x15
+ *      #2 0x00007ffff7d2f1f5 libc.so.6 qsort+0x1d5
+ *
+ * Modules are known by permod_addr(), the rest by dladdr(3), which has names of what is exported
+ * alone.  It is as async-signal-safe as backtrace(3): that is, once this or permod_catch_crashes()
+ * has been called before.
+ */
+void permod_backtrace(int fd);
+
+/**
+ * permod_catch_crashes() - from now on a crash (SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT)
+ * writes a line that says what happened, and where as permod_backtrace() does, to a descriptor; then
+ * the process ends by the same signal as it would have, with a core dump if one is wanted.
+ *
+ * Signals for which the program, or a tool, has a handler already are left to that.  The handler
+ * uses a thread's alternate stack if the thread has one (sigaltstack(2)): only there can it tell of a
+ * stack that overflowed.  Returns 0 or a negative errno, without a line.
+ */
+int permod_catch_crashes(int fd);
+
 /* ---- Looking at files without loading them -------------------------------------------------- */
 
 /** struct permod_file - a module file, opened for inspection. */

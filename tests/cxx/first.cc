@@ -90,29 +90,19 @@ EXPORT_SYMBOL(throw_trouble);
 
 static int troubles;
 
-struct starts {
-	int value;
-
-	starts() : value(100)
-	{
-	}
-	~starts()
-	{
-		ends += 1000;
-	}
-};
-
-/* The compiler makes symbols of this that the whole process has in common, if it can. */
-inline int count_shared()
-{
-	static starts shared;
-
-	return ++shared.value;
-}
-
 int count_statics(void)
 {
-	static starts own;
+	static struct starts {
+		int value;
+
+		starts() : value(100)
+		{
+		}
+		~starts()
+		{
+			ends += 1000;
+		}
+	} own;
 
 	return ++own.value * 1000 + count_shared();
 }

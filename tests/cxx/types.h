@@ -52,4 +52,24 @@ struct guard {
 
 typedef void (*callback)(int);
 
+struct counter {
+	int value;
+
+	counter() : value(100)
+	{
+	}
+	~counter()
+	{
+		value = -1;
+	}
+};
+
+/* The compiler makes a symbol of this that the whole process has in common, if it can. */
+inline int count_shared()
+{
+	static counter shared;
+
+	return ++shared.value;
+}
+
 #endif

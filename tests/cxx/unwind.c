@@ -61,7 +61,7 @@ __attribute__((noinline)) static void trace(void)
 	if (own >= 2 && beyond >= 2)
 		this_cpu_inc(backtraces);
 	_Unwind_Backtrace(count_frame, &count);
-	if (count > own)
+	if (count >= depth - own)
 		this_cpu_inc(walks);
 }
 
