@@ -85,7 +85,7 @@ static void make_object(void)
 	};
 	Elf64_Shdr section[NUM_SECTIONS] = { 0 };
 	Elf64_Sym symbol = { 0 };
-	char name[16];
+	char name[32];
 
 	symbols &= ~(size_t)1;
 	count &= ~(size_t)3;
