@@ -230,7 +230,7 @@ static int scan_table(struct link *link, struct link_table *table)
 		}
 		if (scan_fast(link, table, &entry, type))
 			continue;
-		error = scan_entry(link, table, &entry, type);
+		error = link_pass(link, scan_entry(link, table, &entry, type));
 		if (error)
 			return error;
 	}
