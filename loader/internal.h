@@ -329,6 +329,7 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+
 /* ---- known.c -------------------------------------------------------------------------------- */
 
 /* dl_iterate_phdr(), as it can be called here. */
@@ -367,8 +368,8 @@ void give_block(uintptr_t address, size_t size);
 int place_image(struct load *load);
 /* Let the link have a buffer for each part. */
 int open_buffers(struct load *load);
-/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
-int write_part(struct load *load, size_t region);
+/* Write the parts whose buffers are not where they lie; they can't be written any more. */
+int write_parts(struct load *load);
 /* Give back what init alone needed, or everything. */
 void give_init_image(struct permod_module *module);
 void give_image(struct permod_module *module);
