@@ -8,6 +8,7 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
+ *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
  *     gc.c       dropping what nothing needs       arch/      one file per machine
@@ -169,6 +170,8 @@ struct link_private {
 	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
 	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
+	size_t lines;					  /* that were reported */
+	bool relocated;					  /* without an error */
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
@@ -200,6 +203,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size);
 /* Report a line, in which nothing is unprintable; returns `error`. */
 __attribute__((cold, format(printf, 3, 4))) int link_fail(struct link *link, int error,
 							  const char *format, ...);
+
+/* After an error that leaves the rest sound: 0 if the caller wants to know what else there is. */
+int link_pass(struct link *link, int error);
 
 static inline uint64_t link_page_size(const struct link *link)
 {
@@ -370,7 +376,5 @@ bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
 uint64_t link_slot_address(const struct link *link, uint32_t number);
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
-uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 #endif

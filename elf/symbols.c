@@ -111,6 +111,14 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 /* ---- Settling ------------------------------------------------------------------------------- */
 
+bool link_is_common_symbol(const struct link_symbol *symbol)
+{
+	const struct link_private *private = symbol->object->link->private;
+
+	return symbol->section &&
+	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+}
+
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
 static void read_symbol(struct link_object *object, size_t index, struct link_symbol *said)
 {
@@ -134,16 +142,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->section = &object->sections[number];
 	if (!said->defined)
 		said->value = 0;
-}
-
-bool link_is_common_symbol(const struct link_symbol *symbol)
-{
-	const struct link_private *private;
-
-	if (!symbol->section)
-		return false;
-	private = symbol->object->link->private;
-	return symbol->section == &private->common || symbol->section == &private->tls_common;
+	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	if (said->section && said->section->region < LINK_REGIONS &&
+	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
+		said->size = said->section->size - said->value;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -248,7 +250,7 @@ int link_enter_name(struct link *link, const struct link_symbol *said, struct li
 		return -ENOMEM;
 	*known = &name->symbol;
 	if (!added)
-		return merge(link, name, said);
+		return link_pass(link, merge(link, name, said));
 	replace(&name->symbol, said);
 	name->symbol.visibility = said->visibility;
 	return 0;
