@@ -455,10 +455,16 @@ static int write_file(const struct draft *draft, struct carrier_file *file)
 /* ---- Opening -------------------------------------------------------------------------------- */
 
 /* libc takes objects of one name for one object, and numbers of descriptors recur: so the name has a
- * count, in binary, in a form that the file system does not mind. */
+ * count, in binary, in a form that the file system does not mind.  The process goes by its number: gdb
+ * opens what has been opened here, and would wait for ever for a pipe that it has by this descriptor. */
 static void name_path(char *path, uint64_t count, int fd)
 {
-	path = stpcpy(path, PATH_PREFIX);
+	char self[24] = "self";
+	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
+
+	if (length > 0)
+		self[length] = '\0';
+	path = stpcpy(stpcpy(stpcpy(path, "/proc/"), self), "/fd");
 	for (; count; count >>= 1)
 		path = stpcpy(path, count & 1 ? "/." : "/");
 	sprintf(path, "/%d", fd);
