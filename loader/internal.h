@@ -20,7 +20,7 @@
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them
+ *     gdb.c      modules as debuggers see them     shared.c  shared objects as modules
  *     inputs.c   the files that a module is made of
  *     tls.c      thread-local variables
  *
@@ -43,6 +43,7 @@
 
 struct kernel_param;
 struct own_symbol;
+struct shared_object;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -165,6 +166,7 @@ struct permod_module {
 
 	int (*init)(void);
 	void (*exit)(void);
+	struct shared_object *shared;	  /* what it is for the dynamic linker, or NULL */
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
@@ -294,6 +296,13 @@ int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
 
+/* ---- shared.c ------------------------------------------------------------------------------- */
+
+bool is_shared_object(struct permod *pm, const char *path);
+/* All steps of a load, for a shared object. */
+int load_shared(struct load *load);
+void close_shared(struct permod_module *module);
+
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
 /* The known name that is most like this one, in `buffer`; false if none is. */
@@ -339,6 +348,8 @@ int read_and_link(struct load *load);
 int place_module(struct load *load);
 int relocate_module(struct load *load);
 int check_export(struct load *load, const struct export *export);
+/* Let others find the module's exports, and the module by its name. */
+int publish_names(struct load *load);
 /* Change what may be done with a region of the module; PROT_*. */
 int protect_region(struct load *load, size_t region, int protection);
 /* Free what a load has beside the module. */
@@ -394,6 +405,8 @@ int start_module(struct load *load);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
+/* Add what is in a section, "__param" or one of "__ksymtab*", to the module's tables. */
+int describe_array(struct load *load, const char *name, const void *entries, size_t size);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
