@@ -205,8 +205,10 @@ int register_module(struct permod_module *module)
 	error = add_ranges(module);
 	if (error)
 		remove_ranges(module, LINK_TEXT, LINK_PERCPU);
-	else
+	if (!error) {
 		show_to_debugger(module);
+		show_to_profiler(module);
+	}
 	module->registered = !error;
 	unlock_shared();
 	return error;

@@ -6,13 +6,12 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER)
-/* Of the setting PERMOD_PACK. */
-#define FEW_MODULES 8
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";
@@ -184,9 +183,11 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	}
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
-	made->few_modules = setting ? strtoul(setting, NULL, 10) : FEW_MODULES;
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
+	begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -222,9 +223,11 @@ void permod_free(struct permod *pm)
 	}
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
+	forget_known(&pm->known);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);
+	end_packing();
 }
 
 const char *permod_version(void)

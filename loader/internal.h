@@ -16,12 +16,15 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     map.c      what a plan tells of linking
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     known.c    what the dynamic linker said
  *     symfile.c  sections and symbols by address   address.c modules by address
- *     gdb.c      modules as debuggers see them     shared.c  shared objects as modules
- *     inputs.c   the files that a module is made of
+ *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
+ *     perf.c     modules in profiles               inputs.c  the files that a module is made of
+ *     shared.c   shared objects as modules
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -41,6 +44,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+struct dl_phdr_info;
 struct kernel_param;
 struct own_symbol;
 struct shared_object;
@@ -74,6 +78,21 @@ struct module_table {
 	size_t size, count;
 };
 
+/* A symbol that the dynamic linker found. */
+struct known {
+	struct known *next; /* of the same bucket */
+	uint32_t hash;
+	signed char function; /* -1: nobody asked */
+	uintptr_t address;
+	char name[];
+};
+
+struct known_table {
+	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+	unsigned long long changes; /* of the list of libraries when it was right */
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -84,12 +103,13 @@ struct host_exports {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	unsigned long few_modules; /* the process has so many before others share pages */
-	char *error;		   /* NULL: none yet; or no_memory_text */
+	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
+	char *error;	  /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
+	struct known_table known;
 };
 
 enum module_state {
@@ -133,7 +153,6 @@ struct permod_module {
 	bool parameters_open; /* operations of parameters may run */
 
 	/* memory */
-	bool placed;
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
@@ -207,6 +226,24 @@ struct load {
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
+};
+
+/* All texts are the plan's own. */
+struct permod_plan {
+	struct permod_plan_section *sections;
+	size_t num_sections;
+	struct permod_plan_symbol *symbols;
+	size_t num_symbols;
+	struct permod_plan_slot *slots;
+	size_t num_slots;
+	struct permod_plan_place place;
+	const char **problems;
+	size_t num_problems;
+	uintptr_t low, high;
+	char **texts; /* to be freed with it */
+	size_t num_texts;
+	int error;	 /* the first problem's */
+	bool incomplete; /* for lack of memory */
 };
 
 /* ---- context.c ------------------------------------------------------------------------------ */
@@ -296,6 +333,19 @@ int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
 
+/* ---- known.c -------------------------------------------------------------------------------- */
+
+/* dl_iterate_phdr(), as it can be called here. */
+void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
+/* How often libraries were loaded and unloaded. */
+unsigned long long image_changes(void);
+/* Forget what may have changed; before a load looks up its symbols. */
+void check_known(struct known_table *table);
+struct known *find_known(const struct known_table *table, const char *name);
+/* NULL without memory. */
+struct known *remember(struct known_table *table, const char *name, uintptr_t address);
+void forget_known(struct known_table *table);
+
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
 bool is_shared_object(struct permod *pm, const char *path);
@@ -352,6 +402,8 @@ int check_export(struct load *load, const struct export *export);
 int publish_names(struct load *load);
 /* Change what may be done with a region of the module; PROT_*. */
 int protect_region(struct load *load, size_t region, int protection);
+/* What sets an end of the interval: a variable rather than the section that it is in. */
+const char *bound_name(const struct link_bound *bound);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
@@ -384,8 +436,20 @@ int resolve_indirect(struct load *load);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
-/* The context's last error stands against loading. */
+/* The context's last error stands against loading.  0 for `error`: which one will follow. */
 void note_problem(struct permod_plan *plan, struct permod *pm, int error);
+/* For struct link; `arg` is the load, which has a plan. */
+__attribute__((format(printf, 2, 0))) void report_problem(void *arg, const char *format,
+							  va_list args);
+/* A copy that lives as long as the plan; NULL without memory, which is noted. */
+const char *copy_text(struct permod_plan *plan, const char *text);
+
+/* ---- map.c ---------------------------------------------------------------------------------- */
+
+/* Note symbols that nobody has, each with who needs it; nothing is defined in their place yet. */
+void note_undefined(struct permod_plan *plan, const struct load *load);
+/* Tell how everything is reached, and where it lies; last of the steps. */
+void map_plan(struct permod_plan *plan, const struct load *load);
 
 /* ---- life.c --------------------------------------------------------------------------------- */
 
@@ -518,6 +582,12 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- perf.c --------------------------------------------------------------------------------- */
+
+/* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
+bool wants_profile(void);
+void show_to_profiler(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

@@ -64,9 +64,10 @@ int read_and_link(struct load *load)
 {
 	int error;
 
-	load->link = link_new(report_error, load->pm);
+	load->link = load->plan ? link_new(report_problem, load) : link_new(report_error, load->pm);
 	if (!load->link)
 		return fail_memory(load->pm);
+	load->link->keep_going = load->plan != NULL;
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	error = add_cells(load->link, true);
 	if (!error)
@@ -77,7 +78,7 @@ int read_and_link(struct load *load)
 /* ---- Place ---------------------------------------------------------------------------------- */
 
 /* Code names its own static variables by their section: the variable's name tells more. */
-static const char *bound_name(const struct link_bound *bound)
+const char *bound_name(const struct link_bound *bound)
 {
 	const struct link_symbol *symbol = bound->symbol, *inside;
 
@@ -457,8 +458,12 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 
 static int take_steps(struct load *load, const char *name)
 {
-	struct load first = *load;
-	int error = make_module(load, name, link_and_start);
+	struct load first;
+	int error;
+
+	load->whole_pages = load->pm->whole_pages;
+	first = *load;
+	error = make_module(load, name, link_and_start);
 
 	if (load->again) {
 		*load = first;

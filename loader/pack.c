@@ -16,9 +16,9 @@
  * mappings are private ones, which debuggers can set breakpoints in; a page of which a debugger has
  * made a copy no longer shows what is written, so every write is compared.
  *
- * A page without pieces goes back to the system, a chunk without pieces to the arena, and with the
- * last chunk the file is closed.  What is free in a page is filled: text with traps, other memory with
- * zeros.
+ * A page without pieces goes back to the system, and a chunk without pieces to the arena; but of each
+ * kind one chunk and one page stay for the next module, as long as there is a context.  With the last
+ * one the file is closed.  What is free in a page is filled: text with traps, other memory with zeros.
  *
  * Fork.  Pages of the file would be the same in parent and child, and one might write what the other
  * still runs.  So after a fork, in both, the file's pages are sealed: nobody writes to them any more,
@@ -74,6 +74,9 @@ struct pack_chunk {
 
 /* All under the shared lock. */
 static struct pack_page *lists[PACK_KINDS][NUM_LISTS]; /* pages that have room */
+static struct pack_chunk *kept[PACK_KINDS];	       /* is not dropped while there are contexts */
+static struct pack_page *spare[PACK_KINDS];	       /* without pieces, and filled */
+static unsigned int contexts;
 static size_t page_size, granule;
 static uintptr_t arena;
 static size_t arena_size;
@@ -84,6 +87,12 @@ static struct {
 	unsigned int generation; /* counts the files */
 	unsigned int chunks;	 /* of this one */
 } file = { .descriptor = -1 };
+
+static void release_chunk(struct pack_chunk *chunk)
+{
+	release_range(chunk->base, CHUNK_PAGES * page_size);
+	free(chunk);
+}
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
@@ -143,8 +152,13 @@ static void seal_file(void)
 	file.descriptor = -1;
 	file.generation++;
 	file.chunks = 0;
-	memset(lists[PACK_TEXT], 0, sizeof(lists[PACK_TEXT]));
-	memset(lists[PACK_RODATA], 0, sizeof(lists[PACK_RODATA]));
+	for (size_t kind = 0; kind < PACK_DATA; kind++) {
+		memset(lists[kind], 0, sizeof(lists[kind]));
+		spare[kind] = NULL;
+		if (kept[kind] && !kept[kind]->pieces)
+			release_chunk(kept[kind]);
+		kept[kind] = NULL;
+	}
 }
 
 /* Whether there is a file that can be written; a lost one is sealed. */
@@ -327,6 +341,8 @@ static bool add_chunk(enum pack_kind kind)
 	}
 	if (kind != PACK_DATA)
 		file.chunks++;
+	if (!kept[kind])
+		kept[kind] = chunk;
 	for (unsigned int i = CHUNK_PAGES; i-- > 0;) {
 		chunk->page[i].chunk = chunk;
 		list_page(&chunk->page[i]);
@@ -334,21 +350,27 @@ static bool add_chunk(enum pack_kind kind)
 	return true;
 }
 
-/* Without pieces. */
+/* Without pieces, and not one of a lost file. */
 static void drop_chunk(struct pack_chunk *chunk)
 {
-	size_t size = CHUNK_PAGES * page_size;
-	bool in_file = chunk->kind != PACK_DATA && has_file();
+	enum pack_kind kind = chunk->kind;
 
-	if (!is_sealed(chunk)) {
-		for (unsigned int i = 0; i < CHUNK_PAGES; i++)
-			unlist_page(&chunk->page[i]);
-		if (in_file && --file.chunks && !punch(chunk->base, size))
-			seal_file();
+	for (unsigned int i = 0; i < CHUNK_PAGES; i++) {
+		unlist_page(&chunk->page[i]);
+		if (spare[kind] == &chunk->page[i])
+			spare[kind] = NULL;
 	}
-	release_range(chunk->base, size);
-	free(chunk);
+	if (kept[kind] == chunk)
+		kept[kind] = NULL;
+	if (kind != PACK_DATA && --file.chunks && !punch(chunk->base, CHUNK_PAGES * page_size))
+		seal_file();
+	release_chunk(chunk);
 	drop_file_if_empty();
+}
+
+static bool may_drop(const struct pack_chunk *chunk)
+{
+	return !chunk->pieces && (!contexts || kept[chunk->kind] != chunk);
 }
 
 /* ---- Pieces --------------------------------------------------------------------------------- */
@@ -373,8 +395,11 @@ static struct pack_page *take_piece(enum pack_kind kind, size_t size, size_t ali
 		page = find_page(kind, count, step);
 	if (!page)
 		return NULL;
-	if (kind == PACK_TEXT && !page->used && !fill_file(address_of(page), page_size, TRAP)) {
-		if (!page->chunk->pieces)
+	if (spare[kind] == page)
+		spare[kind] = NULL;
+	else if (kind == PACK_TEXT && !page->used &&
+		 !fill_file(address_of(page), page_size, TRAP)) {
+		if (may_drop(page->chunk))
 			drop_chunk(page->chunk);
 		return NULL;
 	}
@@ -434,18 +459,21 @@ bool write_packed(const struct pack_page *page, uintptr_t address, const void *b
 	return true;
 }
 
-/* Leave nothing of a piece behind; its bits are clear already. */
-static void wipe(const struct pack_page *page, uintptr_t address, size_t size)
+/* Leave nothing of a piece behind; its bits are clear already.  false: the file can't be written. */
+static bool wipe(struct pack_page *page, uintptr_t address, size_t size)
 {
 	enum pack_kind kind = page->chunk->kind;
+	bool stays = page->used || !spare[kind];
 
-	if (kind == PACK_DATA && page->used)
+	if (!page->used && !spare[kind])
+		spare[kind] = page;
+	if (kind == PACK_DATA && stays)
 		memset((void *)address, 0, size);
 	else if (kind == PACK_DATA)
 		madvise((void *)address_of(page), page_size, MADV_DONTNEED);
-	else if ((page->used || !punch(address_of(page), page_size)) &&
-		 !fill_file(address, size, kind == PACK_TEXT ? TRAP : 0))
-		seal_file();
+	else if (stays || !punch(address_of(page), page_size))
+		return fill_file(address, size, kind == PACK_TEXT ? TRAP : 0);
+	return true;
 }
 
 void give_packed(struct pack_page *page, uintptr_t address, size_t size)
@@ -453,13 +481,47 @@ void give_packed(struct pack_page *page, uintptr_t address, size_t size)
 	struct pack_chunk *chunk = page->chunk;
 
 	lock_shared();
+	/* That may seal the chunk, as long as there is a piece. */
+	if (chunk->kind != PACK_DATA)
+		has_file();
 	page->used &= ~mask_of(first_of(page, address), granules_of(size));
-	if (!--chunk->pieces) {
+	chunk->pieces--;
+	if (is_sealed(chunk) && !chunk->pieces)
+		release_chunk(chunk);
+	else if (!is_sealed(chunk) && may_drop(chunk))
 		drop_chunk(chunk);
-	} else if (chunk->kind == PACK_DATA || (has_file() && !is_sealed(chunk))) {
-		wipe(page, address, size);
-		if (!is_sealed(chunk))
-			list_page(page);
+	else if (!is_sealed(chunk) && wipe(page, address, size))
+		list_page(page);
+	else if (!is_sealed(chunk))
+		seal_file();
+	unlock_shared();
+}
+
+/* ---- Contexts ------------------------------------------------------------------------------- */
+
+void begin_packing(void)
+{
+	lock_shared();
+	if (!contexts++ && start()) {
+		if (open_file()) {
+			add_chunk(PACK_TEXT);
+			add_chunk(PACK_RODATA);
+			drop_file_if_empty();
+		}
+		add_chunk(PACK_DATA);
+	}
+	unlock_shared();
+}
+
+void end_packing(void)
+{
+	lock_shared();
+	if (!--contexts) {
+		has_file();
+		for (size_t kind = 0; kind < PACK_KINDS; kind++) {
+			if (kept[kind] && !kept[kind]->pieces)
+				drop_chunk(kept[kind]);
+		}
 	}
 	unlock_shared();
 }

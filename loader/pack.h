@@ -14,6 +14,9 @@ struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, ui
 /* Write text or read-only data.  false: this can't be done, it must be whole pages. */
 bool write_packed(const struct pack_page *page, uintptr_t address, const void *bytes, size_t size);
 void give_packed(struct pack_page *page, uintptr_t address, size_t size);
+/* Each context keeps a little memory ready. */
+void begin_packing(void);
+void end_packing(void);
 /* After a fork, in parent and child, under the shared lock. */
 void seal_packed(void);
 

@@ -65,13 +65,13 @@ static uint64_t key_of(enum link_region region, uint64_t offset)
 
 static bool is_listed_section(const struct link_section *section)
 {
-	return section->region < LINK_REGIONS && !section->discarded && section->size;
+	return section->region <= LINK_PERCPU && !section->discarded && section->size;
 }
 
 static bool is_listed_symbol(const struct link_symbol *symbol)
 {
-	return symbol->section && symbol->section->region < LINK_REGIONS &&
-	       !symbol->section->discarded && symbol->type != STT_TLS && *symbol->name;
+	return symbol->section && symbol->section->region <= LINK_PERCPU &&
+	       !symbol->section->discarded && *symbol->name;
 }
 
 /* Count, or with room for spots also fill it. */

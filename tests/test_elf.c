@@ -885,6 +885,8 @@ static const struct {
 	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".weak it\nit: .byte 1\n.size it, 1\n", "a.o",
 	  8 },
 	{ ".comm it, 16, 8\n", ".comm it, 32, 4\n", "a.o", 32 },
+	{ ".comm it, 16, 8\n", ".comm it, 32, 8\n", "a.o", 32 },
+	{ ".comm it, 16, 8\n", ".comm it, 16, 64\n", "a.o", 16 },
 	{ ".comm it, 16, 8\n", ".globl it\nit: .quad 1\n.size it, 8\n", "b.o", 8 },
 	{ ".globl it\nit: .quad 1\n.size it, 8\n", ".comm it, 16, 8\n", "a.o", 8 },
 	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".comm it, 16, 8\n", "b.o", 16 },
@@ -1583,6 +1585,8 @@ static const char chosen_source[] =
 	"leaq _GLOBAL_OFFSET_TABLE_(%rip), %rbx\nmovabsq $data@GOT, %rax\n"
 	"movabsq $start@GOTOFF, %rax\nmovabsq $elsewhere@PLTOFF, %rax\n"
 	".data\n.globl data\ndata: .quad chosen, new, old, other\n.largecomm big, 100, 16\n"
+	".quad __start_set, __stop_set, __start_none\n.section set, \"aw\"\n.quad 1\n"
+	".section set, \"a\", @progbits, unique, 1\n.quad 2\n"
 	".symver start, it@@NEW\n.symver data, it@OLD\n"
 	".symver new, it@NEW\n.symver old, it@OLD\n.symver other, it@OTHER\n";
 

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What the options ask for; zero or NULL if they don't. */
 struct wishes {
@@ -217,6 +218,10 @@ static enum status run_requests(const struct wishes *wishes, struct calls *calls
 	struct session session = { .last = wishes->last };
 	enum status status;
 
+	/* What is to be called is needed; of several modules nobody knows which one has it. */
+	if (wishes->last.flags & PERMOD_LOAD_GC_SECTIONS && !wishes->last.root && count == 1)
+		session.last.root = wishes->function;
+
 	if (wishes->module_dir) {
 		session.dir = open_module_dir(wishes->module_dir);
 		if (!session.dir)
@@ -235,6 +240,7 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 
 	if (!out)
 		return STATUS_FAILED;
+	permod_catch_crashes(STDERR_FILENO);
 	status = run_requests(wishes, calls, requests, count, out);
 	if (wishes->json && fclose(out)) {
 		complain("can't write the output: %s", strerror(errno));
@@ -287,6 +293,7 @@ const struct command run_command = {
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
-		"unloaded in reverse. Without --call they are loaded, shown and unloaded.\n",
+		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"
+		"where it was, on standard error, and ends the command by its signal.\n",
 	.run = run,
 };

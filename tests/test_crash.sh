@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What a crash in a module, or below one, tells of where it was; and that it ends the process as it
+# would have without.
+
+. "$(dirname "$0")/shell.sh"
+
+here=$top_srcdir/tests/crash
+
+# Sanitizers have handlers of their own.
+if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
+    skip all "the libraries are built with a sanitizer"
+    exit 77
+fi
+ulimit -c 0
+$CC -O1 $include -c -o module.ko "$here/module.c" || exit 1
+cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
+
+# crashes FUNCTION STATUS PATTERN...: this is the status, and a line of stderr has each pattern.
+crashes()
+{
+    function=$1
+    wanted=$2
+    shift 2
+    "$permod" run --call "$function" --cpus "$cpu" module.ko > out 2> err
+    status=$?
+    [ $status -eq "$wanted" ] || { echo "status $status, not $wanted"; return 1; }
+    for pattern; do
+        grep -qE -e "$pattern" err || { echo "err lacks: $pattern"; return 1; }
+    done
+}
+
+hex="0x[0-9a-f]+"
+check "a bad access in a static function" crashes bad_access 139 \
+    "^crashed by signal SIGSEGV, a bad memory access at 0x0, in:\$" \
+    "^ #0 $hex module:\.text inner\+$hex\$"
+check "in a function that the C library calls" crashes bad_access_by_program 139 \
+    "^ #0 $hex module:\.text compare\+$hex\$"
+check "abort()" crashes die 134 "^crashed by signal SIGABRT, an abort, in:\$" \
+    "^ #[0-9]+ $hex libc\.so\.6 abort\+$hex\$" "^ #[0-9]+ $hex module:\.text die\+$hex\$"
+check "a division by zero" crashes divide 136 "SIGFPE" "^ #0 $hex module:\.text divide\+$hex\$"
+check "a trap" crashes trap 132 "SIGILL" "^ #0 $hex module:\.text trap\+$hex\$"
+check "a per-CPU variable used like another" crashes direct_access 139 \
+    "SIGSEGV, a bad memory access at $hex module:\.data\.percpu hits\+0x0, in:\$" \
+    "^ #0 $hex module:\.text direct_access\+$hex\$"
+check "no crash" crashes nothing 0
+check "says nothing" is err ""
+
+$CC -O1 $include -o host "$here/host.c" -rdynamic "$libs/libpermod.so" "$libs/libpercpu.so" \
+    -Wl,-rpath,"$libs" > log 2>&1 || not_ok "build host"
+$CC -O1 -c -o back.ko "$here/back.c" || exit 1
+
+# The program's own function comes first, then those of the module.
+stack_is_written()
+{
+    run ./host back.ko 0 && grep -qE "^ #0 $hex host called_back\+$hex\$" out &&
+        grep -qE "^ #1 $hex back:\.text pass_on\+$hex\$" out
+}
+check "permod_backtrace()" stack_is_written
+
+program_crashes()
+{
+    ./host back.ko 1 > out 2> err
+    [ $? -eq 139 ] && has err "a bad memory access at 0x8, in:" &&
+        grep -qE "#[0-3] $hex host called_back\+$hex\$" err &&
+        grep -qE "#[1-4] $hex back:\.text pass_on\+$hex\$" err
+}
+check "a crash of the program below a module" program_crashes
+
+finish
