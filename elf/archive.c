@@ -343,6 +343,25 @@ int link_read_member(const struct link_archive *archive, struct link_member *mem
 
 /* ---- What members define -------------------------------------------------------------------- */
 
+/* A default version is good for those who ask for no version, if nobody else is. */
+static int add_versions(struct link *link, struct link_offer *offer, const char *name)
+{
+	const char *names[2];
+	int error = link_version_names(link, name, names);
+
+	for (int i = 0; i < 2 && names[i] && !error; i++) {
+		bool added;
+		struct link_name *entry =
+			link_intern(link, &link->private->offered, names[i], &added);
+
+		if (!entry)
+			return -ENOMEM;
+		if (!entry->symbol.owner)
+			entry->symbol.owner = offer;
+	}
+	return error;
+}
+
 static int add_offer(struct link_archive *archive, const char *name, size_t member)
 {
 	struct link *link = archive->link;
@@ -357,7 +376,7 @@ static int add_offer(struct link_archive *archive, const char *name, size_t memb
 	offer->other = entry->symbol.owner;
 	entry->symbol.owner = offer;
 	archive->offer_count++;
-	return 0;
+	return add_versions(link, offer, name);
 }
 
 static int compare_members(const void *offset, const void *member)

@@ -11,7 +11,7 @@
  *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
- *     arch/      one file per machine
+ *     gc.c       dropping what nothing needs       arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -41,6 +41,7 @@ struct link_name {
 	struct link_name *following; /* in the order in which they were added */
 	struct link_name *upgraded;  /* see link_names.upgraded */
 	uint32_t hash;
+	bool live; /* COMMON, and something needs it: see gc.c */
 };
 
 /* Names by hash.  Zeroed, it is empty.  It must stay where it is: see hash_name(). */
@@ -82,6 +83,8 @@ struct link_object {
 	size_t defined_count;
 	struct link_table *tables; /* when entered */
 	size_t table_count;
+	bool member;		 /* of an archive */
+	struct link_mark *marks; /* by section; gc.c */
 };
 
 /* What link_add_cell() was asked for. */
@@ -150,12 +153,14 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
-	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded;  /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;   /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
+	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
 	struct link_section
 		common; /* COMMON symbols; `value` is an alignment until link_layout() */
@@ -172,7 +177,6 @@ struct link_private {
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
-	bool versions;		  /* some name has "@" in it */
 	uint64_t got_offset;	  /* in LINK_RODATA */
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
@@ -246,7 +250,7 @@ const unsigned char *link_read_entries(struct link_object *object, size_t sectio
 
 /* ---- tables.c ------------------------------------------------------------------------------- */
 
-/* Mark members of COMDAT groups that the link has already. */
+/* Mark members of COMDAT groups, and link-once sections, that the link has already. */
 int link_enter_groups(struct link_object *object);
 /* List the relocations of sections that are loaded. */
 int link_read_tables(struct link_object *object);
@@ -269,8 +273,13 @@ int link_read_offers(struct link_archive *archive);
 /* ---- choose.c ------------------------------------------------------------------------------- */
 
 /* Whether link.roots has the name of the symbol, or of the section. */
-bool link_is_root_symbol(const struct link *link, const char *name);
-bool link_is_root_section(const struct link_section *section);
+const struct link_root *link_root_symbol(const struct link *link, const char *name);
+const struct link_root *link_root_section(const struct link_section *section);
+
+/* ---- gc.c ----------------------------------------------------------------------------------- */
+
+/* Discard the sections that nothing needs. */
+int link_collect(struct link *link);
 
 /* ---- symbols.c ------------------------------------------------------------------------------ */
 
@@ -279,8 +288,9 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
-/* Make a symbol the same as another in all but its name and visibility. */
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
+/* What an object says of a global name; *known is the symbol that has the name in the link. */
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
+bool link_is_common_symbol(const struct link_symbol *symbol);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -293,8 +303,10 @@ int link_choose_region(struct link_section *section);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 
-/* Let names with versions, and those without, find each other as in a static link. */
-int link_settle_versions(struct link *link);
+/* What a name with "@@" in it stands for besides itself; NULL for other names. */
+int link_version_names(struct link *link, const char *name, const char *names[2]);
+/* Let a definition serve those who ask for one of them. */
+int link_enter_versions(struct link *link, const struct link_symbol *definition);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
@@ -312,6 +324,8 @@ int link_write_indirects(struct link *link);
 
 /* ---- bounds.c ------------------------------------------------------------------------------- */
 
+/* The section whose beginning or end an undefined symbol asks for; NULL for others. */
+const char *link_bounded_name(const struct link_symbol *symbol);
 /* Which sections' ends are asked for; before they are ordered. */
 int link_list_bounds(struct link *link);
 /* Bring them together in the order, and define the symbols. */

@@ -406,15 +406,15 @@ static int list_defined(struct link_object *object)
 
 int link_layout(struct link *link)
 {
-	int error = 0;
+	int error;
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_settle_versions(link);
+	error = link_list_bounds(link);
+	if (!error && link->gc_sections)
+		error = link_collect(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
 		error = list_defined(object);
-	if (!error)
-		error = link_list_bounds(link);
 	if (!error)
 		error = order_sections(link);
 	link_define_tls_begin(link);

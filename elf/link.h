@@ -64,7 +64,7 @@ struct link_section {
 	const unsigned char *data; /* the file's bytes; NULL for SHT_NOBITS */
 	enum link_region region;
 	uint64_t offset; /* from the start of its region, bytes; after link_layout() */
-	bool discarded;	 /* a COMDAT group that another object brought first */
+	bool discarded;	 /* another object brought it first, or nobody needs it */
 };
 
 /* A symbol.  Local ones and definitions belong to an object; a global name has one such structure
@@ -143,6 +143,7 @@ struct link_interval {
 struct link_root {
 	const char *name;
 	bool section;
+	bool entry; /* what others use is here: other global symbols are no roots of gc_sections */
 };
 
 /* The state of one link.  Fields up to the blank line are the caller's to set. */
@@ -160,7 +161,7 @@ struct link {
 	const struct link_root *roots;
 	size_t num_roots;
 	bool whole_archives;	 /* take all members */
-	bool gc_sections;	 /* drop sections that nothing needs */
+	bool gc_sections;	 /* drop sections that nothing needs: see gc.c */
 	uint64_t page_size;	 /* bytes; 4096 if 0 */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */

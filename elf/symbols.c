@@ -111,12 +111,14 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 /* ---- Settling ------------------------------------------------------------------------------- */
 
-static bool is_common(const struct link_symbol *symbol)
+bool link_is_common_symbol(const struct link_symbol *symbol)
 {
-	const struct link_private *private = symbol->object->link->private;
+	const struct link_private *private;
 
-	return symbol->section &&
-	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+	if (!symbol->section)
+		return false;
+	private = symbol->object->link->private;
+	return symbol->section == &private->common || symbol->section == &private->tls_common;
 }
 
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
@@ -144,7 +146,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->value = 0;
 	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
 	if (said->section && said->section->region < LINK_REGIONS &&
-	    said->size > said->section->size - said->value && !is_common(said))
+	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
 		said->size = said->section->size - said->value;
 }
 
@@ -155,7 +157,7 @@ static int weight(const struct link_symbol *symbol)
 		return 0;
 	if (symbol->bind == STB_WEAK)
 		return 1;
-	return is_common(symbol) ? 2 : 3;
+	return link_is_common_symbol(symbol) ? 2 : 3;
 }
 
 static void merge_common(struct link_symbol *known, const struct link_symbol *next)
@@ -174,7 +176,7 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next)
+static void replace(struct link_symbol *known, const struct link_symbol *next)
 {
 	known->object = next->object;
 	known->section = next->section;
@@ -203,13 +205,19 @@ static void strengthen(struct link *link, struct link_name *name, const struct l
 	upgrade(link, name);
 }
 
+/* One place can have a name twice: with a version, and without. */
+static bool is_same_place(const struct link_symbol *known, const struct link_symbol *next)
+{
+	return known->section && known->section == next->section && known->value == next->value;
+}
+
 static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)
 {
 	struct link_symbol *known = &name->symbol;
 	int known_weight = weight(known), next_weight = weight(next);
 
 	merge_visibility(known, next->visibility);
-	if (known_weight == 3 && next_weight == 3)
+	if (known_weight == 3 && next_weight == 3 && !is_same_place(known, next))
 		return link_fail(
 			link, -EEXIST,
 			"%s: symbol %s: defined already in %s; rename one of them or make it "
@@ -220,7 +228,7 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 	else if (next_weight > known_weight) {
 		if (!known_weight && known->bind == STB_WEAK && next_weight == 2)
 			upgrade(link, name);
-		link_replace_symbol(known, next);
+		replace(known, next);
 	} else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
@@ -235,12 +243,26 @@ int link_fail_slim(struct link *link, const char *name)
 			 name);
 }
 
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known)
+{
+	bool added;
+	struct link_name *name = link_intern(link, &link->private->globals, said->name, &added);
+
+	if (!name)
+		return -ENOMEM;
+	*known = &name->symbol;
+	if (!added)
+		return link_pass(link, merge(link, name, said));
+	replace(&name->symbol, said);
+	name->symbol.visibility = said->visibility;
+	return 0;
+}
+
 static int enter_global(struct link_object *object, size_t index)
 {
 	struct link *link = object->link;
 	struct link_symbol next = { 0 };
-	struct link_name *name;
-	bool added;
+	int error;
 
 	read_symbol(object, index, &next);
 	if (next.section && next.section->discarded) {
@@ -256,16 +278,10 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail_slim(link, object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
-	link->private->versions |= strchr(next.name, '@') != NULL;
-	name = link_intern(link, &link->private->globals, next.name, &added);
-	if (!name)
-		return -ENOMEM;
-	object->symbols[index] = &name->symbol;
-	if (!added)
-		return link_pass(link, merge(link, name, &next));
-	link_replace_symbol(&name->symbol, &next);
-	name->symbol.visibility = next.visibility;
-	return 0;
+	error = link_enter_name(link, &next, &object->symbols[index]);
+	if (error || !next.defined)
+		return error;
+	return link_enter_versions(link, &next);
 }
 
 static int enter_local(struct link_object *object, size_t index, struct link_symbol *symbol)
@@ -344,7 +360,8 @@ struct link_symbol *link_next_defined(struct link *link, struct link_symbol *pre
 	struct link_name *name = name_after(link, previous);
 
 	while (name && (!name->symbol.defined || name->symbol.external ||
-			name->symbol.section == cells || name->symbol.section == got))
+			name->symbol.section == cells || name->symbol.section == got ||
+			(name->symbol.section && name->symbol.section->discarded)))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }

@@ -20,6 +20,7 @@
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     known.c    what the dynamic linker said
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
@@ -42,6 +43,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+struct dl_phdr_info;
 struct kernel_param;
 struct own_symbol;
 struct unwound;
@@ -74,6 +76,21 @@ struct module_table {
 	size_t size, count;
 };
 
+/* A symbol that the dynamic linker found. */
+struct known {
+	struct known *next; /* of the same bucket */
+	uint32_t hash;
+	signed char function; /* -1: nobody asked */
+	uintptr_t address;
+	char name[];
+};
+
+struct known_table {
+	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+	unsigned long long changes; /* of the list of libraries when it was right */
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -90,6 +107,7 @@ struct permod {
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
+	struct known_table known;
 };
 
 enum module_state {
@@ -311,6 +329,18 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+/* ---- known.c -------------------------------------------------------------------------------- */
+
+/* dl_iterate_phdr(), as it can be called here. */
+void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
+/* How often libraries were loaded and unloaded. */
+unsigned long long image_changes(void);
+/* Forget what may have changed; before a load looks up its symbols. */
+void check_known(struct known_table *table);
+struct known *find_known(const struct known_table *table, const char *name);
+/* NULL without memory. */
+struct known *remember(struct known_table *table, const char *name, uintptr_t address);
+void forget_known(struct known_table *table);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
