@@ -12,7 +12,7 @@
 static const char start_prefix[] = "__start_", stop_prefix[] = "__stop_";
 
 /* What such a symbol names; NULL for others. */
-static const char *bounded_name(const struct link_symbol *symbol)
+const char *link_bounded_name(const struct link_symbol *symbol)
 {
 	if (symbol->defined || strncmp(symbol->name, "__st", 4) != 0)
 		return NULL;
@@ -28,7 +28,7 @@ static int list_names(struct link *link)
 	struct link_names *bounded = &link->private->bounded;
 
 	for (struct link_name *name = link->private->globals.first; name; name = name->following) {
-		const char *section = bounded_name(&name->symbol);
+		const char *section = link_bounded_name(&name->symbol);
 		bool added;
 
 		if (section && *section && !link_intern(link, bounded, section, &added))
@@ -105,7 +105,7 @@ static void chain_members(struct link *link, struct member *members)
 
 static void define_bound(struct link *link, struct link_symbol *symbol)
 {
-	const char *name = bounded_name(symbol);
+	const char *name = link_bounded_name(symbol);
 	const struct link_symbol *set = name ? link_find_name(&link->private->bounded, name) : NULL;
 	bool start = symbol->name[sizeof("__st") - 1] == 'a';
 

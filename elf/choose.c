@@ -55,22 +55,16 @@ static size_t pop(struct link_queue *queue)
 
 /* ---- Names that are wanted ------------------------------------------------------------------ */
 
-static bool is_common(const struct link *link, const struct link_symbol *symbol)
+static bool is_wanted(const struct link_symbol *symbol)
 {
-	return symbol->section == &link->private->common ||
-	       symbol->section == &link->private->tls_common;
-}
-
-static bool is_wanted(const struct link *link, const struct link_symbol *symbol)
-{
-	return symbol->defined ? is_common(link, symbol) : symbol->bind != STB_WEAK;
+	return symbol->defined ? link_is_common_symbol(symbol) : symbol->bind != STB_WEAK;
 }
 
 static void notice_name(struct link *link, const struct link_symbol *symbol)
 {
 	const struct link_symbol *name = NULL;
 
-	if (is_wanted(link, symbol))
+	if (is_wanted(symbol))
 		name = link_find_name(&link->private->offered, symbol->name);
 	for (struct link_offer *offer = name ? name->owner : NULL; offer; offer = offer->other) {
 		struct link_archive *archive = offer->archive;
@@ -114,7 +108,7 @@ static int take_member(struct link_archive *archive, struct link_member *member)
 	error = link_read_member(archive, member);
 	if (error || !member->object)
 		return error;
-	archive->used = true;
+	archive->used = member->object->member = true;
 	return link_enter_object(member->object);
 }
 
@@ -170,9 +164,9 @@ static int look_at(struct link_archive *archive, const struct link_offer *offer)
 {
 	struct link_member *member = &archive->members[offer->member];
 
-	if (member->entered || !is_wanted(archive->link, offer->symbol))
+	if (member->entered || !is_wanted(offer->symbol))
 		return 0;
-	if (is_common(archive->link, offer->symbol))
+	if (link_is_common_symbol(offer->symbol))
 		return look_at_common(archive, member, offer->symbol->name);
 	return take_member(archive, member);
 }
@@ -219,35 +213,35 @@ static int search_all(struct link *link)
 
 /* ---- Where it begins ------------------------------------------------------------------------ */
 
-static bool is_named_root(const struct link *link, const char *name, bool section)
+static const struct link_root *find_root(const struct link *link, const char *name, bool section)
 {
 	for (size_t i = 0; i < link->num_roots; i++) {
 		const struct link_root *root = &link->roots[i];
 
-		if (root->section != section)
-			continue;
-		if (section ? !strncmp(name, root->name, strlen(root->name))
-			    : !strcmp(name, root->name))
-			return true;
+		if (root->section == section &&
+		    (section ? !strncmp(name, root->name, strlen(root->name))
+			     : !strcmp(name, root->name)))
+			return root;
 	}
-	return false;
+	return NULL;
 }
 
-bool link_is_root_symbol(const struct link *link, const char *name)
+const struct link_root *link_root_symbol(const struct link *link, const char *name)
 {
-	return is_named_root(link, name, false);
+	return find_root(link, name, false);
 }
 
-bool link_is_root_section(const struct link_section *section)
+const struct link_root *link_root_section(const struct link_section *section)
 {
-	return section->region != LINK_NONE && section->size &&
-	       is_named_root(section->object->link, section->name, true);
+	if (section->region == LINK_NONE || !section->size)
+		return NULL;
+	return find_root(section->object->link, section->name, true);
 }
 
 static bool has_roots(const struct link_object *object)
 {
 	for (size_t i = 1; i < object->section_count; i++) {
-		if (link_is_root_section(&object->sections[i]))
+		if (link_root_section(&object->sections[i]))
 			return true;
 	}
 	for (size_t i = object->local_count; i < object->symbol_count; i++) {
@@ -256,7 +250,7 @@ static bool has_roots(const struct link_object *object)
 
 		link_get_symbol(object, i, &symbol, &section);
 		if (symbol.st_shndx != SHN_UNDEF &&
-		    link_is_root_symbol(object->link, object->strings + symbol.st_name))
+		    link_root_symbol(object->link, object->strings + symbol.st_name))
 			return true;
 	}
 	return false;
@@ -289,6 +283,7 @@ static int want_root(struct link *link, const char *root)
 		return -ENOMEM;
 	if (added)
 		name->symbol.bind = STB_GLOBAL;
+	link->private->root = &name->symbol;
 	return 0;
 }
 

@@ -8,9 +8,10 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
+ *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
- *     arch/      one file per machine
+ *     gc.c       dropping what nothing needs       arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -40,6 +41,7 @@ struct link_name {
 	struct link_name *following; /* in the order in which they were added */
 	struct link_name *upgraded;  /* see link_names.upgraded */
 	uint32_t hash;
+	bool live; /* COMMON, and something needs it: see gc.c */
 };
 
 /* Names by hash.  Zeroed, it is empty.  It must stay where it is: see hash_name(). */
@@ -56,6 +58,7 @@ struct link_table {
 	struct link_section *section; /* that they change */
 	const unsigned char *bytes;
 	size_t count;
+	bool bound; /* one may depend on where the block is; when scanned */
 };
 
 struct link_object {
@@ -81,6 +84,8 @@ struct link_object {
 	size_t defined_count;
 	struct link_table *tables; /* when entered */
 	size_t table_count;
+	bool member;		 /* of an archive */
+	struct link_mark *marks; /* by section; gc.c */
 };
 
 /* What link_add_cell() was asked for. */
@@ -149,12 +154,14 @@ struct link_private {
 	struct link_memory *memory;
 	struct link_object *last, *created;
 	struct link_names globals;
-	struct link_names bounded; /* names of sections whose ends are asked for: see bounds.c */
-	struct link_names groups;  /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names bounded;  /* names of sections whose ends are asked for: see bounds.c */
+	struct link_names groups;   /* signatures of COMDAT groups; symbol.object has the group */
+	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
 	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
+	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
 	struct link_section
 		common; /* COMMON symbols; `value` is an alignment until link_layout() */
@@ -164,6 +171,8 @@ struct link_private {
 	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
 	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
+	size_t lines;					  /* that were reported */
+	bool relocated;					  /* without an error */
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
@@ -195,6 +204,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size);
 /* Report a line, in which nothing is unprintable; returns `error`. */
 __attribute__((cold, format(printf, 3, 4))) int link_fail(struct link *link, int error,
 							  const char *format, ...);
+
+/* After an error that leaves the rest sound: 0 if the caller wants to know what else there is. */
+int link_pass(struct link *link, int error);
 
 static inline uint64_t link_page_size(const struct link *link)
 {
@@ -239,7 +251,7 @@ const unsigned char *link_read_entries(struct link_object *object, size_t sectio
 
 /* ---- tables.c ------------------------------------------------------------------------------- */
 
-/* Mark members of COMDAT groups that the link has already. */
+/* Mark members of COMDAT groups, and link-once sections, that the link has already. */
 int link_enter_groups(struct link_object *object);
 /* List the relocations of sections that are loaded. */
 int link_read_tables(struct link_object *object);
@@ -262,8 +274,13 @@ int link_read_offers(struct link_archive *archive);
 /* ---- choose.c ------------------------------------------------------------------------------- */
 
 /* Whether link.roots has the name of the symbol, or of the section. */
-bool link_is_root_symbol(const struct link *link, const char *name);
-bool link_is_root_section(const struct link_section *section);
+const struct link_root *link_root_symbol(const struct link *link, const char *name);
+const struct link_root *link_root_section(const struct link_section *section);
+
+/* ---- gc.c ----------------------------------------------------------------------------------- */
+
+/* Discard the sections that nothing needs. */
+int link_collect(struct link *link);
 
 /* ---- symbols.c ------------------------------------------------------------------------------ */
 
@@ -274,6 +291,7 @@ struct link_symbol *link_find_name(const struct link_names *names, const char *n
 int link_enter_object(struct link_object *object);
 /* What an object says of a global name; *known is the symbol that has the name in the link. */
 int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
+bool link_is_common_symbol(const struct link_symbol *symbol);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -293,6 +311,16 @@ int link_enter_versions(struct link *link, const struct link_symbol *definition)
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
+/* Whether a symbol lies at a constant distance from the block's base, and nothing is special about it:
+ * most do. */
+static inline bool link_is_plain(const struct link_symbol *symbol)
+{
+	const struct link_section *section = symbol->section;
+
+	return section && section->region <= LINK_INIT_DATA && !section->discarded &&
+	       symbol->type <= STT_COMMON;
+}
+
 static inline bool link_is_indirect(const struct link_symbol *symbol)
 {
 	return symbol->type == STT_GNU_IFUNC && symbol->section;
@@ -307,6 +335,8 @@ int link_write_indirects(struct link *link);
 
 /* ---- bounds.c ------------------------------------------------------------------------------- */
 
+/* The section whose beginning or end an undefined symbol asks for; NULL for others. */
+const char *link_bounded_name(const struct link_symbol *symbol);
 /* Which sections' ends are asked for; before they are ordered. */
 int link_list_bounds(struct link *link);
 /* Bring them together in the order, and define the symbols. */
@@ -340,11 +370,11 @@ uint64_t link_tls_target(struct link *link, const struct link_relocation *reloca
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
-/* Visit every relocation of loaded sections that has something to do, until one is not 0. */
-int link_each_relocation(struct link *link,
-			 int (*visit)(struct link *link, const struct link_relocation *relocation,
-				      void *arg),
-			 void *arg);
+typedef int link_visitor(struct link *link, const struct link_relocation *relocation, void *arg);
+
+/* Visit every relocation of a table that has something to do, until one is not 0. */
+int link_each_of_table(struct link_object *object, const struct link_table *table,
+		       link_visitor *visit, void *arg);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */
@@ -355,9 +385,6 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
-uint64_t link_slot_address(const struct link *link, uint32_t number);
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
-uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 #endif

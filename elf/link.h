@@ -64,7 +64,7 @@ struct link_section {
 	const unsigned char *data; /* the file's bytes; NULL for SHT_NOBITS */
 	enum link_region region;
 	uint64_t offset; /* from the start of its region, bytes; after link_layout() */
-	bool discarded;	 /* a COMDAT group that another object brought first */
+	bool discarded;	 /* another object brought it first, or nobody needs it */
 };
 
 /* A symbol.  Local ones and definitions belong to an object; a global name has one such structure
@@ -81,6 +81,8 @@ struct link_symbol {
 	bool function;			/* external and a function: may be reached through a stub */
 	bool needed;			/* a relocation refers to it */
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
+	uint32_t told;		  /* type + 1 of the last relocation against it that was reported */
+	uint32_t note;		  /* the caller's */
 	uint32_t got;		  /* slot number + 1, or 0 */
 	uint32_t stub;		  /* stub number + 1, or 0 */
 	uint32_t resolved;	  /* of an IFUNC: number + 1 of the slot that its stub uses; or 0 */
@@ -141,12 +143,16 @@ struct link_interval {
 struct link_root {
 	const char *name;
 	bool section;
+	bool entry; /* what others use is here: other global symbols are no roots of gc_sections */
 };
 
 /* The state of one link.  Fields up to the blank line are the caller's to set. */
 struct link {
 	void (*report)(void *arg, const char *format, va_list args); /* one line, no newline */
 	void *report_arg;
+	/* After an error that leaves the rest sound report it and go on, up to link_layout(), which then
+	 * returns 0: so all that is wrong with the files comes to light.  `flaw` tells. */
+	bool keep_going;
 	/* Read a file that the thin archive called `archive` names; reports its errors.  The data
 	 * must live as long as the link.  NULL: thin archives are refused. */
 	int (*read_file)(void *arg, const char *archive, const char *path, const void **data,
@@ -155,11 +161,12 @@ struct link {
 	const struct link_root *roots;
 	size_t num_roots;
 	bool whole_archives;	 /* take all members */
-	bool gc_sections;	 /* drop sections that nothing needs */
+	bool gc_sections;	 /* drop sections that nothing needs: see gc.c */
 	uint64_t page_size;	 /* bytes; 4096 if 0 */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
 
+	int flaw; /* the first error that was passed over, and why nothing can be relocated; or 0 */
 	const struct link_arch *arch;
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
@@ -264,6 +271,38 @@ int link_relocate_tls(struct link *link);
 /* Copy all sections into the buffers (which need not be zero), fill slots, stubs and relocations
  * for the target addresses.  -ERANGE names section, symbol, value and bound. */
 int link_relocate(struct link *link);
+
+/* How code reaches what a relocation names. */
+enum link_way {
+	LINK_WAY_NONE,	  /* nothing is relocated as yet */
+	LINK_WAY_DIRECT,  /* the value is in the code or data itself */
+	LINK_WAY_RELAXED, /* the same, where the object's code loads it from a slot */
+	LINK_WAY_SLOT,
+	LINK_WAY_STUB,
+	LINK_WAY_TLS_MODULE,	 /* by slots; see link_tls.wanted */
+	LINK_WAY_TLS_OWN_MODULE, /* by those of the link's own block, whatever the symbol */
+	LINK_WAY_TLS_OFFSET,
+	LINK_WAY_TLS_DESCRIPTOR,
+	LINK_WAYS,
+};
+
+/* A relocation, for those who want to look at it. */
+struct link_use {
+	struct link_symbol *symbol;
+	const struct link_section *section;
+	uint64_t offset;  /* in the section */
+	const char *type; /* "R_X86_64_PC32" */
+	enum link_way way;
+};
+
+/* Visit all relocations of what is loaded, after link_layout(). */
+void link_each_use(struct link *link, void (*visit)(void *arg, const struct link_use *use),
+		   void *arg);
+
+/* Where slots and stubs are; base must be set.  Slots are counted from 0; the symbol has one. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
+uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
+uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 /* Whether the link has functions that are chosen at load time. */
 bool link_has_indirects(const struct link *link);

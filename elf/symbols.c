@@ -111,6 +111,16 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 /* ---- Settling ------------------------------------------------------------------------------- */
 
+bool link_is_common_symbol(const struct link_symbol *symbol)
+{
+	const struct link_private *private;
+
+	if (!symbol->section)
+		return false;
+	private = symbol->object->link->private;
+	return symbol->section == &private->common || symbol->section == &private->tls_common;
+}
+
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
 static void read_symbol(struct link_object *object, size_t index, struct link_symbol *said)
 {
@@ -134,14 +144,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->section = &object->sections[number];
 	if (!said->defined)
 		said->value = 0;
-}
-
-static bool is_common(const struct link_symbol *symbol)
-{
-	const struct link_private *private = symbol->object->link->private;
-
-	return symbol->section &&
-	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	if (said->section && said->section->region < LINK_REGIONS &&
+	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
+		said->size = said->section->size - said->value;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -151,7 +157,7 @@ static int weight(const struct link_symbol *symbol)
 		return 0;
 	if (symbol->bind == STB_WEAK)
 		return 1;
-	return is_common(symbol) ? 2 : 3;
+	return link_is_common_symbol(symbol) ? 2 : 3;
 }
 
 static void merge_common(struct link_symbol *known, const struct link_symbol *next)
@@ -246,7 +252,7 @@ int link_enter_name(struct link *link, const struct link_symbol *said, struct li
 		return -ENOMEM;
 	*known = &name->symbol;
 	if (!added)
-		return merge(link, name, said);
+		return link_pass(link, merge(link, name, said));
 	replace(&name->symbol, said);
 	name->symbol.visibility = said->visibility;
 	return 0;
@@ -354,7 +360,8 @@ struct link_symbol *link_next_defined(struct link *link, struct link_symbol *pre
 	struct link_name *name = name_after(link, previous);
 
 	while (name && (!name->symbol.defined || name->symbol.external ||
-			name->symbol.section == cells || name->symbol.section == got))
+			name->symbol.section == cells || name->symbol.section == got ||
+			(name->symbol.section && name->symbol.section->discarded)))
 		name = name->following;
 	return name ? &name->symbol : NULL;
 }

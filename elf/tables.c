@@ -3,8 +3,9 @@
  * Tables of an object about its sections: relocations, and groups of which one copy is enough.
  *
  * A COMDAT group is a list of sections with a name, its signature.  The first object that brings
- * the signature keeps its sections, those of all others are discarded.  This happens before the
- * object's symbols are entered, since definitions in discarded sections count as references.
+ * the signature keeps its sections, those of all others are discarded; the same goes for sections
+ * called .gnu.linkonce.* by their names.  This happens before the object's symbols are entered, since
+ * definitions in discarded sections count as references.
  */
 #include "elf/internal.h"
 
@@ -86,10 +87,33 @@ static int enter_group(struct link_object *object, size_t section)
 	return 0;
 }
 
+/* The older way: a section of this name is enough, whatever object it is in. */
+static int enter_linkonce(struct link_object *object, struct link_section *section)
+{
+	static const char prefix[] = ".gnu.linkonce.";
+	struct link *link = object->link;
+	struct link_name *once;
+	bool added;
+
+	if (strncmp(section->name, prefix, sizeof(prefix) - 1) != 0)
+		return 0;
+	if (link_count_name(object, section->name))
+		return -ENOEXEC;
+	once = link_intern(link, &link->private->linkonce, section->name, &added);
+	if (!once)
+		return -ENOMEM;
+	if (added)
+		once->symbol.object = object;
+	section->discarded |= once->symbol.object != object;
+	return 0;
+}
+
 int link_enter_groups(struct link_object *object)
 {
 	for (size_t i = 1; i < object->section_count; i++) {
-		int error = object->sections[i].type == SHT_GROUP ? enter_group(object, i) : 0;
+		struct link_section *section = &object->sections[i];
+		int error = section->type == SHT_GROUP ? enter_group(object, i)
+						       : enter_linkonce(object, section);
 
 		if (error)
 			return error;
@@ -164,7 +188,9 @@ int link_read_tables(struct link_object *object)
 	if (!object->tables)
 		return -ENOMEM;
 	for (size_t i = 1; i < object->section_count; i++) {
-		int error = has_relocations(&object->sections[i]) ? read_table(object, i) : 0;
+		int error = has_relocations(&object->sections[i])
+				    ? link_pass(object->link, read_table(object, i))
+				    : 0;
 
 		if (error)
 			return error;

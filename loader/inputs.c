@@ -19,8 +19,12 @@ struct input {
 
 /* What modules bring for the loader, and nothing in them refers to. */
 static const struct link_root roots[] = {
-	{ "init_module", false }, { "cleanup_module", false }, { ".modinfo", true },
-	{ "__param", true },	  { "__ksymtab", true },       { "___ksymtab", true },
+	{ .name = "init_module", .entry = true },
+	{ .name = "cleanup_module" },
+	{ .name = ".modinfo", .section = true },
+	{ .name = "__param", .section = true },
+	{ .name = "__ksymtab", .section = true, .entry = true },
+	{ .name = "___ksymtab", .section = true, .entry = true },
 };
 
 static int keep_file(struct inputs *inputs, const char *path, const void **data, size_t *size)

@@ -16,6 +16,7 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     map.c      what a plan tells of linking
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
@@ -23,6 +24,7 @@
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
+ *     shared.c   shared objects as modules
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -45,6 +47,7 @@
 struct dl_phdr_info;
 struct kernel_param;
 struct own_symbol;
+struct shared_object;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -182,6 +185,7 @@ struct permod_module {
 
 	int (*init)(void);
 	void (*exit)(void);
+	struct shared_object *shared;	  /* what it is for the dynamic linker, or NULL */
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
@@ -222,6 +226,24 @@ struct load {
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
+};
+
+/* All texts are the plan's own. */
+struct permod_plan {
+	struct permod_plan_section *sections;
+	size_t num_sections;
+	struct permod_plan_symbol *symbols;
+	size_t num_symbols;
+	struct permod_plan_slot *slots;
+	size_t num_slots;
+	struct permod_plan_place place;
+	const char **problems;
+	size_t num_problems;
+	uintptr_t low, high;
+	char **texts; /* to be freed with it */
+	size_t num_texts;
+	int error;	 /* the first problem's */
+	bool incomplete; /* for lack of memory */
 };
 
 /* ---- context.c ------------------------------------------------------------------------------ */
@@ -310,6 +332,7 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+
 /* ---- known.c -------------------------------------------------------------------------------- */
 
 /* dl_iterate_phdr(), as it can be called here. */
@@ -322,6 +345,13 @@ struct known *find_known(const struct known_table *table, const char *name);
 /* NULL without memory. */
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
+
+/* ---- shared.c ------------------------------------------------------------------------------- */
+
+bool is_shared_object(struct permod *pm, const char *path);
+/* All steps of a load, for a shared object. */
+int load_shared(struct load *load);
+void close_shared(struct permod_module *module);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -348,8 +378,8 @@ void give_block(uintptr_t address, size_t size);
 int place_image(struct load *load);
 /* Let the link have a buffer for each part. */
 int open_buffers(struct load *load);
-/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
-int write_part(struct load *load, size_t region);
+/* Write the parts whose buffers are not where they lie; they can't be written any more. */
+int write_parts(struct load *load);
 /* Give back what init alone needed, or everything. */
 void give_init_image(struct permod_module *module);
 void give_image(struct permod_module *module);
@@ -368,8 +398,12 @@ int read_and_link(struct load *load);
 int place_module(struct load *load);
 int relocate_module(struct load *load);
 int check_export(struct load *load, const struct export *export);
+/* Let others find the module's exports, and the module by its name. */
+int publish_names(struct load *load);
 /* Change what may be done with a region of the module; PROT_*. */
 int protect_region(struct load *load, size_t region, int protection);
+/* What sets an end of the interval: a variable rather than the section that it is in. */
+const char *bound_name(const struct link_bound *bound);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
@@ -402,8 +436,20 @@ int resolve_indirect(struct load *load);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
-/* The context's last error stands against loading. */
+/* The context's last error stands against loading.  0 for `error`: which one will follow. */
 void note_problem(struct permod_plan *plan, struct permod *pm, int error);
+/* For struct link; `arg` is the load, which has a plan. */
+__attribute__((format(printf, 2, 0))) void report_problem(void *arg, const char *format,
+							  va_list args);
+/* A copy that lives as long as the plan; NULL without memory, which is noted. */
+const char *copy_text(struct permod_plan *plan, const char *text);
+
+/* ---- map.c ---------------------------------------------------------------------------------- */
+
+/* Note symbols that nobody has, each with who needs it; nothing is defined in their place yet. */
+void note_undefined(struct permod_plan *plan, const struct load *load);
+/* Tell how everything is reached, and where it lies; last of the steps. */
+void map_plan(struct permod_plan *plan, const struct load *load);
 
 /* ---- life.c --------------------------------------------------------------------------------- */
 
@@ -423,6 +469,8 @@ int start_module(struct load *load);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
+/* Add what is in a section, "__param" or one of "__ksymtab*", to the module's tables. */
+int describe_array(struct load *load, const char *name, const void *entries, size_t size);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);

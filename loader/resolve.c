@@ -338,8 +338,9 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
-	/* There is no address that says that a thread-local variable isn't there. */
-	if (symbol->bind != STB_WEAK || symbol->tls)
+	/* A plan has a line for each: see note_undefined().  There is no address that says that a
+	 * thread-local variable isn't there. */
+	if (!load->plan && (symbol->bind != STB_WEAK || symbol->tls))
 		add_wanting(load, wanting, symbol);
 	return 0;
 }

@@ -145,23 +145,6 @@ clang -O2 -g -gz -ffunction-sections
 clang -O1 -gdwarf-4 -fPIC
 END
 
-# gdb reads what the C library has opened for them, as it reads every shared object.
-thread_local_variables()
-{
-    printf '%s\n' '__thread long counted = 41;' 'void tick(void)' '{' '  counted++; /* counts */' '}' \
-        > threads.c
-    "$CC" -g -O0 "$@" -c -o threads.ko threads.c || return
-    gdb_runs threads.ko <<'END' || return
-break tick
-run
-backtrace 1
-continue
-END
-    grep -qE "^#0 .*\<tick \(\) at .*threads\.c:4\$" out && has out "exited normally"
-}
-check "thread-local variables" thread_local_variables
-check "thread-local variables, -fPIC" thread_local_variables -fPIC
-
 compile "$CC" -O0 -g > log 2>&1 || exit 1
 
 lines_are_stepped()
@@ -213,6 +196,27 @@ END
     has out "two 100, one 21" && grep -q "^#1 .*one.c:$(line one.c "tick calls other")\$" out
 }
 check "an archive of two objects" members_of_an_archive
+
+# gdb opens the object that such variables come with, by the name that it has.
+thread_local_variables()
+{
+    gdb_runs local.ko <<'END' || return
+break tick
+run
+printf "in tick: total %d\n", total
+END
+    has out "in tick: total 3"
+}
+echo 'static __thread int own = 5; int total = 3; void tick(void); void tick(void) { total += own++; }' \
+    > local.c
+$CC -O0 -g -c local.c -o local.ko || exit 1
+check "a module with thread-local variables" thread_local_variables
+
+shared_pages()
+{
+    PERMOD_PACK=0 everything_is_seen
+}
+check "in pages that modules share" shared_pages
 
 # ---- Without --------------------------------------------------------------------------------------
 

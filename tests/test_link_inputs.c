@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Several objects and archives as one link: which members are taken, compared with what ld takes
- * of the same files, in the same order.
+ * Several objects and archives as one link: which members are taken, and which sections are dropped,
+ * compared with what ld does with the same files.
  */
 #include "tests/elf/helper.h"
 
@@ -277,7 +277,8 @@ END_TEST
 
 /* ---- Roots of an archive that comes first --------------------------------------------------- */
 
-static const struct link_root roots[] = { { "begin", false }, { ".told", true } };
+static const struct link_root roots[] = { { .name = "begin", .entry = true },
+					  { .name = ".told", .section = true } };
 
 static const struct {
 	const char *begin; /* of the member b */
@@ -490,6 +491,293 @@ START_TEST(code_linked_by_gcc_from_what_it_kept_loads)
 }
 END_TEST
 
+/* ---- Dropping sections ---------------------------------------------------------------------- */
+
+#define SECTIONS 14
+
+/* One section of an object, with a symbol of its name; what it refers to is `to`, one of all. */
+static void write_section(FILE *out, const char *object, unsigned int number)
+{
+	char name[16], flags[32] = "a";
+	unsigned int kind = pick(8), to = pick(SECTIONS);
+	const char *other = pick(3) ? object : *object == 'a' ? "b" : "a";
+
+	snprintf(name, sizeof(name), "%s%u", object, number);
+	strcat(flags, kind < 4 ? "x" : "w");
+	if (!pick(12))
+		strcat(flags, "R");
+	/* ld refuses references to what is about a section that is dropped. */
+	if (!pick(8))
+		fprintf(out, ".section .o.%s, \"ao\", @progbits, .text.%s0\n.quad %s\n", name,
+			object, name);
+	if (pick(4))
+		fprintf(out, ".section .%s.%s, \"%s\", @progbits\n", kind < 4 ? "text" : "data",
+			name, flags);
+	else
+		fprintf(out, ".section .x.%s, \"%sG\", @progbits, g%s%u, comdat\n", name, flags,
+			object, number / 3);
+	fprintf(out, ".globl %s\n%s:", name, name);
+	if (kind < 3) {
+		fprintf(out, " .cfi_startproc\n");
+		if (kind)
+			fprintf(out, ".cfi_personality 0x1b, %s%u\n", object, SECTIONS - kind);
+		if (kind == 2)
+			fprintf(out, ".cfi_lsda 0x1b, .Ltable_%s\n", name);
+	}
+	fprintf(out, " .quad %s%u\n", other, to);
+	if (!pick(8))
+		fprintf(out, " .quad __start_tab%u\n", pick(3));
+	if (!pick(4))
+		fprintf(out, " .quad common%u\n", pick(4));
+	if (kind < 3)
+		fprintf(out, " .cfi_endproc\n");
+	if (kind == 2)
+		fprintf(out,
+			".section .gcc_except_table.%s, \"a\", @progbits\n.Ltable_%s: .quad %s%u\n",
+			name, name, object, pick(SECTIONS));
+}
+
+static void write_object(const char *object)
+{
+	char name[16];
+	FILE *out;
+
+	snprintf(name, sizeof(name), "%s.s", object);
+	out = fopen(name, "w");
+	ck_assert_ptr_nonnull(out);
+	fprintf(out, ".section .text.%s0, \"ax\", @progbits\n.globl %s0\n%s0: .quad %s1, b2\n",
+		object, object, object, object);
+	for (unsigned int i = 1; i < SECTIONS; i++)
+		write_section(out, object, i);
+	for (unsigned int i = 0; i < 3; i++)
+		fprintf(out, ".section tab%u, \"a\", @progbits\n.quad %s%u\n", i, object,
+			pick(SECTIONS));
+	fprintf(out,
+		".comm common0, 8, 8\n.comm common1, 8, 8\n.comm common2, 8, 8\n.comm common3, 8, 8\n");
+	fclose(out);
+	run("as -o %s.o %s.s", object, object);
+}
+
+/* Sections that ld drops are those that we discard, and no others. */
+static void check_dropped(const struct trial *trial)
+{
+	FILE *said = fopen("said", "r");
+	char line[256];
+	unsigned int theirs = 0, ours = 0;
+
+	while (fgets(line, sizeof(line), said)) {
+		char *name = strstr(line, "unused section '"), *file = strstr(line, "' in file '");
+		const struct link_section *section = NULL;
+
+		if (!name || !file)
+			continue;
+		name += strlen("unused section '");
+		name[strcspn(name, "['")] = '\0';
+		file += strlen("' in file '");
+		if (!strcmp(name, ".group") || !strcmp(name, "COMMON"))
+			continue;
+		for (struct link_object *object = trial->link->objects; object;
+		     object = link_object_next(object)) {
+			if (strncmp(file, link_object_name(object), 3) != 0)
+				continue;
+			for (unsigned int i = 1; link_object_section(object, i); i++) {
+				if (!strcmp(link_object_section(object, i)->name, name))
+					section = link_object_section(object, i);
+			}
+		}
+		ck_assert_msg(section, "no section %s", name);
+		ck_assert_msg(section->discarded || !section->size, "ld drops %s (round %llu)",
+			      name, (unsigned long long)first_state);
+		theirs += section->size > 0;
+	}
+	fclose(said);
+	for (struct link_object *object = trial->link->objects; object;
+	     object = link_object_next(object)) {
+		const struct link_section *section;
+
+		for (unsigned int i = 1; (section = link_object_section(object, i)); i++)
+			ours += section->discarded && section->size &&
+				/* ld empties it instead */
+				strcmp(section->name, ".eh_frame") != 0;
+	}
+	ck_assert_msg(ours == theirs, "we drop %u, ld %u (round %llu)", ours, theirs,
+		      (unsigned long long)first_state);
+}
+
+START_TEST(sections_are_dropped_as_ld_does)
+{
+	unsigned int rounds = getenv("PERMOD_LONG") ? 400 : 20;
+
+	for (unsigned int round = 0; round < rounds; round++) {
+		struct trial trial;
+
+		state = first_state = 1000 * (uint64_t)_i + round;
+		write_object("a");
+		write_object("b");
+		start_trial(&trial);
+		trial.link->gc_sections = true;
+		add_inputs(&trial, "a.o b.o");
+		check_ok(&trial, link_choose(trial.link, "a0"));
+		check_ok(&trial, link_layout(trial.link));
+		check_ok(&trial, relocate_at(&trial, 0x10000, 0));
+		run("ld --gc-sections --print-gc-sections --orphan-handling=place -e a0 -o linked a.o "
+		    "b.o");
+		check_dropped(&trial);
+		for (unsigned int i = 0; i < 4; i++) {
+			char name[16];
+			bool theirs;
+
+			snprintf(name, sizeof(name), "common%u", i);
+			theirs = succeeds("nm linked | grep -w %s", name);
+			/* ld keeps or drops all those of an object together. */
+			ck_assert(theirs || !symbol_of(&trial, name)->defined);
+		}
+		end_trial(&trial);
+	}
+}
+END_TEST
+
+/* Where nobody says what is needed, names that others can see are; statics and hidden ones are not. */
+START_TEST(without_a_root_what_others_see_is_kept)
+{
+	static const struct {
+		const char *name;
+		bool kept;
+	} expected[] = {
+		{ ".text.seen", true },	   { ".text.used", true },  { ".text.alone", false },
+		{ ".text.hidden", false }, { ".init_array", true }, { ".text.begin", true },
+		{ ".fini_array.5", true }, { ".ctors", true },	    { ".note.it", true },
+	};
+	struct trial trial;
+
+	assemble("a", ".section .text.seen, \"ax\"\n.globl seen\nseen: call used\n"
+		      ".section .text.used, \"ax\"\nused: ret\n"
+		      ".section .text.alone, \"ax\"\nalone: call used\n"
+		      ".section .text.hidden, \"ax\"\n.globl hid\n.hidden hid\nhid: ret\n"
+		      ".section .text.begin, \"ax\"\nbegin: ret\n"
+		      ".section .init_array, \"aw\", @init_array\n.quad begin\n"
+		      ".section .fini_array.5, \"aw\", @progbits\n.quad begin\n"
+		      ".section .ctors, \"aw\"\n.quad begin\n"
+		      ".section .note.it, \"a\", @note\n.quad 1\n");
+	start_trial(&trial);
+	trial.link->gc_sections = true;
+	add_inputs(&trial, "a.o");
+	check_ok(&trial, link_choose(trial.link, NULL));
+	check_ok(&trial, link_layout(trial.link));
+	for (size_t i = 0; i < COUNT(expected); i++)
+		ck_assert_msg((link_next_section(trial.link, expected[i].name, NULL) != NULL) ==
+				      expected[i].kept,
+			      "%s", expected[i].name);
+	ck_assert_ptr_null(link_next_section(trial.link, ".text.hidden", NULL));
+	for (struct link_symbol *symbol = NULL; (symbol = link_next_defined(trial.link, symbol));)
+		ck_assert_str_eq(symbol->name, "seen");
+	end_trial(&trial);
+}
+END_TEST
+
+/* A symbol that only a dropped function's unwind entry needs is not needed. */
+START_TEST(dropped_functions_need_no_personality)
+{
+	static const char text[] =
+		".section .text.kept, \"ax\"\n.globl kept\nkept: .cfi_startproc\nret\n.cfi_endproc\n"
+		".section .text.gone, \"ax\"\n.globl gone\ngone: .cfi_startproc\n"
+		".cfi_personality 0x1b, nowhere\nret\n.cfi_endproc\n";
+	struct trial trial;
+	const struct link_section *frames;
+	const unsigned char *bytes;
+	uint64_t offset = 0;
+	unsigned int records = 0, zeros = 0;
+
+	assemble("a", text);
+	start_trial(&trial);
+	trial.link->gc_sections = true;
+	add_inputs(&trial, "a.o");
+	check_ok(&trial, link_choose(trial.link, "kept"));
+	check_ok(&trial, link_layout(trial.link));
+	ck_assert_ptr_null(link_next_undefined(trial.link, NULL));
+	check_ok(&trial, relocate_at(&trial, 0x10000, 0));
+	/* Of the two functions' records, that of the dropped one has the address 0. */
+	frames = section_of(&trial, ".eh_frame");
+	bytes = link_section_buffer(trial.link, frames);
+	while (offset < frames->size) {
+		uint32_t size, header, address;
+
+		memcpy(&size, bytes + offset, 4);
+		memcpy(&header, bytes + offset + 4, 4);
+		memcpy(&address, bytes + offset + 8, 4);
+		records += header != 0;
+		zeros += header && !address;
+		offset += 4 + size;
+	}
+	ck_assert_uint_eq(records, 2);
+	ck_assert_uint_eq(zeros, 1);
+	end_trial(&trial);
+}
+END_TEST
+
+START_TEST(root_that_is_not_there_is_refused)
+{
+	struct trial trial;
+
+	assemble("a", ".text\nret\n");
+	start_trial(&trial);
+	trial.link->gc_sections = true;
+	add_inputs(&trial, "a.o");
+	ck_assert_int_eq(link_choose(trial.link, "nowhere"), -ENOENT);
+	ck_assert_str_eq(trial.message,
+			 "a.o: neither this nor what is linked with it defines nowhere");
+	end_trial(&trial);
+}
+END_TEST
+
+/* ---- Bounds of sections, and sections that are linked once ---------------------------------- */
+
+START_TEST(sections_of_a_name_lie_between_their_bounds)
+{
+	struct trial trial;
+	const unsigned char *bytes;
+	uint64_t start, stop;
+
+	assemble("a",
+		 ".data\n.quad __start_tab, __stop_tab\n.weak __start_none\n.quad __start_none\n"
+		 ".section tab, \"a\"\n.balign 16\n.quad 1\n.section other, \"aw\"\n.quad 9\n");
+	assemble("b", ".data\n.quad 7\n.section other, \"aw\"\n.quad 9\n.section tab, \"aw\"\n"
+		      ".balign 16\n.quad 2\n");
+	assemble("c", ".section tab, \"aw\", @nobits\n.space 8\n.section tab2, \"aw\"\n.quad 8\n");
+	lay_out_files(&trial, "a.o", "b.o", "c.o");
+	check_ok(&trial, relocate_at(&trial, 0x10000, 0));
+	start = link_symbol_address(trial.link, symbol_of(&trial, "__start_tab"));
+	stop = link_symbol_address(trial.link, symbol_of(&trial, "__stop_tab"));
+	ck_assert_uint_eq(stop - start, 8 + 8 + 8 + 8); /* one is a gap */
+	bytes = link_section_buffer(trial.link, section_of(&trial, "tab"));
+	ck_assert_mem_eq(bytes, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+			 32);
+	ck_assert(!symbol_of(&trial, "__start_none")->defined);
+	end_trial(&trial);
+}
+END_TEST
+
+START_TEST(linkonce_section_is_kept_once)
+{
+	struct trial trial;
+	unsigned int copies = 0;
+
+	assemble("a", ".section .gnu.linkonce.t.f, \"ax\"\n.weak f\nf: ret\n.data\n.quad f\n");
+	assemble("b", ".section .gnu.linkonce.t.f, \"ax\"\n.weak f\nf: nop\nret\n"
+		      ".section .gnu.linkonce.t.g, \"ax\"\n.weak g\ng: ret\n.data\n.quad f\n");
+	lay_out_files(&trial, "a.o", "b.o");
+	for (struct link_section *section = NULL;
+	     (section = link_next_section(trial.link, ".gnu.linkonce.t.f", section));) {
+		ck_assert_str_eq(link_object_name(section->object), "a.o");
+		copies++;
+	}
+	ck_assert_uint_eq(copies, 1);
+	ck_assert_ptr_nonnull(symbol_of(&trial, "g")->section);
+	ck_assert_str_eq(link_object_name(symbol_of(&trial, "f")->object), "a.o");
+	end_trial(&trial);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("link_inputs");
@@ -507,6 +795,12 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tcase, wrong_inputs_are_refused, 0, COUNT(wrong));
 	tcase_add_loop_test(tcase, archive_without_machine_code_is_refused, 0, 2);
 	tcase_add_test(tcase, code_linked_by_gcc_from_what_it_kept_loads);
+	tcase_add_loop_test(tcase, sections_are_dropped_as_ld_does, 0, 2);
+	tcase_add_test(tcase, without_a_root_what_others_see_is_kept);
+	tcase_add_test(tcase, dropped_functions_need_no_personality);
+	tcase_add_test(tcase, root_that_is_not_there_is_refused);
+	tcase_add_test(tcase, sections_of_a_name_lie_between_their_bounds);
+	tcase_add_test(tcase, linkonce_section_is_kept_once);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

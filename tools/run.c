@@ -218,6 +218,10 @@ static enum status run_requests(const struct wishes *wishes, struct calls *calls
 	struct session session = { .last = wishes->last };
 	enum status status;
 
+	/* What is to be called is needed; of several modules nobody knows which one has it. */
+	if (wishes->last.flags & PERMOD_LOAD_GC_SECTIONS && !wishes->last.root && count == 1)
+		session.last.root = wishes->function;
+
 	if (wishes->module_dir) {
 		session.dir = open_module_dir(wishes->module_dir);
 		if (!session.dir)
