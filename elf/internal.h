@@ -385,7 +385,6 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
-uint64_t link_slot_address(const struct link *link, uint32_t number);
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 
 #endif

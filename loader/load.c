@@ -376,7 +376,7 @@ int check_export(struct load *load, const struct export *export)
 	return 0;
 }
 
-static int publish(struct load *load)
+int publish_names(struct load *load)
 {
 	struct permod_module *module = load->module;
 
@@ -394,7 +394,16 @@ static int publish(struct load *load)
 	}
 	name_module(module);
 	list_module(module);
-	return register_module(module) ? fail_memory(load->pm) : 0;
+	return 0;
+}
+
+static int publish(struct load *load)
+{
+	int error = publish_names(load);
+
+	if (error)
+		return error;
+	return register_module(load->module) ? fail_memory(load->pm) : 0;
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */
@@ -424,7 +433,16 @@ void free_load(struct load *load)
 	free(load->owns);
 }
 
-static int take_each_step(struct load *load, const char *name)
+static int link_and_start(struct load *load)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
+		error = steps[i](load);
+	return error;
+}
+
+static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
 
@@ -433,8 +451,7 @@ static int take_each_step(struct load *load, const char *name)
 	load->module = new_module(load->pm, name);
 	if (!load->module)
 		return fail_memory(load->pm);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
-		error = steps[i](load);
+	error = take_each_step(load);
 	if (error)
 		discard_module(load->module);
 	free_load(load);
@@ -448,13 +465,20 @@ static int take_steps(struct load *load, const char *name)
 
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
-	error = take_each_step(load, name);
+	error = make_module(load, name, link_and_start);
 
-	if (!load->again)
-		return error;
-	*load = first;
-	load->whole_pages = true;
-	return take_each_step(load, name);
+	if (load->again) {
+		*load = first;
+		load->whole_pages = true;
+		return make_module(load, name, link_and_start);
+	}
+	/* Objects are what is loaded as a rule: only what is none is looked at again. */
+	if (error == -ENOEXEC && !first.inputs.data && first.inputs.num_paths == 1 &&
+	    is_shared_object(load->pm, load->path)) {
+		*load = first;
+		return make_module(load, name, load_shared);
+	}
+	return error;
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)
