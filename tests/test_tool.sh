@@ -676,14 +676,14 @@ bare_names_need_a_folder()
 
 wrong_files_are_refused()
 {
-    echo 'int shared;' > shared.c
-    $CC -shared -fPIC -o shared.so shared.c || return
+    echo 'int main(void) { return 0; }' > program.c
+    $CC -no-pie -o program program.c || return
     echo "no object at all" > text.ko
     : > empty.ko
     head -c 100 counter.ko > short.ko
     mkdir -p folder.ko
     [ -p pipe.ko ] || mkfifo pipe.ko
-    for file in text.ko empty.ko short.ko folder.ko pipe.ko shared.so missing.ko ./missing.ko \
+    for file in text.ko empty.ko short.ko folder.ko pipe.ko ./program missing.ko ./missing.ko \
         /dev/zero; do
         for subcommand in run info check; do
             run 1 $subcommand "$file" && fails_with "$file" || {
@@ -988,7 +988,8 @@ equal(open("out").read().splitlines(), ["CPU %d: the first word of hits is %d"
 
 manual_pages_render()
 {
-    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7; do
+    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7 \
+        permod-linking.7; do
         groff -man -ww -z "$top_srcdir/doc/$page" > out 2>&1 && is out "" || return
     done
     # Whatever the headers declare is in a page.
