@@ -221,13 +221,13 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU
-			      ? load->module->percpu != NULL
-			      : load->module->part[section->region].size != 0;
+	bool placed = false;
 
-	/* Each thread has these elsewhere. */
-	placed &= section->region != LINK_TLS;
-
+	/* Thread-local ones each thread has elsewhere. */
+	if (section->region == LINK_PERCPU)
+		placed = load->module->percpu != NULL;
+	else if (section->region < LINK_TLS)
+		placed = load->module->part[section->region].size != 0;
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (!entry)
