@@ -378,8 +378,8 @@ void give_block(uintptr_t address, size_t size);
 int place_image(struct load *load);
 /* Let the link have a buffer for each part. */
 int open_buffers(struct load *load);
-/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
-int write_part(struct load *load, size_t region);
+/* Write the parts whose buffers are not where they lie; they can't be written any more. */
+int write_parts(struct load *load);
 /* Give back what init alone needed, or everything. */
 void give_init_image(struct permod_module *module);
 void give_image(struct permod_module *module);
@@ -500,6 +500,8 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
+/* In the child of a fork: those that opened or closed some aren't there. */
+void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
 /* The calling thread's variable. */

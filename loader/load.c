@@ -330,7 +330,7 @@ int protect_region(struct load *load, size_t region, int protection)
 	if (!part->size)
 		return 0;
 	if (part->page)
-		return write_part(load, region);
+		return 0;
 	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
@@ -344,8 +344,10 @@ int protect_region(struct load *load, size_t region, int protection)
  * code comes first: it chooses what slots in the read-only data will hold. */
 static int protect(struct load *load)
 {
-	int error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
+	int error = write_parts(load);
 
+	if (!error)
+		error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 	if (!error)
 		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
 	if (!error)

@@ -222,7 +222,7 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
 	bool placed = section->region == LINK_PERCPU
 			      ? load->module->percpu != NULL
-			      : load->module->part[section->region].size != 0;
+			      : loaded && load->module->part[section->region].size != 0;
 
 	/* Each thread has these elsewhere. */
 	placed &= section->region != LINK_TLS;

@@ -988,7 +988,8 @@ equal(open("out").read().splitlines(), ["CPU %d: the first word of hits is %d"
 
 manual_pages_render()
 {
-    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7; do
+    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7 \
+        permod-linking.7; do
         groff -man -ww -z "$top_srcdir/doc/$page" > out 2>&1 && is out "" || return
     done
     # Whatever the headers declare is in a page.

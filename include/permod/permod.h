@@ -348,14 +348,16 @@ struct permod_plan_symbol {
 };
 
 /**
- * struct permod_plan_slot - what the loader adds for a symbol that code does not reach by itself: a slot
- * of the global offset table, which holds the address, or a stub, which jumps there.
+ * struct permod_plan_slot - what the loader adds for a symbol that code does not reach by itself.
+ * @kind:	"got": a slot of the global offset table, which holds the address; "stub": code that
+ *		jumps there, and uses the slot; for thread-local variables "tls-module" (two slots:
+ *		module and offset), "tls-offset" (from the thread pointer), "tls-descriptor" (two slots)
  */
 struct permod_plan_slot {
-	const char *symbol;
-	int stub; /* otherwise a slot */
+	const char *kind;
+	const char *symbol; /* "" for all thread-local variables of the module */
 	uintptr_t address;
-	uintptr_t target; /* of the symbol */
+	uintptr_t target; /* the symbol's address; 0 if it is thread-local */
 	size_t references;
 	struct permod_plan_site first; /* of these; none if only a stub uses the slot */
 };

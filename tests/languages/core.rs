@@ -7,6 +7,10 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
     loop {}
 }
 
+// What its parts that can panic refer to.
+#[no_mangle]
+pub extern "C" fn rust_eh_personality() {}
+
 #[no_mangle]
 pub extern "C" fn rust_sum() -> usize {
     let numbers = [5usize, 3, 9, 1];
