@@ -445,6 +445,12 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		name = made = name_of_path(load.path);
 	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
 	free(made);
+	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path))
+		return fail(
+			pm, error,
+			"%s: a shared object, of which there is no plan: it can be loaded, but the "
+			"dynamic linker decides where it goes",
+			load.path);
 	return !error && plan->incomplete ? fail_memory(pm) : error;
 }
 
