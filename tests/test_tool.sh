@@ -676,14 +676,14 @@ bare_names_need_a_folder()
 
 wrong_files_are_refused()
 {
-    echo 'int shared;' > shared.c
-    $CC -shared -fPIC -o shared.so shared.c || return
+    echo 'int main(void) { return 0; }' > program.c
+    $CC -no-pie -o program program.c || return
     echo "no object at all" > text.ko
     : > empty.ko
     head -c 100 counter.ko > short.ko
     mkdir -p folder.ko
     [ -p pipe.ko ] || mkfifo pipe.ko
-    for file in text.ko empty.ko short.ko folder.ko pipe.ko shared.so missing.ko ./missing.ko \
+    for file in text.ko empty.ko short.ko folder.ko pipe.ko ./program missing.ko ./missing.ko \
         /dev/zero; do
         for subcommand in run info check; do
             run 1 $subcommand "$file" && fails_with "$file" || {

@@ -91,7 +91,7 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
 /**
  * permod_load() - load a module and run its init.
  * @path:	a relocatable object, or an archive of such: members of it become one module, see
- *		permod_load_files()
+ *		permod_load_files(); or a shared object, which the dynamic linker loads
  * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
  * @flags:	PERMOD_LOAD_*
  * @m:		receives the module; may be NULL
@@ -102,6 +102,11 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
  * place from which all symbols are in reach), -EEXIST (name or export taken, or a symbol that two
  * members define), -EINVAL (bad parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM
  * (licence), -EBUSY (a symbol of a module whose init or exit is running), or what init returned.
+ *
+ * A shared object is opened by dlopen(3), RTLD_NOW | RTLD_LOCAL: its constructors run before its
+ * parameters are set, and it can use what the dynamic linker finds, not what modules export.  If its
+ * sources use <permod/module.h> they are compiled with -DPERMOD_SHARED.  No flags can be given for
+ * it (-EINVAL), it is not loaded from memory, and not where there is PERMOD_NO_LIBDL (-EPERM).
  */
 int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
 		struct permod_module **m);
@@ -163,8 +168,11 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
  * @flags:	0
  *
  * No thread may be in the module's code or come back to it; hold a reference where one may be.
- * Errors: -EBUSY (referenced, used by another module, or permanent; the line says by whom and
- * why), -EINVAL (unknown flags).
+ * Errors: -EBUSY (referenced, used by another module, or permanent, or threads have destructors of its
+ * thread-local variables to run; the line says by whom and why), -EINVAL (unknown flags).
+ *
+ * A shared object can stay in memory when it has been unloaded, as it is the dynamic linker that
+ * decides; then permod_error() says why, though this returns 0.
  */
 int permod_unload(struct permod_module *m, unsigned int flags);
 
