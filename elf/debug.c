@@ -231,7 +231,7 @@ static uint64_t value_of(const struct link *link, const struct link_debug *part,
 {
 	const struct link_section *section = symbol->section;
 
-	/* Another part, or thread-local data. */
+	/* Another part. */
 	if (section && section->region == LINK_NONE)
 		return section->offset + symbol->value + (uint64_t)addend;
 	if (section && (section->discarded || (init_gone && section->region >= LINK_INIT_TEXT &&

@@ -8,9 +8,11 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
+ *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
- *     gc.c       dropping what nothing needs       arch/      one file per machine
+ *     gc.c       dropping what nothing needs       script.c   scripts that name files
+ *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -157,7 +159,8 @@ struct link_private {
 	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
-	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
+	struct link_names files;   /* that others name; symbol.owner: the data, symbol.size */
+	unsigned int script_depth; /* of linker scripts that are being read */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
 	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
@@ -169,12 +172,13 @@ struct link_private {
 	struct link_section got;	/* of _GLOBAL_OFFSET_TABLE_: begins with the first slot */
 	struct link_section **placed;	/* what is loaded, by region and then by offset */
 	size_t placed_count;
+	size_t lines;					  /* that were reported */
+	bool relocated;					  /* without an error */
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
-	bool versions;		  /* some name has "@" in it */
 	uint64_t got_offset;	  /* in LINK_RODATA */
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
@@ -201,6 +205,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size);
 /* Report a line, in which nothing is unprintable; returns `error`. */
 __attribute__((cold, format(printf, 3, 4))) int link_fail(struct link *link, int error,
 							  const char *format, ...);
+
+/* After an error that leaves the rest sound: 0 if the caller wants to know what else there is. */
+int link_pass(struct link *link, int error);
 
 static inline uint64_t link_page_size(const struct link *link)
 {
@@ -264,6 +271,15 @@ int link_read_archive(struct link *link, const char *name, const unsigned char *
 int link_read_member(const struct link_archive *archive, struct link_member *member);
 /* List what the members define. */
 int link_read_offers(struct link_archive *archive);
+/* A file that the file `beside` names, `size` bytes of a path; it is read once.  The result has its
+ * path, and as `owner` and `size` what is in it. */
+int link_read_named(struct link *link, const char *beside, const char *name, size_t size,
+		    struct link_symbol **file);
+
+/* ---- script.c ------------------------------------------------------------------------------- */
+
+bool link_is_script(const unsigned char *data, size_t size);
+int link_add_script(struct link *link, const char *name, const unsigned char *data, size_t size);
 
 /* ---- choose.c ------------------------------------------------------------------------------- */
 
@@ -283,9 +299,9 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* What an object says of a global name; *known is the symbol that has the name in the link. */
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
 bool link_is_common_symbol(const struct link_symbol *symbol);
-/* Make a symbol the same as another in all but its name and visibility. */
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next);
 /* Refuse what has no code, only what GCC keeps to optimise at link time. */
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
@@ -298,8 +314,10 @@ int link_choose_region(struct link_section *section);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 
-/* Let names with versions, and those without, find each other as in a static link. */
-int link_settle_versions(struct link *link);
+/* What a name with "@@" in it stands for besides itself; NULL for other names. */
+int link_version_names(struct link *link, const char *name, const char *names[2]);
+/* Let a definition serve those who ask for one of them. */
+int link_enter_versions(struct link *link, const struct link_symbol *definition);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
@@ -369,7 +387,5 @@ bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
 uint64_t link_slot_address(const struct link *link, uint32_t number);
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
-uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
-uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 #endif

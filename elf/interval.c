@@ -154,6 +154,8 @@ int link_interval(struct link *link, struct link_interval *interval)
 {
 	uint64_t page = link_page_size(link);
 
+	if (link->flaw)
+		return link->flaw;
 	*interval = (struct link_interval){
 		.low.base = page,
 		.high.base = (HIGHEST - link->block_size) & ~(page - 1),

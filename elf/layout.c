@@ -83,14 +83,11 @@ static int fail_section(const struct link_section *section, const char *what)
 			 section->object->name, section->name, what);
 }
 
-int link_choose_region(struct link_section *section)
+static int check_section(const struct link_section *section)
 {
 	struct link *link = section->object->link;
 	uint64_t page = link_page_size(link);
 
-	section->region = LINK_NONE;
-	if (!(section->flags & SHF_ALLOC) || section->flags & SHF_EXCLUDE)
-		return 0;
 	if ((section->flags & SHF_WRITE) && (section->flags & SHF_EXECINSTR))
 		return fail_section(section, "is writable and executable; permod never maps such "
 					     "memory");
@@ -111,8 +108,25 @@ int link_choose_region(struct link_section *section)
 				 section->object->name, section->name,
 				 (unsigned long long)section->size,
 				 (unsigned long long)LINK_MOST - 1);
-	section->region = region_of(section);
 	return 0;
+}
+
+int link_choose_region(struct link_section *section)
+{
+	int error;
+
+	section->region = LINK_NONE;
+	if ((section->flags & SHF_EXECINSTR) && !strcmp(section->name, ".note.GNU-stack"))
+		return link_pass(section->object->link,
+				 fail_section(section,
+					      "asks for an executable stack, as pointers to nested "
+					      "functions need it; permod never gives one"));
+	if (!(section->flags & SHF_ALLOC) || section->flags & SHF_EXCLUDE)
+		return 0;
+	error = link_pass(section->object->link, check_section(section));
+	if (!error && section->size < LINK_MOST)
+		section->region = region_of(section);
+	return error;
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */
@@ -392,13 +406,11 @@ static int list_defined(struct link_object *object)
 
 int link_layout(struct link *link)
 {
-	int error = 0;
+	int error;
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_settle_versions(link);
-	if (!error)
-		error = link_list_bounds(link);
+	error = link_list_bounds(link);
 	if (!error && link->gc_sections)
 		error = link_collect(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)

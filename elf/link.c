@@ -20,6 +20,8 @@
 #define MEMORY_BLOCK ((size_t)32 << 10) /* bytes of an ordinary block of memory */
 #define MEMORY_ALIGN _Alignof(max_align_t)
 #define LINE_BYTES 1024 /* of a message; longer ones are cut */
+/* Nobody reads more of what is wrong with one link. */
+#define MOST_LINES 200
 
 struct link_memory {
 	struct link_memory *next;
@@ -185,6 +187,8 @@ int link_add_input(struct link *link, const char *name, const void *data, size_t
 		return -ENOMEM;
 	if (link_is_archive(data, size))
 		return add_archive(link, name, data, size);
+	if (link_is_script(data, size))
+		return link_add_script(link, name, data, size);
 	error = link_read_object(link, name, data, size, &object);
 	return error ? error : link_enter_object(object);
 }
@@ -240,13 +244,22 @@ int link_fail(struct link *link, int error, const char *format, ...)
 	va_start(args, format);
 	length = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (!link->report)
+	if (!link->report || (link->keep_going && ++link->private->lines > MOST_LINES))
 		return error;
 	if (length < 0)
 		line[0] = '\0';
 	link_keep_one_line(line);
 	report(link, "%s%s", line, length >= LINE_BYTES ? "..." : "");
 	return error;
+}
+
+int link_pass(struct link *link, int error)
+{
+	if (!error || error == -ENOMEM || !link->keep_going)
+		return error;
+	if (!link->flaw)
+		link->flaw = error;
+	return 0;
 }
 
 /* ---- Looking at it -------------------------------------------------------------------------- */

@@ -81,6 +81,8 @@ struct link_symbol {
 	bool function;			/* external and a function: may be reached through a stub */
 	bool needed;			/* a relocation refers to it */
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
+	uint32_t told;		  /* type + 1 of the last relocation against it that was reported */
+	uint32_t note;		  /* the caller's */
 	uint32_t got;		  /* slot number + 1, or 0 */
 	uint32_t stub;		  /* stub number + 1, or 0 */
 	uint32_t resolved;	  /* of an IFUNC: number + 1 of the slot that its stub uses; or 0 */
@@ -148,9 +150,12 @@ struct link_root {
 struct link {
 	void (*report)(void *arg, const char *format, va_list args); /* one line, no newline */
 	void *report_arg;
-	/* Read a file that the thin archive called `archive` names; reports its errors.  The data
-	 * must live as long as the link.  NULL: thin archives are refused. */
-	int (*read_file)(void *arg, const char *archive, const char *path, const void **data,
+	/* After an error that leaves the rest sound report it and go on, up to link_layout(), which then
+	 * returns 0: so all that is wrong with the files comes to light.  `flaw` tells. */
+	bool keep_going;
+	/* Read a file that the input called `by`, a thin archive or a linker script, names; reports
+	 * its errors.  The data must live as long as the link.  NULL: such inputs are refused. */
+	int (*read_file)(void *arg, const char *by, const char *path, const void **data,
 			 size_t *size);
 	void *read_file_arg;
 	const struct link_root *roots;
@@ -161,6 +166,7 @@ struct link {
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
 
+	int flaw; /* the first error that was passed over, and why nothing can be relocated; or 0 */
 	const struct link_arch *arch;
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
@@ -184,9 +190,10 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 void link_free(struct link *link);
 
 /*
- * Add an object, or an archive, of which link_choose() takes what is wanted.  `data` stays the
- * caller's and must live as long as the link.  `name` (copied) is for messages; a member of an
- * archive is called "name(member)".  Of a thin archive, `name` must be the path.
+ * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
+ * only names such files, as Debian's libm.a does.  `data` stays the caller's and must live as long
+ * as the link.  `name` (copied) is for messages; a member of an archive is called "name(member)".
+ * Of a thin archive or a script, `name` must be the path.
  */
 int link_add_input(struct link *link, const char *name, const void *data, size_t size);
 
@@ -265,6 +272,32 @@ int link_relocate_tls(struct link *link);
 /* Copy all sections into the buffers (which need not be zero), fill slots, stubs and relocations
  * for the target addresses.  -ERANGE names section, symbol, value and bound. */
 int link_relocate(struct link *link);
+
+/* How code reaches what a relocation names. */
+enum link_way {
+	LINK_WAY_NONE,	  /* nothing is relocated as yet */
+	LINK_WAY_DIRECT,  /* the value is in the code or data itself */
+	LINK_WAY_RELAXED, /* the same, where the object's code loads it from a slot */
+	LINK_WAY_SLOT,
+	LINK_WAY_STUB,
+};
+
+/* A relocation, for those who want to look at it. */
+struct link_use {
+	struct link_symbol *symbol;
+	const struct link_section *section;
+	uint64_t offset;  /* in the section */
+	const char *type; /* "R_X86_64_PC32" */
+	enum link_way way;
+};
+
+/* Visit all relocations of what is loaded, after link_layout(). */
+void link_each_use(struct link *link, void (*visit)(void *arg, const struct link_use *use),
+		   void *arg);
+
+/* Where a symbol's GOT slot and stub are; base must be set, and the symbol has one. */
+uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
+uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 
 /* Whether the link has functions that are chosen at load time. */
 bool link_has_indirects(const struct link *link);

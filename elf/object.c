@@ -247,9 +247,6 @@ static int check_symbol(const struct link_object *object, size_t index)
 	if (symbol.st_value > section->size)
 		return fail_symbol(object, index, "value, outside its section", symbol.st_value,
 				   section->size);
-	if (symbol.st_size > section->size - symbol.st_value)
-		return fail_symbol(object, index, "size, beyond its section", symbol.st_size,
-				   section->size - symbol.st_value);
 	return 0;
 }
 

@@ -63,11 +63,15 @@ int link_each_relocation(struct link *link, visitor *visit, void *arg)
 int link_fail_relocation(struct link *link, int error, const struct link_relocation *relocation,
 			 const char *format, ...)
 {
-	const struct link_symbol *symbol = relocation->symbol;
+	struct link_symbol *symbol = relocation->symbol;
 	char detail[DETAIL_BYTES], unknown[32];
 	const char *type = unknown;
 	va_list args;
 
+	/* One of many that are alike is enough. */
+	if (link->keep_going && symbol->told == relocation->number + 1)
+		return error;
+	symbol->told = relocation->number + 1;
 	va_start(args, format);
 	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
@@ -277,7 +281,7 @@ static int visit(struct link *link, const struct link_relocation *relocation, vo
 	}
 	if (!symbol->defined && symbol->bind != STB_WEAK)
 		return link_fail_relocation(link, -ENOEXEC, relocation, "that nobody defines");
-	return apply(link, relocation, &place);
+	return link_pass(link, apply(link, relocation, &place));
 }
 
 /* ---- Copying -------------------------------------------------------------------------------- */
@@ -340,7 +344,14 @@ int link_relocate(struct link *link)
 {
 	int error;
 
+	if (link->flaw)
+		return link->flaw;
 	copy_sections(link, LINK_TEXT);
 	error = link_write_indirects(link);
-	return error ? error : link_each_relocation(link, visit, NULL);
+	if (!error)
+		error = link_each_relocation(link, visit, NULL);
+	if (!error)
+		error = link->flaw;
+	link->private->relocated = !error;
+	return error;
 }

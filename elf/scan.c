@@ -175,7 +175,7 @@ static int scan_table(struct link *link, const struct link_table *table)
 		int error;
 
 		link_get_entry(table, i, &entry);
-		error = scan_entry(link, table, &entry);
+		error = link_pass(link, scan_entry(link, table, &entry));
 		if (error)
 			return error;
 	}

@@ -111,6 +111,14 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 /* ---- Settling ------------------------------------------------------------------------------- */
 
+bool link_is_common_symbol(const struct link_symbol *symbol)
+{
+	const struct link_private *private = symbol->object->link->private;
+
+	return symbol->section &&
+	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+}
+
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
 static void read_symbol(struct link_object *object, size_t index, struct link_symbol *said)
 {
@@ -134,16 +142,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 		said->section = &object->sections[number];
 	if (!said->defined)
 		said->value = 0;
-}
-
-bool link_is_common_symbol(const struct link_symbol *symbol)
-{
-	const struct link_private *private;
-
-	if (!symbol->section)
-		return false;
-	private = symbol->object->link->private;
-	return symbol->section == &private->common || symbol->section == &private->tls_common;
+	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	if (said->section && said->section->region < LINK_REGIONS &&
+	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
+		said->size = said->section->size - said->value;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -172,7 +174,7 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
-void link_replace_symbol(struct link_symbol *known, const struct link_symbol *next)
+static void replace(struct link_symbol *known, const struct link_symbol *next)
 {
 	known->object = next->object;
 	known->section = next->section;
@@ -201,13 +203,19 @@ static void strengthen(struct link *link, struct link_name *name, const struct l
 	upgrade(link, name);
 }
 
+/* One place can have a name twice: with a version, and without. */
+static bool is_same_place(const struct link_symbol *known, const struct link_symbol *next)
+{
+	return known->section && known->section == next->section && known->value == next->value;
+}
+
 static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)
 {
 	struct link_symbol *known = &name->symbol;
 	int known_weight = weight(known), next_weight = weight(next);
 
 	merge_visibility(known, next->visibility);
-	if (known_weight == 3 && next_weight == 3)
+	if (known_weight == 3 && next_weight == 3 && !is_same_place(known, next))
 		return link_fail(
 			link, -EEXIST,
 			"%s: symbol %s: defined already in %s; rename one of them or make it "
@@ -218,7 +226,7 @@ static int merge(struct link *link, struct link_name *name, const struct link_sy
 	else if (next_weight > known_weight) {
 		if (!known_weight && known->bind == STB_WEAK && next_weight == 2)
 			upgrade(link, name);
-		link_replace_symbol(known, next);
+		replace(known, next);
 	} else if (!known_weight)
 		strengthen(link, name, next);
 	return 0;
@@ -233,12 +241,26 @@ int link_fail_slim(struct link *link, const char *name)
 			 name);
 }
 
+int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known)
+{
+	bool added;
+	struct link_name *name = link_intern(link, &link->private->globals, said->name, &added);
+
+	if (!name)
+		return -ENOMEM;
+	*known = &name->symbol;
+	if (!added)
+		return link_pass(link, merge(link, name, said));
+	replace(&name->symbol, said);
+	name->symbol.visibility = said->visibility;
+	return 0;
+}
+
 static int enter_global(struct link_object *object, size_t index)
 {
 	struct link *link = object->link;
 	struct link_symbol next = { 0 };
-	struct link_name *name;
-	bool added;
+	int error;
 
 	read_symbol(object, index, &next);
 	if (next.section && next.section->discarded) {
@@ -254,16 +276,10 @@ static int enter_global(struct link_object *object, size_t index)
 		return link_fail_slim(link, object->name);
 	if (link_count_name(object, next.name))
 		return -ENOEXEC;
-	link->private->versions |= strchr(next.name, '@') != NULL;
-	name = link_intern(link, &link->private->globals, next.name, &added);
-	if (!name)
-		return -ENOMEM;
-	object->symbols[index] = &name->symbol;
-	if (!added)
-		return merge(link, name, &next);
-	link_replace_symbol(&name->symbol, &next);
-	name->symbol.visibility = next.visibility;
-	return 0;
+	error = link_enter_name(link, &next, &object->symbols[index]);
+	if (error || !next.defined)
+		return error;
+	return link_enter_versions(link, &next);
 }
 
 static int enter_local(struct link_object *object, size_t index, struct link_symbol *symbol)

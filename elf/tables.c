@@ -188,7 +188,9 @@ int link_read_tables(struct link_object *object)
 	if (!object->tables)
 		return -ENOMEM;
 	for (size_t i = 1; i < object->section_count; i++) {
-		int error = has_relocations(&object->sections[i]) ? read_table(object, i) : 0;
+		int error = has_relocations(&object->sections[i])
+				    ? link_pass(object->link, read_table(object, i))
+				    : 0;
 
 		if (error)
 			return error;

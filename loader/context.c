@@ -223,6 +223,7 @@ void permod_free(struct permod *pm)
 	}
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
+	forget_known(&pm->known);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

@@ -16,9 +16,11 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
+ *     map.c      what a plan tells of linking
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
+ *     known.c    what the dynamic linker said
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
@@ -41,6 +43,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 
+struct dl_phdr_info;
 struct kernel_param;
 struct own_symbol;
 struct unwound;
@@ -73,6 +76,21 @@ struct module_table {
 	size_t size, count;
 };
 
+/* A symbol that the dynamic linker found. */
+struct known {
+	struct known *next; /* of the same bucket */
+	uint32_t hash;
+	signed char function; /* -1: nobody asked */
+	uintptr_t address;
+	char name[];
+};
+
+struct known_table {
+	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
+	size_t size, count;
+	unsigned long long changes; /* of the list of libraries when it was right */
+};
+
 /* What permod_export() was given at once. */
 struct host_exports {
 	struct host_exports *next;
@@ -89,6 +107,7 @@ struct permod {
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
+	struct known_table known;
 };
 
 enum module_state {
@@ -206,6 +225,24 @@ struct load {
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
 
+/* All texts are the plan's own. */
+struct permod_plan {
+	struct permod_plan_section *sections;
+	size_t num_sections;
+	struct permod_plan_symbol *symbols;
+	size_t num_symbols;
+	struct permod_plan_slot *slots;
+	size_t num_slots;
+	struct permod_plan_place place;
+	const char **problems;
+	size_t num_problems;
+	uintptr_t low, high;
+	char **texts; /* to be freed with it */
+	size_t num_texts;
+	int error;	 /* the first problem's */
+	bool incomplete; /* for lack of memory */
+};
+
 /* ---- context.c ------------------------------------------------------------------------------ */
 
 /* Keep a line as the context's last error; returns `error`. */
@@ -292,6 +329,18 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+/* ---- known.c -------------------------------------------------------------------------------- */
+
+/* dl_iterate_phdr(), as it can be called here. */
+void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
+/* How often libraries were loaded and unloaded. */
+unsigned long long image_changes(void);
+/* Forget what may have changed; before a load looks up its symbols. */
+void check_known(struct known_table *table);
+struct known *find_known(const struct known_table *table, const char *name);
+/* NULL without memory. */
+struct known *remember(struct known_table *table, const char *name, uintptr_t address);
+void forget_known(struct known_table *table);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -340,6 +389,8 @@ int relocate_module(struct load *load);
 int check_export(struct load *load, const struct export *export);
 /* Change what may be done with a region of the module; PROT_*. */
 int protect_region(struct load *load, size_t region, int protection);
+/* What sets an end of the interval: a variable rather than the section that it is in. */
+const char *bound_name(const struct link_bound *bound);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
 
@@ -372,8 +423,20 @@ int resolve_indirect(struct load *load);
 
 /* ---- plan.c --------------------------------------------------------------------------------- */
 
-/* The context's last error stands against loading. */
+/* The context's last error stands against loading.  0 for `error`: which one will follow. */
 void note_problem(struct permod_plan *plan, struct permod *pm, int error);
+/* For struct link; `arg` is the load, which has a plan. */
+__attribute__((format(printf, 2, 0))) void report_problem(void *arg, const char *format,
+							  va_list args);
+/* A copy that lives as long as the plan; NULL without memory, which is noted. */
+const char *copy_text(struct permod_plan *plan, const char *text);
+
+/* ---- map.c ---------------------------------------------------------------------------------- */
+
+/* Note symbols that nobody has, each with who needs it; nothing is defined in their place yet. */
+void note_undefined(struct permod_plan *plan, const struct load *load);
+/* Tell how everything is reached, and where it lies; last of the steps. */
+void map_plan(struct permod_plan *plan, const struct load *load);
 
 /* ---- life.c --------------------------------------------------------------------------------- */
 

@@ -64,9 +64,10 @@ int read_and_link(struct load *load)
 {
 	int error;
 
-	load->link = link_new(report_error, load->pm);
+	load->link = load->plan ? link_new(report_problem, load) : link_new(report_error, load->pm);
 	if (!load->link)
 		return fail_memory(load->pm);
+	load->link->keep_going = load->plan != NULL;
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	error = add_cells(load->link, true);
 	if (!error)
@@ -77,7 +78,7 @@ int read_and_link(struct load *load)
 /* ---- Place ---------------------------------------------------------------------------------- */
 
 /* Code names its own static variables by their section: the variable's name tells more. */
-static const char *bound_name(const struct link_bound *bound)
+const char *bound_name(const struct link_bound *bound)
 {
 	const struct link_symbol *symbol = bound->symbol, *inside;
 

@@ -161,6 +161,6 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer)
 	for (const struct builtin *b = next_builtin(NULL); b; b = next_builtin(b))
 		consider(&search, b->name);
 	if (!(pm->flags & PERMOD_NO_LIBDL))
-		dl_iterate_phdr(consider_image, &search);
+		each_image(consider_image, &search);
 	return buffer[0] != '\0';
 }

@@ -165,37 +165,38 @@ const char *permod_file_undefined(const struct permod_file *file, unsigned int i
 
 /* ---- Plans ---------------------------------------------------------------------------------- */
 
-/* All texts are copies. */
-struct permod_plan {
-	struct permod_plan_section *sections;
-	size_t num_sections;
-	struct permod_plan_symbol *symbols;
-	size_t num_symbols;
-	char **problems;
-	size_t num_problems;
-	uintptr_t low, high;
-	int error;	 /* the first problem's */
-	bool incomplete; /* for lack of memory */
-};
-
-static char *copy_text(struct permod_plan *plan, const char *text)
+const char *copy_text(struct permod_plan *plan, const char *text)
 {
-	char *copy = strdup(text);
+	char **entry = grow(&plan->texts, &plan->num_texts, sizeof(*entry));
 
-	plan->incomplete |= !copy;
-	return copy;
+	if (entry)
+		*entry = strdup(text);
+	plan->incomplete |= !entry || !*entry;
+	return entry ? *entry : NULL;
 }
 
-/* The context's last error stands against loading. */
+/* Whoever fails passes on an error whose line was noted where it was made. */
 void note_problem(struct permod_plan *plan, struct permod *pm, int error)
 {
-	char **entry = grow(&plan->problems, &plan->num_problems, sizeof(*entry));
+	const char *line = permod_error(pm), **entry;
+	size_t count = plan->num_problems;
 
 	if (!plan->error)
 		plan->error = error;
+	if (count > 0 && plan->problems[count - 1] && !strcmp(plan->problems[count - 1], line))
+		return;
+	entry = grow(&plan->problems, &plan->num_problems, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (entry)
-		*entry = copy_text(plan, permod_error(pm));
+		*entry = copy_text(plan, line);
+}
+
+void report_problem(void *arg, const char *format, va_list args)
+{
+	struct load *load = arg;
+
+	report_error(load->pm, format, args);
+	note_problem(load->plan, load->pm, 0);
 }
 
 static bool is_worth_a_line(const struct link_section *section)
@@ -235,6 +236,8 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 	entry->region = loaded ? region_names[section->region] : "-";
 	entry->size = section->size;
 	entry->align = section->align;
+	entry->offset = section->offset;
+	entry->discarded = section->discarded;
 	if (loaded && placed)
 		entry->address = cookie_of(load->module, link_section_address(load->link, section));
 }
@@ -336,12 +339,18 @@ static int plan_exports(struct permod_plan *plan, struct load *load)
 
 static void take_plan_steps(struct permod_plan *plan, struct load *load)
 {
-	int error = resolve_symbols(load);
+	int error;
 
+	if (load->link->flaw)
+		note_problem(plan, load->pm, load->link->flaw);
+	error = resolve_symbols(load);
 	if (error)
 		note_problem(plan, load->pm, error);
+	note_undefined(plan, load);
 	define_missing(load);
-	error = place_module(load);
+	error = load->link->flaw;
+	if (!error)
+		error = place_module(load);
 	if (!error)
 		error = relocate_module(load);
 	if (!error)
@@ -359,6 +368,7 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	plan_sections(plan, load);
 	for (size_t i = 0; i < load->num_externals; i++)
 		plan_symbol(plan, load->externals[i]);
+	map_plan(plan, load);
 }
 
 static int make_plan(struct permod_plan *plan, struct load *load, const char *name)
@@ -373,6 +383,11 @@ static int make_plan(struct permod_plan *plan, struct load *load, const char *na
 	error = read_and_link(load);
 	if (!error)
 		take_plan_steps(plan, load);
+	/* There is no more than problems, but more than one of them. */
+	if (error && load->link && load->link->flaw) {
+		note_problem(plan, load->pm, error);
+		error = 0;
+	}
 	discard_module(load->module);
 	free_load(load);
 	return error;
@@ -436,18 +451,12 @@ void permod_plan_free(struct permod_plan *plan)
 {
 	if (!plan)
 		return;
-	for (size_t i = 0; i < plan->num_sections; i++) {
-		free((char *)plan->sections[i].object);
-		free((char *)plan->sections[i].name);
-	}
-	for (size_t i = 0; i < plan->num_symbols; i++) {
-		free((char *)plan->symbols[i].name);
-		free((char *)plan->symbols[i].provider);
-	}
-	for (size_t i = 0; i < plan->num_problems; i++)
-		free(plan->problems[i]);
+	for (size_t i = 0; i < plan->num_texts; i++)
+		free(plan->texts[i]);
+	free(plan->texts);
 	free(plan->sections);
 	free(plan->symbols);
+	free(plan->slots);
 	free(plan->problems);
 	free(plan);
 }
@@ -462,6 +471,16 @@ const struct permod_plan_symbol *permod_plan_symbol(const struct permod_plan *pl
 						    unsigned int index)
 {
 	return index < plan->num_symbols ? &plan->symbols[index] : NULL;
+}
+
+const struct permod_plan_slot *permod_plan_slot(const struct permod_plan *plan, unsigned int index)
+{
+	return index < plan->num_slots ? &plan->slots[index] : NULL;
+}
+
+const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan)
+{
+	return &plan->place;
 }
 
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index)

@@ -32,6 +32,9 @@ struct found {
 	struct permod_module *provider;
 	unsigned long flags; /* PERMOD_EXPORT_* */
 	uint64_t tls_module; /* of a thread-local variable; then the address is the offset */
+	const struct builtin *builtin;
+	struct known *known; /* no thread-local variable */
+	bool is_default;     /* what libdl finds for everybody */
 };
 
 /* ---- Looking for one ------------------------------------------------------------------------ */
@@ -74,27 +77,38 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 	struct permod_export program;
 	void *address;
 
+	*found = (struct found){ 0 };
 	if (export) {
-		*found = (struct found){ export->address,
-					 export->owner ? export->owner : &provider_host,
-					 export->flags, 0 };
+		found->address = export->address;
+		found->provider = export->owner ? export->owner : &provider_host;
+		found->flags = export->flags;
 		return true;
 	}
 	if (find_program_export(name, &program)) {
-		*found = (struct found){ pcpu_image_cookie(program.address), &provider_host,
-					 program.flags, 0 };
+		found->address = pcpu_image_cookie(program.address);
+		found->provider = &provider_host;
+		found->flags = program.flags;
 		return true;
 	}
 	builtin = find_builtin(name);
 	if (builtin) {
-		*found = (struct found){ (uintptr_t)builtin->address, &provider_permod, 0, 0 };
+		found->address = (uintptr_t)builtin->address;
+		found->provider = &provider_permod;
+		found->builtin = builtin;
 		return true;
 	}
 	if (pm->flags & PERMOD_NO_LIBDL)
 		return false;
-	if (!ask_libdl(RTLD_DEFAULT, name, &address) && !find_in_libraries(load, symbol, &address))
+	found->provider = &provider_libdl;
+	found->known = find_known(&pm->known, name);
+	if (found->known) {
+		found->address = found->known->address;
+		return true;
+	}
+	found->is_default = ask_libdl(RTLD_DEFAULT, name, &address);
+	if (!found->is_default && !find_in_libraries(load, symbol, &address))
 		return false;
-	*found = (struct found){ pcpu_image_cookie(address), &provider_libdl, 0, 0 };
+	found->address = pcpu_image_cookie(address);
 	return true;
 }
 
@@ -123,23 +137,36 @@ static int look_into_image(struct dl_phdr_info *image, size_t size, void *arg)
 }
 
 /* By the symbol's type if there is a symbol, as constants can lie among code. */
-static bool is_function(const struct found *found)
+static bool names_function(uintptr_t address)
 {
-	struct segment_search search = { found->address, false };
+	struct segment_search search = { address, false };
 	const ElfW(Sym) *symbol = NULL;
+	unsigned int type;
 	Dl_info info;
 
+	/* To look for the symbol takes long. */
+	each_image(look_into_image, &search);
+	if (!search.executable)
+		return false;
+	if (!dladdr1((void *)address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
+	    (uintptr_t)info.dli_saddr != address)
+		return true;
+	type = symbol->st_info & 0xf;
+	return type == STT_FUNC || type == STT_GNU_IFUNC;
+}
+
+static bool is_function(const struct found *found)
+{
 	if (is_module(found->provider))
 		return found->address - found->provider->part[LINK_TEXT].address <
 		       found->provider->part[LINK_TEXT].size;
-	if (dladdr1((void *)found->address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol &&
-	    (uintptr_t)info.dli_saddr == found->address) {
-		unsigned int type = symbol->st_info & 0xf;
-
-		return type == STT_FUNC || type == STT_GNU_IFUNC;
-	}
-	dl_iterate_phdr(look_into_image, &search);
-	return search.executable;
+	if (found->builtin)
+		return found->builtin->function;
+	if (!found->known)
+		return names_function(found->address);
+	if (found->known->function < 0)
+		found->known->function = (signed char)names_function(found->address);
+	return found->known->function;
 }
 
 /* ---- Is it thread-local? -------------------------------------------------------------------- */
@@ -166,8 +193,8 @@ static bool is_thread_local(struct found *found)
 {
 	if (is_module(found->provider) && found->flags & PERMOD_EXPORT_THREAD)
 		found->tls_module = tls_module(found->provider->tls);
-	else if (found->provider == &provider_libdl)
-		dl_iterate_phdr(look_into_threads_copy, found);
+	else if (found->provider == &provider_libdl && !found->known)
+		each_image(look_into_threads_copy, found);
 	return found->tls_module != 0;
 }
 
@@ -298,6 +325,8 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 		symbol->tls->module = found->tls_module;
 		symbol->tls->offset = found->address;
 	}
+	if (found->is_default && !found->tls_module)
+		found->known = remember(&load->pm->known, symbol->name, found->address);
 	link_define(symbol, found->address, symbol->direct && is_function(found));
 	return 0;
 }
@@ -309,8 +338,9 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
-	/* There is no address that says that a thread-local variable isn't there. */
-	if (symbol->bind != STB_WEAK || symbol->tls)
+	/* A plan has a line for each: see note_undefined().  There is no address that says that a
+	 * thread-local variable isn't there. */
+	if (!load->plan && (symbol->bind != STB_WEAK || symbol->tls))
 		add_wanting(load, wanting, symbol);
 	return 0;
 }
@@ -335,6 +365,7 @@ int resolve_symbols(struct load *load)
 
 	if (!error)
 		error = open_libraries(load);
+	check_known(&load->pm->known);
 	for (size_t i = 0; i < load->num_externals && !error; i++) {
 		error = resolve_symbol(load, load->externals[i], &wanting);
 		/* A plan wants to know of all problems. */

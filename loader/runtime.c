@@ -22,6 +22,8 @@ int __cxa_atexit(void (*function)(void *), void *arg, void *dso_handle);
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
 		      void *dso_handle);
 void __stack_chk_fail(void);
+/* A static program has none. */
+void *__tls_get_addr(void *index) __attribute__((weak));
 
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
@@ -128,6 +130,7 @@ static const struct builtin builtins[] = {
 	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
+	FUNCTION(__tls_get_addr),
 	{ "atexit", (const void *)module_atexit, true },
 	FUNCTION(free_percpu),
 	FUNCTION(memcmp),
@@ -221,7 +224,9 @@ const struct builtin *find_builtin(const char *name)
 {
 	const struct builtin *found = find_in(builtins, BUILTINS, name);
 
-	return found ? found : find_in(helpers, NUM_HELPERS, name);
+	if (!found)
+		found = find_in(helpers, NUM_HELPERS, name);
+	return found && found->address ? found : NULL;
 }
 
 /* Nobody misspells a helper. */

@@ -71,13 +71,14 @@ static struct tls_carrier *newest;
 struct tls_index {
 	unsigned long module, offset;
 };
-extern void *__tls_get_addr(struct tls_index *index);
+/* A static program has none. */
+extern void *__tls_get_addr(struct tls_index *index) __attribute__((weak));
 
 void *tls_address(const struct tls_carrier *carrier, size_t offset)
 {
 	struct tls_index index = { carrier->module, offset };
 
-	return __tls_get_addr(&index);
+	return __tls_get_addr ? __tls_get_addr(&index) : NULL;
 }
 
 uint64_t tls_module(const struct tls_carrier *carrier)

@@ -92,22 +92,12 @@ static struct libunwind open_libunwind(void)
 	return (struct libunwind){ NULL, NULL };
 }
 
-static int count_libraries(struct dl_phdr_info *image, size_t size, void *arg)
-{
-	unsigned long long *count = arg;
-
-	(void)size;
-	*count = image->dlpi_adds;
-	return 1;
-}
-
 /* To look costs more than to ask whether anything has been loaded. */
 static struct libunwind find_libunwind(void)
 {
 	static unsigned long long seen;
-	unsigned long long libraries = 0;
+	unsigned long long libraries = image_changes();
 
-	dl_iterate_phdr(count_libraries, &libraries);
 	if (libraries == __atomic_load_n(&seen, __ATOMIC_RELAXED))
 		return (struct libunwind){ NULL, NULL };
 	__atomic_store_n(&seen, libraries, __ATOMIC_RELAXED);

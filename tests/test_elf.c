@@ -885,6 +885,8 @@ static const struct {
 	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".weak it\nit: .byte 1\n.size it, 1\n", "a.o",
 	  8 },
 	{ ".comm it, 16, 8\n", ".comm it, 32, 4\n", "a.o", 32 },
+	{ ".comm it, 16, 8\n", ".comm it, 32, 8\n", "a.o", 32 },
+	{ ".comm it, 16, 8\n", ".comm it, 16, 64\n", "a.o", 16 },
 	{ ".comm it, 16, 8\n", ".globl it\nit: .quad 1\n.size it, 8\n", "b.o", 8 },
 	{ ".globl it\nit: .quad 1\n.size it, 8\n", ".comm it, 16, 8\n", "a.o", 8 },
 	{ ".weak it\nit: .quad 1\n.size it, 8\n", ".comm it, 16, 8\n", "b.o", 16 },

@@ -177,17 +177,15 @@ END_TEST
 
 /* ---- What resolvers may do ------------------------------------------------------------------ */
 
-static unsigned int open_mappings, read_only_mappings;
+static char code_access[8], table_access[8];
 
-/* Count mappings of the arena by what may be done with them, while a resolver runs. */
-int look_at_mappings(void);
-int look_at_mappings(void)
+/* What may be done with code and with read-only data, while a resolver runs. */
+int look_at(const void *code, const void *table);
+int look_at(const void *code, const void *table)
 {
 	static char maps[1 << 17];
-	struct pcpu_map map;
 
-	pcpu_get_map(&map);
-	open_mappings = read_only_mappings = 0;
+	code_access[0] = table_access[0] = '\0';
 	check_that(read_whole("/proc/self/maps", maps, sizeof(maps)) + 1 < sizeof(maps));
 	for (char *line = maps; *line; line = strchr(line, '\n') + 1) {
 		unsigned long begin, end;
@@ -195,34 +193,34 @@ int look_at_mappings(void)
 
 		check_that(sscanf(line, "%lx-%lx %7s", &begin, &end, access) == 3);
 		check_that(!(access[1] == 'w' && access[2] == 'x'));
-		if (begin < map.arena || end > map.arena + map.arena_size)
-			continue;
-		open_mappings += access[1] == 'w';
-		read_only_mappings += access[0] == 'r' && access[1] == '-' && access[2] == '-';
+		if ((uintptr_t)code - begin < end - begin)
+			strcpy(code_access, access);
+		if ((uintptr_t)table - begin < end - begin)
+			strcpy(table_access, access);
 	}
 	return 1;
 }
-EXPORT_SYMBOL(look_at_mappings);
+EXPORT_SYMBOL(look_at);
 
 START_TEST(nothing_is_writable_and_executable_while_resolvers_run)
 {
+	static const char looks[] =
+		"int look_at(const void *, const void *);\n"
+		"extern int (*const table[])(void);\n"
+		"static int one(void) { return 1; }\n"
+		"static int (*choose(void))(void) { return look_at(one, table) ? one : 0; }\n"
+		"int chosen(void) __attribute__((ifunc(\"choose\")));\n"
+		"int (*const table[])(void) = { chosen };\n";
 	struct permod *pm = new_context();
-	struct permod_module *m = load_file(
-		pm,
-		compile("looks.ko", "",
-			"int look_at_mappings(void);\n"
-			"static int one(void) { return 1; }\n"
-			"static int (*choose(void))(void) { return look_at_mappings() ? one : 0; }\n"
-			"int chosen(void) __attribute__((ifunc(\"choose\")));\n"
-			"int (*const table[])(void) = { chosen };\n"),
-		NULL);
+	struct permod_module *m = load_file(pm, compile("looks.ko", "", looks), NULL);
+	const void *const table = symbol(m, "table");
 
-	ck_assert_uint_eq(open_mappings, 1);
-	look_at_mappings();
-	/* It has no data: slots and tables can't be written any more. */
-	ck_assert_uint_eq(open_mappings, 0);
-	ck_assert_uint_eq(read_only_mappings, 1);
-	ck_assert_int_eq((*(int (*const *)(void))symbol(m, "table"))(), 1);
+	ck_assert_str_eq(code_access, "r-xp");
+	ck_assert_str_eq(table_access, "rw-p");
+	look_at(symbol(m, "chosen"), table);
+	ck_assert_str_eq(code_access, "r-xp");
+	ck_assert_str_eq(table_access, "r--p");
+	ck_assert_int_eq((*(int (*const *)(void))table)(), 1);
 	permod_free(pm);
 }
 END_TEST

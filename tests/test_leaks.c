@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
+#include <dlfcn.h>
 #include <libelf.h>
 #include <sys/mman.h>
 
@@ -52,6 +53,10 @@ WRAP(int, fstat, EIO, -1, (int fd, struct stat *status), (fd, status))
 WRAP(Elf *, elf_memory, ENOMEM, NULL, (char *image, size_t size), (image, size))
 WRAP(Elf_Data *, elf_getdata, ENOMEM, NULL, (Elf_Scn * section, Elf_Data *data), (section, data))
 WRAP(void *, __alloc_reserved_percpu, ENOMEM, NULL, (size_t size, size_t align), (size, align))
+
+WRAP(int, memfd_create, EMFILE, -1, (const char *name, unsigned int flags), (name, flags))
+WRAP(ssize_t, write, ENOSPC, -1, (int fd, const void *data, size_t size), (fd, data, size))
+WRAP(void *, dlopen, ENOMEM, NULL, (const char *path, int flags), (path, flags))
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
@@ -103,6 +108,7 @@ EXPORT_SYMBOL(near_data);
 
 /* Files that main() makes: names are constant, as paths must not be made while armed. */
 static char archive[300], near_program[300], fixed[300], lacking[300], debugged[300];
+static char of_threads[2][300];
 static unsigned char *image;
 static size_t image_size;
 
@@ -166,6 +172,16 @@ static int load_lacking(struct permod *pm)
 static int load_debugged(struct permod *pm)
 {
 	return permod_load(pm, debugged, NULL, 0, NULL);
+}
+
+static int load_of_threads(struct permod *pm)
+{
+	return permod_load(pm, of_threads[0], NULL, 0, NULL);
+}
+
+static int load_of_threads_fixed(struct permod *pm)
+{
+	return permod_load(pm, of_threads[1], NULL, 0, NULL);
 }
 
 static int load_failing(struct permod *pm)
@@ -250,6 +266,8 @@ static const struct action actions[] = {
 	{ "load near the program", load_near_program, 0, NULL, "near_program" },
 	{ "load without PIE", load_fixed, 0, NULL, "fixed" },
 	{ "load with debug information", load_debugged, 0, NULL, "debugged" },
+	{ "load thread-local variables", load_of_threads, 0, NULL, "threads0" },
+	{ "load those without PIC", load_of_threads_fixed, 0, NULL, "threads1" },
 	{ "load what lacks symbols", load_lacking, -ENOENT, NULL, NULL },
 	{ "load what fails", load_failing, -ENODEV, NULL, NULL },
 	{ "load with a bad parameter", load_bad_parameter, -EINVAL, NULL, NULL },
@@ -456,6 +474,12 @@ static void make_files(void)
 	       compile("debugged.ko", "-g -gz",
 		       "static int number = 3;\n"
 		       "int number_now(void); int number_now(void) { return number++; }\n"));
+	for (int i = 0; i < 2; i++)
+		strcpy(of_threads[i],
+		       compile(text("threads%d.ko", i), i ? "" : "-fPIC",
+			       "__thread int number = 3;\n"
+			       "extern __thread int errno;\n"
+			       "int number_now(void) { return number++ + errno; }\n"));
 	strcpy(lacking, compile("lacking.ko", "",
 				"int nobody_has_this(void), nor_that(void);\n"
 				"int all(void) { return nobody_has_this() + nor_that(); }\n"));

@@ -331,7 +331,7 @@ START_TEST(plan_of_what_lacks_symbols_tells_all_the_rest)
 	const char *problem;
 
 	expect_error(pm, permod_plan(pm, compile("lacks.ko", "", source), &plan), -ENOENT,
-		     "nobody_has_this", "nor_that");
+		     "lacks.ko: section .text", "nobody_has_this");
 	ck_assert_ptr_nonnull(plan);
 	for (unsigned int i = 0; (problem = permod_plan_problem(plan, i)); i++) {
 		ck_assert_ptr_null(strchr(problem, '\n'));
@@ -374,6 +374,294 @@ START_TEST(plan_without_a_place_has_the_conflict_as_a_problem)
 }
 END_TEST
 
+/* ---- Everything that is wrong --------------------------------------------------------------- */
+
+/* One problem has all of these texts. */
+static void expect_problem(const struct permod_plan *plan, const char *file, const char *what)
+{
+	const char *problem;
+
+	for (unsigned int i = 0; (problem = permod_plan_problem(plan, i)); i++) {
+		if (strstr(problem, file) && strstr(problem, what))
+			return;
+	}
+	ck_abort_msg("no problem of %s: %s", file, what);
+}
+
+static unsigned int count_problems(const struct permod_plan *plan)
+{
+	unsigned int count = 0;
+
+	while (permod_plan_problem(plan, count))
+		count++;
+	return count;
+}
+
+static const char *assemble(const char *name, const char *source)
+{
+	write_file(work_file("source.s"), source, strlen(source));
+	command(text("as -o '%s' '%s'", work_file(name), work_file("source.s")));
+	return work_file(name);
+}
+
+START_TEST(plan_tells_all_problems_of_all_objects_at_once)
+{
+	struct permod *pm = new_context();
+	const char *path = work_file("wrong.a");
+	struct permod_plan *plan = NULL;
+
+	command(text("rm -f '%s'", path));
+	command(text("ar rcs '%s' '%s'", path,
+		     assemble("first.o", ".globl twice\n"
+					 "twice: ret\n"
+					 "call nobody_has_this\n"
+					 ".section .mixed, \"awx\"\n"
+					 ".byte 1\n")));
+	/* The second one, of a kind that is for linked files, is as wrong as the first. */
+	command(text("ar rcs '%s' '%s'", path,
+		     assemble("second.o", ".globl twice\n"
+					  "twice: ret\n"
+					  "call nor_that\n"
+					  ".quad 0, 0\n"
+					  ".reloc twice, R_X86_64_COPY, wanted\n"
+					  ".reloc twice + 1, R_X86_64_COPY, wanted\n"
+					  ".reloc twice + 2, R_X86_64_RELATIVE, wanted\n"
+					  ".data\n"
+					  "wanted: .long 0\n")));
+	expect_error(pm, permod_plan(pm, path, &plan), -ENOEXEC, "first.o", ".mixed");
+	ck_assert_ptr_nonnull(plan);
+	expect_problem(plan, "first.o): section .mixed", "writable and executable");
+	expect_problem(plan, "second.o): symbol twice", "defined already in");
+	expect_problem(plan, "second.o): section .text+0x0", "R_X86_64_COPY against symbol wanted");
+	expect_problem(plan, "second.o): section .text+0x2", "R_X86_64_RELATIVE");
+	expect_problem(plan, "first.o): section .text+0x2", "undefined symbol nobody_has_this");
+	expect_problem(plan, "second.o): section .text+0x2", "undefined symbol nor_that");
+	ck_assert_uint_eq(count_problems(plan), 6);
+	/* The rest is told all the same. */
+	ck_assert_str_eq(plan_section(plan, ".data")->region, "data");
+	ck_assert_ptr_null(plan_symbol(plan, "nor_that")->provider);
+	permod_plan_free(plan);
+	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -ENOEXEC, ".mixed");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_tells_all_values_that_do_not_fit)
+{
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+
+	expect_error(pm,
+		     permod_plan(pm,
+				 assemble("narrow.o", ".set large, 0x100\n"
+						      ".set larger, 0x10000\n"
+						      ".globl large, larger\n"
+						      ".data\n"
+						      "field: .byte 0, 0, 0, 0, 0\n"
+						      ".reloc field, R_X86_64_8, large\n"
+						      ".reloc field + 3, R_X86_64_16, larger\n"),
+				 &plan),
+		     -ERANGE, ".data+0x0", "found 256");
+	expect_problem(plan, "narrow.o: section .data+0x0: relocation R_X86_64_8", "found 256");
+	expect_problem(plan, "narrow.o: section .data+0x3: relocation R_X86_64_16", "found 65536");
+	ck_assert_uint_eq(count_problems(plan), 2);
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+/* Nobody reads a thousand lines, and nobody wants to be told a thousand times. */
+START_TEST(plan_of_what_is_all_wrong_stays_readable)
+{
+	static const char line[] = ".reloc ., R_X86_64_COPY, wrong%d\n.byte 0\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	char *source = malloc(5000 * sizeof(line)), *end = source;
+
+	for (int i = 0; i < 2000; i++)
+		end += sprintf(end, line, i);
+	expect_error(pm, permod_plan(pm, assemble("awful.o", source), &plan), -ENOEXEC,
+		     "R_X86_64_COPY");
+	/* Those after the limit are symbols that nobody defines. */
+	ck_assert_uint_ge(count_problems(plan), 10);
+	ck_assert_uint_le(count_problems(plan), 300);
+	permod_plan_free(plan);
+	free(source);
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- The linker's map ----------------------------------------------------------------------- */
+
+static const struct permod_plan_slot *plan_slot(const struct permod_plan *plan, const char *name,
+						int stub)
+{
+	const struct permod_plan_slot *slot;
+
+	for (unsigned int i = 0; (slot = permod_plan_slot(plan, i)); i++) {
+		if (!strcmp(slot->symbol, name) && slot->stub == stub)
+			return slot;
+	}
+	return NULL;
+}
+
+static void expect_site(const struct permod_plan_site *site, const char *section, size_t offset,
+			const char *type)
+{
+	ck_assert_ptr_nonnull(site->object);
+	ck_assert_str_eq(site->section, section);
+	ck_assert_uint_eq(site->offset, offset);
+	ck_assert_str_eq(site->type, type);
+}
+
+/* Three references to one symbol, one of which wants a slot. */
+START_TEST(plan_tells_who_refers_to_a_symbol_and_how)
+{
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_section *rodata;
+	const struct permod_plan_symbol *found;
+	const struct permod_plan_slot *slot;
+	uintptr_t getpid_address = (uintptr_t)dlsym(RTLD_DEFAULT, "getpid");
+
+	must(pm, permod_plan(pm,
+			     assemble("map.o", ".byte 0x90, 0xe8\n"
+					       ".reloc ., R_X86_64_PLT32, getpid - 4\n"
+					       ".long 0\n"
+					       ".section .rodata, \"a\"\n"
+					       ".long getpid@GOTPCREL\n"
+					       ".data\n"
+					       ".quad 0, getpid\n"),
+			     &plan));
+	found = plan_symbol(plan, "getpid");
+	ck_assert_uint_eq(found->references, 3);
+	ck_assert_int_eq(found->got, 1);
+	expect_site(&found->first, ".text", 2, "R_X86_64_PLT32");
+	slot = plan_slot(plan, "getpid", 0);
+	ck_assert_ptr_nonnull(slot);
+	ck_assert_uint_eq(slot->references, 1);
+	ck_assert_uint_eq(slot->target, getpid_address);
+	expect_site(&slot->first, ".rodata", 0, "R_X86_64_GOTPCREL");
+	rodata = plan_section(plan, ".rodata");
+	ck_assert_uint_gt(slot->address, rodata->address);
+	ck_assert_uint_lt(slot->address, rodata->address + 4096);
+	ck_assert_ptr_null(plan_slot(plan, "getpid", 1));
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+/* Code below 2 GiB calls the C library through a stub, and the stub uses a slot. */
+START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
+{
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_place *place;
+	const struct permod_plan_slot *stub;
+	uintptr_t low, high;
+
+	must(pm, permod_plan(pm,
+			     assemble("fixed.o", "call getpid@PLT\n"
+						 "movl $here, %eax\n"
+						 ".data\n"
+						 ".zero 0x1234\n"
+						 "here: .long 0\n"
+						 ".size here, 4\n"),
+			     &plan));
+	/* valgrind has libraries below 2 GiB too. */
+	if (!under_valgrind()) {
+		stub = plan_slot(plan, "getpid", 1);
+		ck_assert_ptr_nonnull(stub);
+		expect_site(&stub->first, ".text", 1, "R_X86_64_PLT32");
+		ck_assert_uint_eq(stub->references, 1);
+		ck_assert_ptr_null(plan_slot(plan, "getpid", 0)->first.object);
+	}
+	place = permod_plan_place(plan);
+	permod_plan_interval(plan, &low, &high);
+	ck_assert_uint_ge(place->base, low);
+	ck_assert_uint_le(place->base, high);
+	/* Of 32 bits without a sign. */
+	ck_assert_uint_lt(high, (uintptr_t)1 << 32);
+	ck_assert_uint_ge(high, ((uintptr_t)1 << 32) - 0x10000);
+	ck_assert_ptr_null(place->low.symbol);
+	ck_assert_str_eq(place->high.symbol, "here");
+	expect_site(&place->high.site, ".text", 6, "R_X86_64_32");
+	if (!under_valgrind())
+		ck_assert_ptr_nonnull(strstr(place->reason, "below the arena"));
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_tells_sizes)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "DEFINE_PER_CPU(char[100], some);\n"
+				     "DEFINE_PER_CPU(long, more);\n"
+				     "int __init init(void) { return 0; }\n"
+				     "module_init(init);\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_place *place;
+	struct permod_variable variable;
+	struct permod_module *other = load(pm, "percpu");
+	size_t least = 0, used;
+
+	must(pm, permod_plan(pm, compile("sizes.ko", "", source), &plan));
+	place = permod_plan_place(plan);
+	ck_assert_uint_ge(place->percpu_size, 108);
+	ck_assert_uint_le(place->percpu_size, 192);
+	ck_assert_uint_ge(place->percpu_align, sizeof(long));
+	ck_assert_uint_eq(place->size % 4096, 0);
+	ck_assert_uint_ge(place->init_size, 4096);
+	ck_assert_uint_lt(place->init_size, place->size);
+	ck_assert_ptr_nonnull(strstr(place->reason, "in the arena"));
+	for (unsigned int i = 0; permod_variable(other, i, &variable) == 0; i++)
+		least += variable.size;
+	ck_assert_uint_ge(place->percpu_used, least);
+	used = place->percpu_used;
+	permod_plan_free(plan);
+	/* It took none itself. */
+	must(pm, permod_unload(other, 0));
+	must(pm, permod_plan(pm, work_file("sizes.ko"), &plan));
+	ck_assert_uint_le(permod_plan_place(plan)->percpu_used, used - least);
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(plan_tells_what_is_discarded)
+{
+	static const char source[] = ".section .text.same, \"axG\", @progbits, same, comdat\n"
+				     ".weak same\n"
+				     "same: .cfi_startproc\n"
+				     "ret\n"
+				     ".cfi_endproc\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_section *section;
+	const char *path = work_file("comdat.a");
+	int kept = 0, discarded = 0;
+
+	command(text("rm -f '%s'", path));
+	command(text("ar rcs '%s' '%s'", path, assemble("kept.o", source)));
+	command(text("ar rcs '%s' '%s'", path, assemble("dropped.o", source)));
+	must(pm, permod_plan(pm, path, &plan));
+	for (unsigned int i = 0; (section = permod_plan_section(plan, i)); i++) {
+		if (strcmp(section->name, ".text.same") != 0)
+			continue;
+		kept += !section->discarded && strstr(section->object, "kept.o");
+		discarded += section->discarded && strstr(section->object, "dropped.o");
+	}
+	ck_assert_int_eq(kept, 1);
+	ck_assert_int_eq(discarded, 1);
+	/* The second one's .eh_frame. */
+	ck_assert_uint_eq(permod_plan_place(plan)->discarded, 1);
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(module_is_loaded_within_the_planned_interval)
 {
 	struct permod *pm = new_context();
@@ -400,6 +688,8 @@ static void try_plan(struct permod *pm, const char *path, const unsigned char *b
 {
 	struct permod_plan *plan = NULL;
 	const struct permod_plan_section *section;
+	const struct permod_plan_symbol *found;
+	const struct permod_plan_slot *slot;
 	int result;
 
 	write_file(path, bytes, size);
@@ -409,6 +699,11 @@ static void try_plan(struct permod *pm, const char *path, const unsigned char *b
 	/* Touch what it hands out. */
 	for (unsigned int i = 0; plan && (section = permod_plan_section(plan, i)); i++)
 		check_that(strlen(section->name) + strlen(section->object) < 100000);
+	for (unsigned int i = 0; plan && (found = permod_plan_symbol(plan, i)); i++)
+		check_that(strlen(found->name) < 100000 &&
+			   (!found->first.object || *found->first.type));
+	for (unsigned int i = 0; plan && (slot = permod_plan_slot(plan, i)); i++)
+		check_that(strlen(slot->symbol) < 100000 && slot->address);
 	permod_plan_free(plan);
 }
 
@@ -461,6 +756,13 @@ static Suite *make_suite(void)
 	tcase_add_test(plans, plan_finds_a_name_that_is_exported_twice);
 	tcase_add_test(plans, plan_of_what_lacks_symbols_tells_all_the_rest);
 	tcase_add_test(plans, plan_without_a_place_has_the_conflict_as_a_problem);
+	tcase_add_test(plans, plan_tells_all_problems_of_all_objects_at_once);
+	tcase_add_test(plans, plan_tells_all_values_that_do_not_fit);
+	tcase_add_test(plans, plan_of_what_is_all_wrong_stays_readable);
+	tcase_add_test(plans, plan_tells_who_refers_to_a_symbol_and_how);
+	tcase_add_test(plans, plan_tells_stubs_and_what_sets_the_bounds);
+	tcase_add_test(plans, plan_tells_sizes);
+	tcase_add_test(plans, plan_tells_what_is_discarded);
 	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);
 	tcase_add_loop_test(plans, flipped_bytes_never_crash, 0, 2);
 	suite_add_tcase(suite, plans);

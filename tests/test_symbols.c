@@ -197,6 +197,72 @@ START_TEST(export_comes_before_what_the_loader_has)
 }
 END_TEST
 
+/* A library whose function adds a number, open for all. */
+static void *open_adder(const char *name, int number)
+{
+	const char *path = compile(text("%s.o", name), text("-fPIC -DNUMBER=%d", number),
+				   "int adder(int); int adder(int n) { return n + NUMBER; }\n");
+	void *library;
+
+	command(text("%s -shared -o '%s' '%s'", setting("CC", "gcc"),
+		     work_file(text("%s.so", name)), path));
+	library = dlopen(work_file(text("%s.so", name)), RTLD_NOW | RTLD_GLOBAL);
+	ck_assert_msg(library, "%s", dlerror());
+	return library;
+}
+
+/* A module gets what dlsym() finds now.  (glibc keeps a library whose symbol dlsym() has given.) */
+static void expect_what_dlsym_finds(struct permod *pm)
+{
+	int (*adder)(int) = (int (*)(int))dlsym(RTLD_DEFAULT, "adder");
+
+	if (adder)
+		ck_assert_int_eq(call_from_module(pm, "adder", 1), adder(1));
+	else
+		expect_error(pm, permod_load(pm, caller_of("adder"), NULL, 0, NULL), -ENOENT,
+			     "adder");
+}
+
+START_TEST(libraries_that_come_and_go_are_noticed)
+{
+	struct permod *pm = new_context();
+	void *one, *ten;
+
+	expect_what_dlsym_finds(pm);
+	one = open_adder("adds_1", 1);
+	ck_assert_int_eq(call_from_module(pm, "adder", 1), 2);
+	ck_assert_int_eq(call_from_module(pm, "adder", 2), 3);
+	dlclose(one);
+	expect_what_dlsym_finds(pm);
+	ten = open_adder("adds_10", 10);
+	expect_what_dlsym_finds(pm);
+	one = open_adder("adds_1", 1);
+	expect_what_dlsym_finds(pm);
+	dlclose(ten);
+	expect_what_dlsym_finds(pm);
+	dlclose(one);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(library_that_becomes_global_is_noticed)
+{
+	struct permod *pm = new_context();
+	void *library, *again;
+
+	dlclose(open_adder("adds_5", 5));
+	library = dlopen(work_file("adds_5.so"), RTLD_NOW | RTLD_LOCAL);
+	ck_assert_msg(library, "%s", dlerror());
+	expect_error(pm, permod_load(pm, caller_of("adder"), NULL, 0, NULL), -ENOENT, "adder");
+	again = dlopen(work_file("adds_5.so"), RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+	ck_assert_ptr_nonnull(again);
+	ck_assert_int_eq(call_from_module(pm, "adder", 1), 6);
+	dlclose(again);
+	dlclose(library);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(no_libdl_hides_the_libraries_but_not_the_loader)
 {
 	struct permod *pm = new_closed_context();
@@ -535,6 +601,8 @@ static Suite *make_suite(void)
 	tcase_add_test(names, name_exported_already_adds_none_of_the_array);
 	tcase_add_test(names, export_without_a_name_is_refused);
 	tcase_add_test(names, libraries_are_asked_last);
+	tcase_add_test(names, libraries_that_come_and_go_are_noticed);
+	tcase_add_test(names, library_that_becomes_global_is_noticed);
 	tcase_add_test(names, no_libdl_hides_the_libraries_but_not_the_loader);
 	tcase_add_test(names, only_exported_symbols_of_a_module_are_seen);
 	tcase_add_test(names, exports_end_with_their_module);

@@ -766,8 +766,8 @@ assert "param_ops_int" in found["needs"]'
 check_shows_the_plan()
 {
     run 0 check counter.ko && has out "counter.ko: would load" && is err "" && lacks out problem &&
-        grep -q '^symbol  *provider  *address  *reached$' out &&
-        grep -Eq '^counter.ko  *\.data\.*percpu  *percpu  *0x[0-9a-f]+  *8  *8$' out || return
+        grep -q '^symbol  *provider  *address  *reached  *uses ' out &&
+        grep -Eq '^counter.ko  *\.data\.*percpu  *percpu  *0  *0x[0-9a-f]+  *8  *8$' out || return
     readelf -SW counter.ko | sed -n 's/^ *\[ *[0-9]*\] //p' > sections
     run 0 check --json counter.ko && python '
 found = document()
@@ -797,7 +797,7 @@ check_tells_problems()
 {
     run 1 check lacks.ko && has out "lacks.ko: would not load" && is err "" &&
         grep -q '^problem: .*nobody_has_this' out &&
-        grep -Eq '^nobody_has_this  *nobody  *-  *-$' out &&
+        grep -Eq '^nobody_has_this  *nobody  *-  *-  *1  *R_X86_64_[A-Z0-9]*  *\.[a-z.]*text[^ ]*  *\+0x' out &&
         run 1 check --json lacks.ko && python '
 found = document()
 assert not found["loads"] and any("nobody_has_this" in line for line in found["problems"])

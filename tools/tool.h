@@ -12,6 +12,7 @@
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
+ *     plan.c     what permod check shows
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -267,6 +268,13 @@ struct outcome {
 
 void show_tables(FILE *out, const struct outcome *outcome);
 void show_json(FILE *out, const struct outcome *outcome);
+
+/* ---- plan.c --------------------------------------------------------------------------------- */
+
+/* What permod check found out about a file.  @error is NULL if it would load; @plan may be NULL for
+ * JSON, if the file could not even be read. */
+void show_plan(FILE *out, const struct permod_plan *plan, const char *path, const char *error);
+void show_plan_json(FILE *out, const struct permod_plan *plan, const char *path, const char *error);
 
 /* ---- map.c, picture.c ----------------------------------------------------------------------- */
 

@@ -315,6 +315,16 @@ struct permod_plan_section {
 	uintptr_t address;  /* 0 if no place was found; a cookie in region "percpu" */
 	size_t size;	    /* bytes */
 	size_t align;	    /* bytes */
+	size_t offset;	    /* in its region, bytes */
+	int discarded;	    /* another object brought a copy of this COMDAT group first */
+};
+
+/** struct permod_plan_site - a relocation; @object is NULL if there is none. */
+struct permod_plan_site {
+	const char *object;
+	const char *section;
+	size_t offset;	  /* in the section, bytes */
+	const char *type; /* "R_X86_64_PC32" */
 };
 
 /** struct permod_plan_symbol - a symbol from outside, and who would provide it. */
@@ -325,6 +335,41 @@ struct permod_plan_symbol {
 	int weak;
 	int got;  /* reached through a GOT slot */
 	int stub; /* called through a stub */
+	size_t references;
+	struct permod_plan_site first; /* of these */
+};
+
+/**
+ * struct permod_plan_slot - what the loader adds for a symbol that code does not reach by itself: a slot
+ * of the global offset table, which holds the address, or a stub, which jumps there.
+ */
+struct permod_plan_slot {
+	const char *symbol;
+	int stub; /* otherwise a slot */
+	uintptr_t address;
+	uintptr_t target; /* of the symbol */
+	size_t references;
+	struct permod_plan_site first; /* of these; none if only a stub uses the slot */
+};
+
+/** struct permod_plan_bound - what sets one end of permod_plan_interval(). */
+struct permod_plan_bound {
+	const char *symbol; /* which would be out of reach beyond; NULL: nothing does */
+	struct permod_plan_site site;
+};
+
+/** struct permod_plan_place - where the whole would be, and what it takes; sizes in bytes. */
+struct permod_plan_place {
+	uintptr_t base;	    /* 0 if no place was found */
+	const char *reason; /* why there; NULL if no place was found */
+	size_t size;	    /* whole pages */
+	size_t init_size;   /* of it, freed after init */
+	struct permod_plan_bound low, high;
+	size_t percpu_size, percpu_align; /* on each possible CPU */
+	size_t percpu_used;		  /* by modules that are loaded */
+	size_t percpu_reserved;		  /* the most there can be of it */
+	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
+	size_t discarded; /* references to sections of which another object brought a copy first */
 };
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
@@ -349,7 +394,18 @@ const struct permod_plan_section *permod_plan_section(const struct permod_plan *
 const struct permod_plan_symbol *permod_plan_symbol(const struct permod_plan *plan,
 						    unsigned int index);
 
-/** permod_plan_problem() - the @index-th reason against loading, one line; NULL behind the last. */
+/** permod_plan_slot() - the @index-th slot or stub; NULL behind the last. */
+const struct permod_plan_slot *permod_plan_slot(const struct permod_plan *plan, unsigned int index);
+
+/** permod_plan_place() - where, why, and what it takes; never NULL. */
+const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan);
+
+/**
+ * permod_plan_problem() - the @index-th reason against loading, one line; NULL behind the last.
+ *
+ * All that can be found out are told: those that only loading would show (what init returns, say) are
+ * not.  permod_error() has the first.
+ */
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index);
 
 /** permod_plan_interval() - the addresses at which the module could begin (inclusive). */

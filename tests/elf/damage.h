@@ -126,7 +126,6 @@ DAMAGE(symbol_section, defined_symbol(v)->st_shndx = 900)
 DAMAGE(symbol_special, defined_symbol(v)->st_shndx = 0xff03)
 DAMAGE(symbol_extended, defined_symbol(v)->st_shndx = SHN_XINDEX)
 DAMAGE(symbol_value, defined_symbol(v)->st_value = 1000)
-DAMAGE(symbol_too_large, defined_symbol(v)->st_size = 1000)
 DAMAGE(symbol_local, last_symbol(v)->st_info = ELF64_ST_INFO(STB_LOCAL, STT_NOTYPE))
 DAMAGE(symbol_binding, last_symbol(v)->st_info = ELF64_ST_INFO(7, STT_NOTYPE))
 DAMAGE(symbol_nameless, last_symbol(v)->st_name = 0)
@@ -211,8 +210,6 @@ static const struct {
 	  "a.o: section .symtab: symbol 1 has a bad section: no table of extended indices (found " },
 	{ symbol_value,
 	  "a.o: section .symtab: symbol 1 has a bad value, outside its section (found 1000, at most 13)" },
-	{ symbol_too_large,
-	  "a.o: section .symtab: symbol 1 has a bad size, beyond its section (found 1000, at most 13)" },
 	{ symbol_local, "a.o: section .symtab: symbol 5 has a bad place: local ones come first" },
 	{ symbol_binding,
 	  "a.o: section .symtab: symbol 5 has a bad binding (found 7, at most 10)" },

@@ -138,9 +138,10 @@ class Way:
                 batches[self.compilers[ending], tuple(feature.flags)].append((feature, file))
         for (compiler, flags), jobs in batches.items():
             command = [*shlex.split(compiler), *shlex.split(self.flags), *flags, "-w", "-c"]
-            done = execute([*command, *(file for _, file in jobs)], cwd=self.folder)
+            execute([*command, *(file for _, file in jobs)], cwd=self.folder)
             for feature, file in jobs:
                 if not os.path.exists(os.path.join(self.folder, self.object_of(file))):
+                    done = execute([*command, file], cwd=self.folder)
                     self.errors[feature.name] = f"does not compile: {done.stdout[:2000]}"
 
     def link(self, features, program):

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Who reaches what, and how: relocations as people look at them.
+ *
+ * This works after a failure too, when some relocations are not even of a known type: those are left
+ * out.  Which way was taken is not kept when relocating, but can be seen in what was written.
+ */
+#include "elf/internal.h"
+
+/* What is in the field of a relocation; the higher bytes are 0. */
+static uint64_t get_field(const struct link *link, const struct link_relocation *relocation)
+{
+	const unsigned char *field =
+		link_section_buffer(link, relocation->section) + relocation->offset;
+	size_t bytes = relocation->type->bytes;
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < bytes; i++) {
+		size_t place = link->arch->encoding == ELFDATA2MSB ? i : bytes - 1 - i;
+
+		value = value << 8 | field[place];
+	}
+	return value;
+}
+
+/* Whether the field has what a relocation to `target` would write. */
+static bool leads_to(const struct link *link, const struct link_relocation *relocation,
+		     uint64_t target)
+{
+	unsigned int bits = 8U * relocation->type->bytes;
+	uint64_t value = target + (uint64_t)relocation->addend;
+
+	if (relocation->type->kind != LINK_ABSOLUTE)
+		value -= link_section_address(link, relocation->section) + relocation->offset;
+	if (bits < 64)
+		value &= ((uint64_t)1 << bits) - 1;
+	return get_field(link, relocation) == value;
+}
+
+static enum link_way way_of(const struct link *link, const struct link_relocation *relocation)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+
+	if (!link->private->relocated)
+		return LINK_WAY_NONE;
+	if (symbol->stub_used && leads_to(link, relocation, link_stub_address(link, symbol)))
+		return LINK_WAY_STUB;
+	switch (relocation->type->kind) {
+	case LINK_GOT_RELATIVE:
+		return LINK_WAY_SLOT;
+	case LINK_GOT_RELAXABLE:
+		return symbol->got_used &&
+				       leads_to(link, relocation, link_got_address(link, symbol))
+			       ? LINK_WAY_SLOT
+			       : LINK_WAY_RELAXED;
+	default:
+		return LINK_WAY_DIRECT;
+	}
+}
+
+/* False if scanning found fault with it. */
+static bool read_relocation(struct link *link, const struct link_table *table, size_t index,
+			    struct link_relocation *relocation)
+{
+	struct link_object *object = table->section->object;
+	Elf64_Rela entry;
+
+	link_get_entry(table, index, &entry);
+	if (ELF64_R_SYM(entry.r_info) >= object->symbol_count)
+		return false;
+	*relocation = (struct link_relocation){
+		.number = (uint32_t)ELF64_R_TYPE(entry.r_info),
+		.object = object,
+		.section = table->section,
+		.symbol = object->symbols[ELF64_R_SYM(entry.r_info)],
+		.offset = entry.r_offset,
+		.addend = entry.r_addend,
+	};
+	relocation->type = link->arch->relocation(relocation->number);
+	return relocation->type && relocation->type->kind != LINK_IGNORED;
+}
+
+void link_each_use(struct link *link, void (*visit)(void *arg, const struct link_use *use),
+		   void *arg)
+{
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			const struct link_table *table = &object->tables[i];
+			struct link_relocation relocation;
+
+			for (size_t j = 0; j < table->count; j++) {
+				struct link_use use;
+
+				if (!read_relocation(link, table, j, &relocation))
+					continue;
+				use = (struct link_use){
+					.symbol = relocation.symbol,
+					.section = relocation.section,
+					.offset = relocation.offset,
+					.type = relocation.type->name,
+					.way = way_of(link, &relocation),
+				};
+				visit(arg, &use);
+			}
+		}
+	}
+}

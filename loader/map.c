@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A linker's map for plans: who refers to what, the slots and stubs that this takes, the place and
+ * what sets its bounds, sizes in all.
+ *
+ * All relocations are visited, after everything is written: what each has in its field tells how it
+ * reaches its symbol.  Per symbol the first reference of each kind is kept, and how many there are.
+ */
+#include "internal.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* References of one kind to a symbol. */
+struct uses {
+	struct link_use first;
+	size_t count;
+};
+
+/* link_symbol.note is the number of its entry + 1. */
+struct reached {
+	struct uses all, by_slot, by_stub;
+};
+
+struct survey {
+	struct permod_plan *plan;
+	struct reached *reached;
+	size_t count;
+	size_t discarded;
+};
+
+static void count_use(struct uses *uses, const struct link_use *use)
+{
+	if (!uses->count++)
+		uses->first = *use;
+}
+
+static void visit(void *arg, const struct link_use *use)
+{
+	struct survey *survey = arg;
+	struct link_symbol *symbol = use->symbol;
+	struct reached *reached;
+
+	survey->discarded += symbol->section && symbol->section->discarded;
+	if (!symbol->note) {
+		if (!grow(&survey->reached, &survey->count, sizeof(*reached))) {
+			survey->plan->incomplete = true;
+			return;
+		}
+		symbol->note = (uint32_t)survey->count;
+	}
+	reached = &survey->reached[symbol->note - 1];
+	count_use(&reached->all, use);
+	if (use->way == LINK_WAY_SLOT)
+		count_use(&reached->by_slot, use);
+	if (use->way == LINK_WAY_STUB)
+		count_use(&reached->by_stub, use);
+}
+
+static void begin_survey(struct survey *survey, struct permod_plan *plan, const struct load *load)
+{
+	*survey = (struct survey){ .plan = plan };
+	link_each_use(load->link, visit, survey);
+}
+
+/* Symbols forget their entries. */
+static void end_survey(struct survey *survey)
+{
+	for (size_t i = 0; i < survey->count; i++)
+		survey->reached[i].all.first.symbol->note = 0;
+	free(survey->reached);
+}
+
+/* ---- Symbols that nobody has ---------------------------------------------------------------- */
+
+static void note_undefined_symbol(struct survey *survey, const struct load *load,
+				  const struct link_symbol *symbol)
+{
+	const struct link_use *use = &survey->reached[symbol->note - 1].all.first;
+	const char *who = load->pm->flags & PERMOD_NO_LIBDL
+				  ? "export it from the host or from a module"
+				  : "no module, no export of the host and no library that the host "
+				    "has loaded defines it";
+	char nearest[NEAREST_TEXT];
+	bool known = find_nearest(load->pm, symbol->name, nearest);
+
+	if (symbol->visibility != STV_DEFAULT)
+		who = "it is hidden, so another object of the module has to define it";
+	fail(load->pm, -ENOENT, "%s: section %s+0x%llx: undefined symbol %s%s%s%s; %s",
+	     link_object_name(use->section->object), use->section->name,
+	     (unsigned long long)use->offset, symbol->name, known ? " (did you mean " : "",
+	     known ? nearest : "", known ? "?)" : "", who);
+	note_problem(survey->plan, load->pm, -ENOENT);
+}
+
+void note_undefined(struct permod_plan *plan, const struct load *load)
+{
+	struct survey survey;
+
+	begin_survey(&survey, plan, load);
+	for (size_t i = 0; i < load->num_externals; i++) {
+		const struct link_symbol *symbol = load->externals[i];
+
+		if (!symbol->defined && symbol->bind != STB_WEAK && symbol->note)
+			note_undefined_symbol(&survey, load, symbol);
+	}
+	end_survey(&survey);
+}
+
+/* ---- Symbols, slots and stubs --------------------------------------------------------------- */
+
+static struct permod_plan_site site_of(struct permod_plan *plan, const struct uses *uses)
+{
+	const struct link_use *use = &uses->first;
+
+	if (!uses->count)
+		return (struct permod_plan_site){ NULL, NULL, 0, NULL };
+	return (struct permod_plan_site){
+		.object = copy_text(plan, link_object_name(use->section->object)),
+		.section = copy_text(plan, use->section->name),
+		.offset = use->offset,
+		.type = use->type,
+	};
+}
+
+/* The entries of plan_symbol() are in the order of the load's list. */
+static void map_symbols(struct survey *survey, const struct load *load)
+{
+	struct permod_plan *plan = survey->plan;
+
+	for (size_t i = 0; i < load->num_externals && i < plan->num_symbols; i++) {
+		uint32_t note = load->externals[i]->note;
+
+		if (!note)
+			continue;
+		plan->symbols[i].references = survey->reached[note - 1].all.count;
+		plan->symbols[i].first = site_of(plan, &survey->reached[note - 1].all);
+	}
+}
+
+static void map_slot(struct permod_plan *plan, const struct load *load,
+		     const struct link_symbol *symbol, const struct uses *uses, bool stub)
+{
+	struct permod_plan_slot *slot = grow(&plan->slots, &plan->num_slots, sizeof(*slot));
+
+	plan->incomplete |= !slot;
+	if (!slot)
+		return;
+	slot->symbol = copy_text(plan, symbol->name);
+	slot->stub = stub;
+	slot->address =
+		stub ? link_stub_address(load->link, symbol) : link_got_address(load->link, symbol);
+	slot->target = link_symbol_address(load->link, symbol);
+	slot->references = uses->count;
+	slot->first = site_of(plan, uses);
+}
+
+static void map_slots(struct survey *survey, const struct load *load)
+{
+	for (size_t i = 0; i < survey->count; i++) {
+		const struct reached *reached = &survey->reached[i];
+		const struct link_symbol *symbol = reached->all.first.symbol;
+
+		if (symbol->got_used)
+			map_slot(survey->plan, load, symbol, &reached->by_slot, false);
+		if (symbol->stub_used)
+			map_slot(survey->plan, load, symbol, &reached->by_stub, true);
+	}
+}
+
+/* ---- The place ------------------------------------------------------------------------------ */
+
+static struct permod_plan_bound bound_of(struct permod_plan *plan, const struct link_bound *bound)
+{
+	if (!bound->symbol)
+		return (struct permod_plan_bound){ .symbol = NULL };
+	return (struct permod_plan_bound){
+		.symbol = copy_text(plan, bound_name(bound)),
+		.site = {
+			.object = copy_text(plan, link_object_name(bound->section->object)),
+			.section = copy_text(plan, bound->section->name),
+			.offset = bound->offset,
+			.type = bound->type,
+		},
+	};
+}
+
+static const char *reason_of(const struct load *load)
+{
+	uintptr_t base = load->module->base;
+	struct pcpu_map map;
+
+	pcpu_get_map(&map);
+	if (!base)
+		return NULL;
+	if (base - map.arena < map.arena_size)
+		return "in the arena, near cookies and the C library";
+	if (load->interval.high.base < map.arena)
+		return "below the arena: what sets the upper bound would be out of reach there";
+	if (load->interval.low.base >= map.arena + map.arena_size)
+		return "above the arena: what sets the lower bound would be out of reach there";
+	return "outside the arena, which has no room left within the bounds";
+}
+
+static void map_tls(struct permod_plan_place *place, const struct load *load)
+{
+	struct link_section *section;
+
+	for (struct link_object *object = load->link->objects; object;
+	     object = link_object_next(object)) {
+		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
+			if (!(section->flags & SHF_TLS) || section->discarded || !section->size)
+				continue;
+			place->tls_size = (place->tls_size + section->align - 1) &
+					  ~(size_t)(section->align - 1);
+			place->tls_size += section->size;
+			if (place->tls_align < section->align)
+				place->tls_align = section->align;
+		}
+	}
+}
+
+static void map_place(struct permod_plan *plan, const struct load *load)
+{
+	const struct link *link = load->link;
+	struct permod_plan_place *place = &plan->place;
+	struct pcpu_map map;
+
+	pcpu_get_map(&map);
+	place->base = load->module->base;
+	place->reason = reason_of(load);
+	place->size = link->block_size;
+	place->init_size = link->block_size - link->init_offset;
+	place->low = bound_of(plan, &load->interval.low);
+	place->high = bound_of(plan, &load->interval.high);
+	place->percpu_size = link->part[LINK_PERCPU].size;
+	place->percpu_align = link->part[LINK_PERCPU].align;
+	/* The plan has its own by now. */
+	place->percpu_used = map.reserved_used - load->module->percpu_size;
+	place->percpu_reserved = map.reserved_size;
+	map_tls(place, load);
+}
+
+void map_plan(struct permod_plan *plan, const struct load *load)
+{
+	struct survey survey;
+
+	begin_survey(&survey, plan, load);
+	map_symbols(&survey, load);
+	map_slots(&survey, load);
+	map_place(plan, load);
+	plan->place.discarded = survey.discarded;
+	end_survey(&survey);
+}
