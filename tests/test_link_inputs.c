@@ -395,7 +395,8 @@ static const struct {
 	int error;
 	const char *message;
 } wrong[] = {
-	{ "ar rcs a.a; ar rcs b.a", "a.a b.a", NULL, -ENOEXEC, "a.a: the archive is empty" },
+	{ "ar rcs a.a; ar rcs b.a", "a.a b.a", NULL, -ENOEXEC,
+	  "a.a: the archive is empty, there is nothing to load" },
 	{ "ar rcs a.a x.o", "x.o a.a", "nothing", -ENOENT,
 	  "x.o: neither this nor what is linked with it defines nothing" },
 	{ "ar rcs a.a x.o; ar rcs b.a y.o", "a.a b.a", "nothing", -ENOENT,
