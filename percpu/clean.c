@@ -34,6 +34,8 @@
 #define FOUND 32
 /* With more touched CPUs than this, ask for pages rather than read all copies. */
 #define FEW_CPUS 4U
+/* So many pages on few CPUs are read in any case: asking takes longer. */
+#define FEW_PAGES ((size_t)2)
 /* Longer ranges are given back to the system rather than zeroed. */
 #define LONG_RANGE ((size_t)64 << 10)
 
@@ -316,7 +318,8 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 	if (space->provided && window.begin < space->first_size) {
 		touch_all(space);
 		clean_all(&window, batch);
-	} else if (space->nr_cpus <= FEW_CPUS && next_cpu(space, 0, false) == space->nr_cpus) {
+	} else if (space->nr_cpus <= FEW_CPUS &&
+		   (pages <= FEW_PAGES || next_cpu(space, 0, false) == space->nr_cpus)) {
 		clean_all(&window, batch);
 	} else {
 		clean_where_written(&window, batch);
