@@ -221,12 +221,11 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU
-			      ? load->module->percpu != NULL
-			      : load->module->part[section->region].size != 0;
-
-	/* Each thread has these elsewhere. */
-	placed &= section->region != LINK_TLS;
+	/* Each thread has thread-local ones elsewhere. */
+	bool placed =
+		section->region == LINK_PERCPU
+			? load->module->percpu != NULL
+			: section->region < LINK_PERCPU && load->module->part[section->region].size;
 
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
