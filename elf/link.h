@@ -94,7 +94,7 @@ struct link_symbol {
 
 /*
  * How code reaches a thread-local variable, and where the caller says that it is.  All forms of one
- * variable may occur; each but the last has slots beside those of the GOT.
+ * variable may occur; each has slots of its own among those of the GOT.
  */
 #define LINK_TLS_BY_MODULE 1U /* module and offset: arguments of __tls_get_addr() */
 #define LINK_TLS_BY_OFFSET 2U /* the distance from the thread pointer, the same in all threads */
