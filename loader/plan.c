@@ -215,17 +215,19 @@ static bool is_worth_a_line(const struct link_section *section)
 	}
 }
 
+/* Of thread-local variables each thread has its own, elsewhere. */
+static bool is_placed(const struct permod_module *module, enum link_region region)
+{
+	if (region == LINK_PERCPU)
+		return module->percpu != NULL;
+	return region < LINK_PERCPU && module->part[region].size != 0;
+}
+
 static void plan_section(struct permod_plan *plan, const struct load *load,
 			 const struct link_section *section)
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU
-			      ? load->module->percpu != NULL
-			      : load->module->part[section->region].size != 0;
-
-	/* Each thread has these elsewhere. */
-	placed &= section->region != LINK_TLS;
 
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
@@ -238,7 +240,7 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 	entry->align = section->align;
 	entry->offset = section->offset;
 	entry->discarded = section->discarded;
-	if (loaded && placed)
+	if (loaded && is_placed(load->module, section->region))
 		entry->address = cookie_of(load->module, link_section_address(load->link, section));
 }
 
