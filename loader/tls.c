@@ -27,6 +27,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -50,8 +51,9 @@
 #error "loader/tls.c: name this machine's dynamic relocations of thread-local variables here"
 #endif
 
-#define PATH_PREFIX "/proc/self/fd"
+#define PROCESS_BYTES 24
 #define PATH_BYTES 192
+#define HIGH_NUMBER 1000 /* below the usual limit of descriptors */
 #define MOST_TRIES 8
 
 struct tls_carrier {
@@ -176,8 +178,13 @@ static int add_symbol(struct draft *draft, const char *name)
 
 static int add_needed(struct draft *draft, struct tls_carrier *carrier)
 {
-	struct tls_carrier **entry = grow(&draft->needed, &draft->num_needed, sizeof(*entry));
+	struct tls_carrier **entry;
 
+	for (size_t i = 0; i < draft->num_needed; i++) {
+		if (draft->needed[i] == carrier)
+			return 0;
+	}
+	entry = grow(&draft->needed, &draft->num_needed, sizeof(*entry));
 	if (!entry)
 		return fail_memory(draft->load->pm);
 	*entry = carrier;
@@ -454,20 +461,42 @@ static int write_file(const struct draft *draft, struct carrier_file *file)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-/* libc takes objects of one name for one object, and numbers of descriptors recur: so the name has a
- * count, in binary, in a form that the file system does not mind.  The process goes by its number: gdb
- * opens what has been opened here, and would wait for ever for a pipe that it has by this descriptor. */
-static void name_path(char *path, uint64_t count, int fd)
+/*
+ * The name by which libc opens it, and debuggers too: so it has the number of the process instead of
+ * "self".  libc takes objects of one name for one object, and numbers of descriptors recur, so there
+ * is a count in it, in binary, in a form that the file system does not mind.
+ */
+static void name_path(char *path, const char *process, uint64_t count, int fd)
 {
-	char self[24] = "self";
-	ssize_t length = readlink("/proc/self", self, sizeof(self) - 1);
-
-	if (length > 0)
-		self[length] = '\0';
-	path = stpcpy(stpcpy(stpcpy(path, "/proc/"), self), "/fd");
+	path += sprintf(path, "/proc/%s/fd", process);
 	for (; count; count >>= 1)
 		path = stpcpy(path, count & 1 ? "/." : "/");
 	sprintf(path, "/%d", fd);
+}
+
+/* The process as that /proc numbers it. */
+static int find_process(struct load *load, char *process, size_t size)
+{
+	ssize_t length = readlink("/proc/self", process, size - 1);
+
+	if (length < 0)
+		return fail(load->pm, -errno,
+			    "%s: has thread-local variables, which need /proc: there is no "
+			    "/proc/self (%s); mount it",
+			    load->path, strerror(errno));
+	process[length] = '\0';
+	return 0;
+}
+
+/* A debugger that comes later reads what has the number then: one that few programs get to is better. */
+static int use_high_number(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_NUMBER);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
 }
 
 static int fail_file(struct load *load, const char *what)
@@ -499,7 +528,7 @@ static int make_file(struct load *load, const struct carrier_file *file)
 		}
 		done += (size_t)size;
 	}
-	return fd;
+	return use_high_number(fd);
 }
 
 /* Bytes of the stack that modules have, or that wait as their modules are gone. */
@@ -531,11 +560,6 @@ static int fail_open(const struct draft *draft)
 	const struct tls_carrier *carrier = draft->carrier;
 	const char *reason = dlerror();
 
-	if (access(PATH_PREFIX, X_OK) != 0)
-		return fail(load->pm, -ENOENT,
-			    "%s: has thread-local variables, which need /proc: there is no %s; "
-			    "mount it",
-			    load->path, PATH_PREFIX);
 	if (!reason)
 		reason = "no reason given";
 	/* What comes before is the name of the file. */
@@ -568,9 +592,12 @@ static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
 	static uint64_t count;
 	struct tls_carrier *carrier = draft->carrier;
+	char process[PROCESS_BYTES];
 	struct link_map *map;
 
-	name_path(carrier->path, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
+	if (find_process(draft->load, process, sizeof(process)))
+		return -ENOENT;
+	name_path(carrier->path, process, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
 	dlerror();
 	carrier->handle = dlopen(carrier->path, RTLD_NOW | RTLD_LOCAL);
 	if (!carrier->handle)

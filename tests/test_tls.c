@@ -735,6 +735,7 @@ START_TEST(plan_tells_of_them)
 	struct permod *pm = new_context();
 	struct permod_plan *plan = NULL;
 	const struct permod_plan_section *section;
+	const struct permod_plan_symbol *symbol;
 	bool found = false;
 
 	expect_error(pm, permod_plan(pm, compile("planned.ko", "", source), &plan), -ENOENT,
@@ -750,6 +751,15 @@ START_TEST(plan_tells_of_them)
 	}
 	ck_assert(found);
 	ck_assert_ptr_null(permod_plan_problem(plan, 1));
+	found = false;
+	for (unsigned int i = 0; (symbol = permod_plan_symbol(plan, i)); i++) {
+		if (strcmp(symbol->name, "errno") != 0)
+			continue;
+		ck_assert_str_eq(symbol->provider, "libc.so.6");
+		ck_assert_uint_eq(symbol->address, 0);
+		found = true;
+	}
+	ck_assert(found);
 	permod_plan_free(plan);
 	permod_free(pm);
 }

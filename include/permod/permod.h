@@ -256,7 +256,8 @@ struct permod_address {
 };
 
 /**
- * permod_addr() - tell which module has an address, of any context.
+ * permod_addr() - tell which module has an address, of any context.  (Of one that is a shared object,
+ * dladdr(3) tells.)
  * @address:	any address, or cookie; not dereferenced
  * @found:	filled in, unless there is none
  *
