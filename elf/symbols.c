@@ -113,10 +113,13 @@ struct link_symbol *link_find(struct link *link, const char *name)
 
 bool link_is_common_symbol(const struct link_symbol *symbol)
 {
-	const struct link_private *private = symbol->object->link->private;
+	const struct link_private *private;
 
-	return symbol->section &&
-	       (symbol->section == &private->common || symbol->section == &private->tls_common);
+	/* A root has no object until somebody defines it. */
+	if (!symbol->section)
+		return false;
+	private = symbol->object->link->private;
+	return symbol->section == &private->common || symbol->section == &private->tls_common;
 }
 
 /* What an object says of a symbol; for COMMON `value` is the alignment. */
