@@ -46,8 +46,10 @@ static uint32_t next_number(void)
 
 static Elf64_Rela make_relocation(size_t i, size_t symbols)
 {
-	/* Locals come first: the two sections, functions inside, functions outside. */
-	uint64_t symbol = i % 4 < 2 ? 1 + i % 4 : 3 + next_number() % (symbols / 2);
+	/* Locals come first: the two sections, functions inside, functions outside.  Calls go to what is
+	 * near in the source, as they do in programs. */
+	uint64_t near = i * (symbols / 2) / count + next_number() % 64;
+	uint64_t symbol = i % 4 < 2 ? 1 + i % 4 : 3 + near % (symbols / 2);
 	uint64_t type = i % 4 == 0 ? R_X86_64_64 : i % 4 == 1 ? R_X86_64_PC32 : R_X86_64_PLT32;
 
 	if (i % 4 == 3)
@@ -83,7 +85,7 @@ static void make_object(void)
 	};
 	Elf64_Shdr section[NUM_SECTIONS] = { 0 };
 	Elf64_Sym symbol = { 0 };
-	char name[16];
+	char name[32];
 
 	symbols &= ~(size_t)1;
 	count &= ~(size_t)3;

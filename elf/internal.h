@@ -59,6 +59,7 @@ struct link_table {
 	struct link_section *section; /* that they change */
 	const unsigned char *bytes;
 	size_t count;
+	bool bound; /* one may depend on where the block is; when scanned */
 };
 
 struct link_object {
@@ -321,6 +322,16 @@ int link_enter_versions(struct link *link, const struct link_symbol *definition)
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
+/* Whether a symbol lies at a constant distance from the block's base, and nothing is special about it:
+ * most do. */
+static inline bool link_is_plain(const struct link_symbol *symbol)
+{
+	const struct link_section *section = symbol->section;
+
+	return section && section->region <= LINK_INIT_DATA && !section->discarded &&
+	       symbol->type <= STT_COMMON;
+}
+
 static inline bool link_is_indirect(const struct link_symbol *symbol)
 {
 	return symbol->type == STT_GNU_IFUNC && symbol->section;
@@ -370,11 +381,11 @@ uint64_t link_tls_target(struct link *link, const struct link_relocation *reloca
 
 /* ---- relocate.c ----------------------------------------------------------------------------- */
 
-/* Visit every relocation of loaded sections that has something to do, until one is not 0. */
-int link_each_relocation(struct link *link,
-			 int (*visit)(struct link *link, const struct link_relocation *relocation,
-				      void *arg),
-			 void *arg);
+typedef int link_visitor(struct link *link, const struct link_relocation *relocation, void *arg);
+
+/* Visit every relocation of a table that has something to do, until one is not 0. */
+int link_each_of_table(struct link_object *object, const struct link_table *table,
+		       link_visitor *visit, void *arg);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */
@@ -385,7 +396,6 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
-uint64_t link_slot_address(const struct link *link, uint32_t number);
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 
 #endif

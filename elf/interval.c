@@ -160,5 +160,11 @@ int link_interval(struct link *link, struct link_interval *interval)
 		.low.base = page,
 		.high.base = (HIGHEST - link->block_size) & ~(page - 1),
 	};
-	return link_each_relocation(link, visit, interval);
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			if (object->tables[i].bound)
+				link_each_of_table(object, &object->tables[i], visit, interval);
+		}
+	}
+	return 0;
 }

@@ -280,6 +280,11 @@ enum link_way {
 	LINK_WAY_RELAXED, /* the same, where the object's code loads it from a slot */
 	LINK_WAY_SLOT,
 	LINK_WAY_STUB,
+	LINK_WAY_TLS_MODULE,	 /* by slots; see link_tls.wanted */
+	LINK_WAY_TLS_OWN_MODULE, /* by those of the link's own block, whatever the symbol */
+	LINK_WAY_TLS_OFFSET,
+	LINK_WAY_TLS_DESCRIPTOR,
+	LINK_WAYS,
 };
 
 /* A relocation, for those who want to look at it. */
@@ -295,7 +300,8 @@ struct link_use {
 void link_each_use(struct link *link, void (*visit)(void *arg, const struct link_use *use),
 		   void *arg);
 
-/* Where a symbol's GOT slot and stub are; base must be set, and the symbol has one. */
+/* Where slots and stubs are; base must be set.  Slots are counted from 0; the symbol has one. */
+uint64_t link_slot_address(const struct link *link, uint32_t number);
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol);
 

@@ -19,10 +19,8 @@
 
 /* ---- Visiting relocations, and telling of them ---------------------------------------------- */
 
-typedef int visitor(struct link *link, const struct link_relocation *relocation, void *arg);
-
-static int each_of_table(struct link_object *object, const struct link_table *table, visitor *visit,
-			 void *arg)
+int link_each_of_table(struct link_object *object, const struct link_table *table,
+		       link_visitor *visit, void *arg)
 {
 	struct link *link = object->link;
 	const struct link_relocation_type *(*relocation_type)(uint32_t) = link->arch->relocation;
@@ -43,19 +41,6 @@ static int each_of_table(struct link_object *object, const struct link_table *ta
 		error = visit(link, &relocation, arg);
 		if (error)
 			return error;
-	}
-	return 0;
-}
-
-int link_each_relocation(struct link *link, visitor *visit, void *arg)
-{
-	for (struct link_object *object = link->objects; object; object = object->next) {
-		for (size_t i = 0; i < object->table_count; i++) {
-			int error = each_of_table(object, &object->tables[i], visit, arg);
-
-			if (error)
-				return error;
-		}
 	}
 	return 0;
 }
@@ -284,6 +269,116 @@ static int visit(struct link *link, const struct link_relocation *relocation, vo
 	return link_pass(link, apply(link, relocation, &place));
 }
 
+/* ---- What most relocations are -------------------------------------------------------------- */
+
+/* Where a table's relocations write, and the address of the beginning of each region. */
+struct fast {
+	uint64_t base[LINK_REGIONS];
+	unsigned char *buffer;
+	uint64_t address;
+	bool little; /* this machine's order of bytes is the target's */
+};
+
+static bool find_target(const struct fast *fast, const struct link_symbol *symbol, uint64_t *target)
+{
+	if (link_is_plain(symbol))
+		*target = fast->base[symbol->section->region] + symbol->section->offset +
+			  symbol->value;
+	else if (symbol->external && !symbol->section && symbol->type <= STT_FUNC &&
+		 !symbol->resolved)
+		*target = symbol->value;
+	else
+		return false;
+	return true;
+}
+
+/* Do it if nothing about it is special: the value fits, and is an address or a distance in 4 or 8
+ * bytes. */
+static bool apply_fast(const struct fast *fast, const struct link_relocation_type *type,
+		       const struct link_symbol *symbol, const Elf64_Rela *entry)
+{
+	unsigned char *field = fast->buffer + entry->r_offset;
+	uint64_t value;
+	uint32_t half;
+
+	if (type->kind != LINK_ABSOLUTE && type->kind != LINK_RELATIVE && type->kind != LINK_BRANCH)
+		return false;
+	if (!find_target(fast, symbol, &value))
+		return false;
+	value += (uint64_t)entry->r_addend;
+	if (type->kind != LINK_ABSOLUTE)
+		value -= fast->address + entry->r_offset;
+	half = (uint32_t)value;
+	if (type->bytes == sizeof(value) && type->fit == LINK_FIT_ALL)
+		memcpy(field, &value, sizeof(value));
+	else if (type->bytes == sizeof(half) &&
+		 (type->fit == LINK_FIT_SIGNED ? value == (uint64_t)(int32_t)half
+					       : type->fit == LINK_FIT_UNSIGNED && value == half))
+		memcpy(field, &half, sizeof(half));
+	else
+		return false;
+	return true;
+}
+
+static int relocate_table(struct link *link, struct link_object *object,
+			  const struct link_table *table, struct fast *fast)
+{
+	const struct link_relocation_type *type = NULL;
+	uint32_t number = 0;
+
+	fast->buffer = link_section_buffer(link, table->section);
+	fast->address = link_section_address(link, table->section);
+	for (size_t i = 0; i < table->count; i++) {
+		struct link_symbol *symbol;
+		Elf64_Rela entry;
+		int error;
+
+		link_get_entry(table, i, &entry);
+		symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
+		if (!type || number != (uint32_t)ELF64_R_TYPE(entry.r_info)) {
+			number = (uint32_t)ELF64_R_TYPE(entry.r_info);
+			type = link->arch->relocation(number);
+		}
+		if (type->kind == LINK_IGNORED ||
+		    (fast->little && apply_fast(fast, type, symbol, &entry)))
+			continue;
+		error = visit(link,
+			      &(struct link_relocation){
+				      .type = type,
+				      .number = number,
+				      .object = object,
+				      .section = table->section,
+				      .symbol = symbol,
+				      .offset = entry.r_offset,
+				      .addend = entry.r_addend,
+			      },
+			      NULL);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int relocate_all(struct link *link)
+{
+	struct fast fast = {
+		.little = link->arch->encoding == ELFDATA2LSB &&
+			  __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	};
+
+	for (size_t i = 0; i <= LINK_INIT_DATA; i++)
+		fast.base[i] = link->base + link->part[i].offset;
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			int error = relocate_table(link, object, &object->tables[i], &fast);
+
+			if (error)
+				return error;
+		}
+	}
+	return 0;
+}
+
 /* ---- Copying -------------------------------------------------------------------------------- */
 
 /* Zero a part from `*done` to before `offset`. */
@@ -332,7 +427,7 @@ int link_relocate_tls(struct link *link)
 			int error = 0;
 
 			if (table->section->region == LINK_TLS)
-				error = each_of_table(object, table, visit, NULL);
+				error = link_each_of_table(object, table, visit, NULL);
 			if (error)
 				return error;
 		}
@@ -349,7 +444,7 @@ int link_relocate(struct link *link)
 	copy_sections(link, LINK_TEXT);
 	error = link_write_indirects(link);
 	if (!error)
-		error = link_each_relocation(link, visit, NULL);
+		error = relocate_all(link);
 	if (!error)
 		error = link->flaw;
 	link->private->relocated = !error;

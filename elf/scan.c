@@ -133,7 +133,53 @@ static int check_type(struct link *link, const struct link_relocation *relocatio
 				    type->reason);
 }
 
-static int scan_entry(struct link *link, const struct link_table *table, const Elf64_Rela *entry)
+/* What most relocations are: a field of its section, and a symbol that is in the block too.  true:
+ * that's all there is to it. */
+static bool scan_fast(struct link *link, struct link_table *table, const Elf64_Rela *entry,
+		      const struct link_relocation_type *type)
+{
+	struct link_object *object = table->section->object;
+	uint64_t index = ELF64_R_SYM(entry->r_info), size = table->section->size;
+	struct link_symbol *symbol;
+
+	if (!type ||
+	    (type->kind != LINK_ABSOLUTE && type->kind != LINK_RELATIVE &&
+	     type->kind != LINK_BRANCH) ||
+	    index >= object->symbol_count || entry->r_offset > size ||
+	    size - entry->r_offset < type->bytes || table->section->region > LINK_INIT_DATA)
+		return false;
+	symbol = object->symbols[index];
+	if (!link_is_plain(symbol) || symbol->section == &link->private->got)
+		return false;
+	/* To write what is there already would cost more than to look. */
+	if (!symbol->needed)
+		symbol->needed = true;
+	if (type->kind != LINK_BRANCH && !symbol->direct)
+		symbol->direct = true;
+	if (type->kind == LINK_ABSOLUTE && type->fit != LINK_FIT_ALL)
+		table->bound = true;
+	return true;
+}
+
+/* Slots are always in reach, and so are the stubs of what isn't there yet. */
+static bool may_be_bound(const struct link_relocation *relocation)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+
+	switch (relocation->type->kind) {
+	case LINK_ABSOLUTE:
+		return relocation->type->fit != LINK_FIT_ALL;
+	case LINK_RELATIVE:
+		return true;
+	case LINK_BRANCH:
+		return symbol->defined || !link_may_use_stub(relocation);
+	default:
+		return false;
+	}
+}
+
+static int scan_entry(struct link *link, struct link_table *table, const Elf64_Rela *entry,
+		      const struct link_relocation_type *type)
 {
 	struct link_object *object = table->section->object;
 	struct link_relocation relocation;
@@ -152,7 +198,7 @@ static int scan_entry(struct link *link, const struct link_table *table, const E
 		.offset = entry->r_offset,
 		.addend = entry->r_addend,
 	};
-	relocation.type = link->arch->relocation(relocation.number);
+	relocation.type = type;
 	error = check_type(link, &relocation);
 	if (error || relocation.type->kind == LINK_IGNORED)
 		return error;
@@ -164,18 +210,27 @@ static int scan_entry(struct link *link, const struct link_table *table, const E
 	if (error)
 		return error;
 	mark(link, &relocation);
+	table->bound |= may_be_bound(&relocation);
 	return link_is_tls_kind(relocation.type->kind) ? link_want_tls(link, &relocation) : 0;
 }
 
-static int scan_table(struct link *link, const struct link_table *table)
+static int scan_table(struct link *link, struct link_table *table)
 {
-	Elf64_Rela entry;
+	const struct link_relocation_type *type = NULL;
+	uint32_t number = 0;
 
 	for (size_t i = 0; i < table->count; i++) {
+		Elf64_Rela entry;
 		int error;
 
 		link_get_entry(table, i, &entry);
-		error = link_pass(link, scan_entry(link, table, &entry));
+		if (!type || number != (uint32_t)ELF64_R_TYPE(entry.r_info)) {
+			number = (uint32_t)ELF64_R_TYPE(entry.r_info);
+			type = link->arch->relocation(number);
+		}
+		if (scan_fast(link, table, &entry, type))
+			continue;
+		error = link_pass(link, scan_entry(link, table, &entry, type));
 		if (error)
 			return error;
 	}

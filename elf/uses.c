@@ -30,6 +30,9 @@ static bool leads_to(const struct link *link, const struct link_relocation *relo
 	unsigned int bits = 8U * relocation->type->bytes;
 	uint64_t value = target + (uint64_t)relocation->addend;
 
+	/* These bytes were the C library's to copy, and are gone. */
+	if (relocation->section->region == LINK_TLS)
+		return false;
 	if (relocation->type->kind != LINK_ABSOLUTE)
 		value -= link_section_address(link, relocation->section) + relocation->offset;
 	if (bits < 64)
@@ -43,16 +46,30 @@ static enum link_way way_of(const struct link *link, const struct link_relocatio
 
 	if (!link->private->relocated)
 		return LINK_WAY_NONE;
-	if (symbol->stub_used && leads_to(link, relocation, link_stub_address(link, symbol)))
-		return LINK_WAY_STUB;
 	switch (relocation->type->kind) {
 	case LINK_GOT_RELATIVE:
+	case LINK_GOT_SLOT:
 		return LINK_WAY_SLOT;
 	case LINK_GOT_RELAXABLE:
 		return symbol->got_used &&
 				       leads_to(link, relocation, link_got_address(link, symbol))
 			       ? LINK_WAY_SLOT
 			       : LINK_WAY_RELAXED;
+	case LINK_ABSOLUTE:
+	case LINK_RELATIVE:
+	case LINK_BRANCH:
+		return symbol->stub_used &&
+				       leads_to(link, relocation, link_stub_address(link, symbol))
+			       ? LINK_WAY_STUB
+			       : LINK_WAY_DIRECT;
+	case LINK_TLS_GENERAL:
+		return LINK_WAY_TLS_MODULE;
+	case LINK_TLS_LOCAL:
+		return LINK_WAY_TLS_OWN_MODULE;
+	case LINK_TLS_INITIAL:
+		return LINK_WAY_TLS_OFFSET;
+	case LINK_TLS_DESCRIPTOR:
+		return LINK_WAY_TLS_DESCRIPTOR;
 	default:
 		return LINK_WAY_DIRECT;
 	}

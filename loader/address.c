@@ -192,7 +192,7 @@ static int add_ranges(struct permod_module *module)
 	if (!error && module->window)
 		error = add_range(module, LINK_PERCPU, module->window, module->percpu_size);
 	for (size_t region = 0; region < LINK_PERCPU && !error; region++)
-		error = add_range(module, region, module->part[region].address,
+		error = add_range(module, (enum link_region)region, module->part[region].address,
 				  module->part[region].size);
 	return error;
 }

@@ -94,17 +94,19 @@ static void add_found(struct line *line, const struct permod_address *found)
 }
 
 /* Otherwise what dladdr() knows: "libc.so.6 qsort+0x12". */
-static void add_place(struct line *line, uintptr_t address)
+static void add_place(struct line *line, uintptr_t address, bool is_return)
 {
 	struct permod_address found;
 	const char *file;
 	Dl_info info;
 
-	if (permod_addr((void *)address, &found) == 0) {
+	/* It is behind the call, which may be the last instruction of its function. */
+	if (permod_addr((void *)(address - is_return), &found) == 0) {
+		found.offset += is_return;
 		add_found(line, &found);
 		return;
 	}
-	if (!dladdr((void *)address, &info) || !info.dli_fname) {
+	if (!dladdr((void *)(address - is_return), &info) || !info.dli_fname) {
 		add_text(line, "?");
 		return;
 	}
@@ -117,7 +119,6 @@ static void add_place(struct line *line, uintptr_t address)
 		add_name_and_offset(line, "", address - (uintptr_t)info.dli_fbase);
 }
 
-/* A return address is behind the call, which may be the last instruction of its function. */
 static void print_frame(int fd, unsigned int number, uintptr_t address, bool is_return)
 {
 	struct line line = { .length = 0 };
@@ -127,7 +128,7 @@ static void print_frame(int fd, unsigned int number, uintptr_t address, bool is_
 	add_text(&line, " 0x");
 	add_number(&line, address, 16, 2 * sizeof(address));
 	add_text(&line, " ");
-	add_place(&line, address - is_return);
+	add_place(&line, address, is_return);
 	write_line(fd, &line);
 }
 

@@ -54,6 +54,7 @@ static void child_after_fork(void)
 {
 	seal_packed();
 	forget_readers();
+	forget_tls_threads();
 	unlock_shared();
 }
 

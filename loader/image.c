@@ -84,10 +84,12 @@ static int pack(struct load *load)
 	struct pcpu_map map;
 	int error;
 
+	begin_packed();
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		if (load->link->part[region].size)
 			pack_part(load, region);
 	}
+	end_packed();
 	pcpu_get_map(&map);
 	error = take_rest(load, map.arena, map.arena + map.arena_size);
 	if (error)
@@ -115,6 +117,7 @@ int place_image(struct load *load)
 
 static void give_pieces(struct permod_module *module, size_t first, size_t last)
 {
+	begin_packed();
 	for (size_t region = first; region <= last; region++) {
 		struct module_part *part = &module->part[region];
 
@@ -123,6 +126,7 @@ static void give_pieces(struct permod_module *module, size_t first, size_t last)
 		part->page = NULL;
 		part->size = 0;
 	}
+	end_packed();
 }
 
 void give_init_image(struct permod_module *module)
@@ -182,17 +186,23 @@ int open_buffers(struct load *load)
 	return 0;
 }
 
-int write_part(struct load *load, size_t region)
+int write_parts(struct load *load)
 {
-	const struct module_part *part = &load->module->part[region];
-	unsigned char **buffer = &load->link->part[region].buffer;
+	bool written = true;
 
-	if (!is_written_at_once(part, region))
+	if (!load->buffers)
 		return 0;
-	if (!write_packed(part->page, part->address, *buffer, part->size)) {
-		load->again = true;
-		return -EAGAIN;
+	begin_packed();
+	for (size_t region = 0; region < LINK_PERCPU && written; region++) {
+		const struct module_part *part = &load->module->part[region];
+		unsigned char **buffer = &load->link->part[region].buffer;
+
+		if (!is_written_at_once(part, region))
+			continue;
+		written = write_packed(part->page, part->address, *buffer, part->size);
+		*buffer = (unsigned char *)part->address;
 	}
-	*buffer = (unsigned char *)part->address;
-	return 0;
+	end_packed();
+	load->again = !written;
+	return written ? 0 : -EAGAIN;
 }

@@ -24,6 +24,7 @@
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
+ *     shared.c   shared objects as modules
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -46,6 +47,7 @@
 struct dl_phdr_info;
 struct kernel_param;
 struct own_symbol;
+struct shared_object;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
@@ -183,6 +185,7 @@ struct permod_module {
 
 	int (*init)(void);
 	void (*exit)(void);
+	struct shared_object *shared;	  /* what it is for the dynamic linker, or NULL */
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
@@ -329,6 +332,7 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+
 /* ---- known.c -------------------------------------------------------------------------------- */
 
 /* dl_iterate_phdr(), as it can be called here. */
@@ -341,6 +345,13 @@ struct known *find_known(const struct known_table *table, const char *name);
 /* NULL without memory. */
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
+
+/* ---- shared.c ------------------------------------------------------------------------------- */
+
+bool is_shared_object(struct permod *pm, const char *path);
+/* All steps of a load, for a shared object. */
+int load_shared(struct load *load);
+void close_shared(struct permod_module *module);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -367,8 +378,8 @@ void give_block(uintptr_t address, size_t size);
 int place_image(struct load *load);
 /* Let the link have a buffer for each part. */
 int open_buffers(struct load *load);
-/* If a part's buffer is not where it lies, write it there; it can't be written any more. */
-int write_part(struct load *load, size_t region);
+/* Write the parts whose buffers are not where they lie; they can't be written any more. */
+int write_parts(struct load *load);
 /* Give back what init alone needed, or everything. */
 void give_init_image(struct permod_module *module);
 void give_image(struct permod_module *module);
@@ -387,6 +398,8 @@ int read_and_link(struct load *load);
 int place_module(struct load *load);
 int relocate_module(struct load *load);
 int check_export(struct load *load, const struct export *export);
+/* Let others find the module's exports, and the module by its name. */
+int publish_names(struct load *load);
 /* Change what may be done with a region of the module; PROT_*. */
 int protect_region(struct load *load, size_t region, int protection);
 /* What sets an end of the interval: a variable rather than the section that it is in. */
@@ -456,6 +469,8 @@ int start_module(struct load *load);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
+/* Add what is in a section, "__param" or one of "__ksymtab*", to the module's tables. */
+int describe_array(struct load *load, const char *name, const void *entries, size_t size);
 /* Fill in the tables of symbols, variables, exports and parameters; memory must be relocated. */
 int describe_module(struct load *load);
 struct permod_module *find_module(struct permod *pm, const char *name);
@@ -485,6 +500,8 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
+/* In the child of a fork: those that opened or closed some aren't there. */
+void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
 /* The calling thread's variable. */

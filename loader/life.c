@@ -98,6 +98,7 @@ void discard_module(struct permod_module *module)
 	free_percpu(module->percpu);
 	close_tls(module->tls);
 	close_libraries(module);
+	close_shared(module);
 	free(module->constructors);
 	free(module->destructors);
 	free(module->uses);
@@ -327,7 +328,8 @@ int start_module(struct load *load)
 
 	if (error)
 		return error;
-	error = end_init(load);
+	/* Of a shared object nothing is freed. */
+	error = module->shared ? 0 : end_init(load);
 	if (error && run) {
 		if (module->exit)
 			module->exit();

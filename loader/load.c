@@ -330,7 +330,7 @@ int protect_region(struct load *load, size_t region, int protection)
 	if (!part->size)
 		return 0;
 	if (part->page)
-		return write_part(load, region);
+		return 0;
 	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
@@ -344,8 +344,10 @@ int protect_region(struct load *load, size_t region, int protection)
  * code comes first: it chooses what slots in the read-only data will hold. */
 static int protect(struct load *load)
 {
-	int error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
+	int error = write_parts(load);
 
+	if (!error)
+		error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 	if (!error)
 		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
 	if (!error)
@@ -374,7 +376,7 @@ int check_export(struct load *load, const struct export *export)
 	return 0;
 }
 
-static int publish(struct load *load)
+int publish_names(struct load *load)
 {
 	struct permod_module *module = load->module;
 
@@ -392,7 +394,16 @@ static int publish(struct load *load)
 	}
 	name_module(module);
 	list_module(module);
-	return register_module(module) ? fail_memory(load->pm) : 0;
+	return 0;
+}
+
+static int publish(struct load *load)
+{
+	int error = publish_names(load);
+
+	if (error)
+		return error;
+	return register_module(load->module) ? fail_memory(load->pm) : 0;
 }
 
 /* ---- All of it ------------------------------------------------------------------------------ */
@@ -422,7 +433,16 @@ void free_load(struct load *load)
 	free(load->owns);
 }
 
-static int take_each_step(struct load *load, const char *name)
+static int link_and_start(struct load *load)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
+		error = steps[i](load);
+	return error;
+}
+
+static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
 
@@ -431,8 +451,7 @@ static int take_each_step(struct load *load, const char *name)
 	load->module = new_module(load->pm, name);
 	if (!load->module)
 		return fail_memory(load->pm);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
-		error = steps[i](load);
+	error = take_each_step(load);
 	if (error)
 		discard_module(load->module);
 	free_load(load);
@@ -446,13 +465,20 @@ static int take_steps(struct load *load, const char *name)
 
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
-	error = take_each_step(load, name);
+	error = make_module(load, name, link_and_start);
 
-	if (!load->again)
-		return error;
-	*load = first;
-	load->whole_pages = true;
-	return take_each_step(load, name);
+	if (load->again) {
+		*load = first;
+		load->whole_pages = true;
+		return make_module(load, name, link_and_start);
+	}
+	/* Objects are what is loaded as a rule: only what is none is looked at again. */
+	if (error == -ENOEXEC && !first.inputs.data && first.inputs.num_paths == 1 &&
+	    is_shared_object(load->pm, load->path)) {
+		*load = first;
+		return make_module(load, name, load_shared);
+	}
+	return error;
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)

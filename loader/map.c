@@ -21,13 +21,14 @@ struct uses {
 
 /* link_symbol.note is the number of its entry + 1. */
 struct reached {
-	struct uses all, by_slot, by_stub;
+	struct uses all, by_way[LINK_WAYS];
 };
 
 struct survey {
 	struct permod_plan *plan;
 	struct reached *reached;
 	size_t count;
+	struct uses own_tls;
 	size_t discarded;
 };
 
@@ -44,6 +45,8 @@ static void visit(void *arg, const struct link_use *use)
 	struct reached *reached;
 
 	survey->discarded += symbol->section && symbol->section->discarded;
+	if (use->way == LINK_WAY_TLS_OWN_MODULE)
+		count_use(&survey->own_tls, use);
 	if (!symbol->note) {
 		if (!grow(&survey->reached, &survey->count, sizeof(*reached))) {
 			survey->plan->incomplete = true;
@@ -53,10 +56,7 @@ static void visit(void *arg, const struct link_use *use)
 	}
 	reached = &survey->reached[symbol->note - 1];
 	count_use(&reached->all, use);
-	if (use->way == LINK_WAY_SLOT)
-		count_use(&reached->by_slot, use);
-	if (use->way == LINK_WAY_STUB)
-		count_use(&reached->by_stub, use);
+	count_use(&reached->by_way[use->way], use);
 }
 
 static void begin_survey(struct survey *survey, struct permod_plan *plan, const struct load *load)
@@ -103,7 +103,7 @@ void note_undefined(struct permod_plan *plan, const struct load *load)
 	for (size_t i = 0; i < load->num_externals; i++) {
 		const struct link_symbol *symbol = load->externals[i];
 
-		if (!symbol->defined && symbol->bind != STB_WEAK && symbol->note)
+		if (!symbol->defined && (symbol->bind != STB_WEAK || symbol->tls) && symbol->note)
 			note_undefined_symbol(&survey, load, symbol);
 	}
 	end_survey(&survey);
@@ -140,33 +140,63 @@ static void map_symbols(struct survey *survey, const struct load *load)
 	}
 }
 
-static void map_slot(struct permod_plan *plan, const struct load *load,
-		     const struct link_symbol *symbol, const struct uses *uses, bool stub)
+static void map_slot(struct survey *survey, const char *kind, const struct link_symbol *symbol,
+		     uint64_t address, uint64_t target, const struct uses *uses)
 {
+	struct permod_plan *plan = survey->plan;
 	struct permod_plan_slot *slot = grow(&plan->slots, &plan->num_slots, sizeof(*slot));
 
 	plan->incomplete |= !slot;
 	if (!slot)
 		return;
-	slot->symbol = copy_text(plan, symbol->name);
-	slot->stub = stub;
-	slot->address =
-		stub ? link_stub_address(load->link, symbol) : link_got_address(load->link, symbol);
-	slot->target = link_symbol_address(load->link, symbol);
+	slot->kind = kind;
+	slot->symbol = copy_text(plan, symbol ? symbol->name : "");
+	slot->address = address;
+	slot->target = target;
 	slot->references = uses->count;
 	slot->first = site_of(plan, uses);
 }
 
-static void map_slots(struct survey *survey, const struct load *load)
+static void map_slots(struct survey *survey, const struct link *link)
 {
 	for (size_t i = 0; i < survey->count; i++) {
 		const struct reached *reached = &survey->reached[i];
 		const struct link_symbol *symbol = reached->all.first.symbol;
+		uint64_t target = link_symbol_address(link, symbol);
 
 		if (symbol->got_used)
-			map_slot(survey->plan, load, symbol, &reached->by_slot, false);
+			map_slot(survey, "got", symbol, link_got_address(link, symbol), target,
+				 &reached->by_way[LINK_WAY_SLOT]);
 		if (symbol->stub_used)
-			map_slot(survey->plan, load, symbol, &reached->by_stub, true);
+			map_slot(survey, "stub", symbol, link_stub_address(link, symbol), target,
+				 &reached->by_way[LINK_WAY_STUB]);
+	}
+}
+
+static void map_tls_slots(struct survey *survey, const struct link *link)
+{
+	for (const struct link_tls *tls = link->tls; tls; tls = tls->next) {
+		const struct {
+			const char *kind;
+			uint32_t slot;
+			enum link_way way;
+		} slots[] = {
+			{ "tls-module", tls->module_slot, LINK_WAY_TLS_MODULE },
+			{ "tls-offset", tls->offset_slot, LINK_WAY_TLS_OFFSET },
+			{ "tls-descriptor", tls->descriptor_slot, LINK_WAY_TLS_DESCRIPTOR },
+		};
+
+		if (tls->symbol && !tls->symbol->note)
+			continue;
+		for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
+			const struct uses *uses = &survey->own_tls;
+
+			if (tls->symbol)
+				uses = &survey->reached[tls->symbol->note - 1].by_way[slots[i].way];
+			if (slots[i].slot)
+				map_slot(survey, slots[i].kind, tls->symbol,
+					 link_slot_address(link, slots[i].slot - 1), 0, uses);
+		}
 	}
 }
 
@@ -204,24 +234,6 @@ static const char *reason_of(const struct load *load)
 	return "outside the arena, which has no room left within the bounds";
 }
 
-static void map_tls(struct permod_plan_place *place, const struct load *load)
-{
-	struct link_section *section;
-
-	for (struct link_object *object = load->link->objects; object;
-	     object = link_object_next(object)) {
-		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
-			if (!(section->flags & SHF_TLS) || section->discarded || !section->size)
-				continue;
-			place->tls_size = (place->tls_size + section->align - 1) &
-					  ~(size_t)(section->align - 1);
-			place->tls_size += section->size;
-			if (place->tls_align < section->align)
-				place->tls_align = section->align;
-		}
-	}
-}
-
 static void map_place(struct permod_plan *plan, const struct load *load)
 {
 	const struct link *link = load->link;
@@ -240,7 +252,8 @@ static void map_place(struct permod_plan *plan, const struct load *load)
 	/* The plan has its own by now. */
 	place->percpu_used = map.reserved_used - load->module->percpu_size;
 	place->percpu_reserved = map.reserved_size;
-	map_tls(place, load);
+	place->tls_size = link->part[LINK_TLS].size;
+	place->tls_align = link->part[LINK_TLS].align;
 }
 
 void map_plan(struct permod_plan *plan, const struct load *load)
@@ -249,7 +262,10 @@ void map_plan(struct permod_plan *plan, const struct load *load)
 
 	begin_survey(&survey, plan, load);
 	map_symbols(&survey, load);
-	map_slots(&survey, load);
+	if (load->module->base) {
+		map_slots(&survey, load->link);
+		map_tls_slots(&survey, load->link);
+	}
 	map_place(plan, load);
 	plan->place.discarded = survey.discarded;
 	end_survey(&survey);

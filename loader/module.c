@@ -18,6 +18,8 @@
 
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address)
 {
+	if (module->shared)
+		return pcpu_image_cookie((const void *)address);
 	if (module->window && address - module->window < module->percpu_size)
 		return (uintptr_t)module->percpu + (address - module->window);
 	return address;
@@ -184,7 +186,9 @@ static int fail_entry(struct load *load, const struct array_section *from, const
 static int find_thread_export(struct load *load, const struct permod_export *declared,
 			      uintptr_t *address)
 {
-	const struct link_symbol *symbol = link_find(load->link, declared->name);
+	/* A shared object's are the dynamic linker's. */
+	const struct link_symbol *symbol =
+		load->link ? link_find(load->link, declared->name) : NULL;
 
 	if (!symbol || !symbol->section || symbol->section->region != LINK_TLS ||
 	    !load->module->tls)
@@ -242,18 +246,17 @@ static const struct array_section export_sections[] = {
 static const struct array_section param_section = { "__param", sizeof(struct kernel_param),
 						    add_to_params, 0 };
 
-static int check_array(struct load *load, const struct link_section *section,
-		       const struct array_section *from)
+static int check_array(struct load *load, const struct array_section *from, const void *entries,
+		       size_t size)
 {
-	if (section->size % from->entry_size)
+	if (size % from->entry_size)
 		return fail(load->pm, -ENOEXEC,
-			    "%s: section %s: %llu bytes are no multiple of an entry's %zu; it was "
+			    "%s: section %s: %zu bytes are no multiple of an entry's %zu; it was "
 			    "built against another <permod/module.h>",
-			    load->path, from->name, (unsigned long long)section->size,
-			    from->entry_size);
-	if ((uintptr_t)link_section_buffer(load->link, section) % sizeof(void *))
-		return fail(load->pm, -ENOEXEC, "%s: section %s: alignment %llu is too small",
-			    load->path, from->name, (unsigned long long)section->align);
+			    load->path, from->name, size, from->entry_size);
+	if ((uintptr_t)entries % sizeof(void *))
+		return fail(load->pm, -ENOEXEC, "%s: section %s: its alignment is too small",
+			    load->path, from->name);
 	return 0;
 }
 
@@ -268,9 +271,9 @@ static int visit_array(struct load *load, const struct array_section *from, size
 
 		if (section->region >= LINK_PERCPU || section->discarded || !section->size)
 			continue;
-		error = check_array(load, section, from);
-		*count += section->size / from->entry_size;
 		entry = (const char *)link_section_buffer(load->link, section);
+		error = check_array(load, from, entry, section->size);
+		*count += section->size / from->entry_size;
 		for (size_t i = 0; add && !error && i < section->size / from->entry_size; i++)
 			error = from->add(load, entry + i * from->entry_size, from);
 	}
@@ -306,6 +309,49 @@ static int describe_params(struct load *load)
 	if (!module->params)
 		return fail_memory(load->pm);
 	return visit_array(load, &param_section, &again, true);
+}
+
+/* Make room behind what the table of these entries has. */
+static int add_room(struct load *load, const struct array_section *from, size_t count)
+{
+	struct permod_module *module = load->module;
+	bool params = from == &param_section;
+	void *more = params ? reallocarray(module->params, module->num_params + count,
+					   sizeof(struct kernel_param *))
+			    : reallocarray(module->exports, module->num_exports + count,
+					   sizeof(struct export));
+
+	if (!more)
+		return fail_memory(load->pm);
+	if (params)
+		module->params = more;
+	else
+		module->exports = more;
+	return 0;
+}
+
+static int add_array(struct load *load, const struct array_section *from, const char *entries,
+		     size_t size)
+{
+	int error = check_array(load, from, entries, size);
+
+	if (!error)
+		error = add_room(load, from, size / from->entry_size);
+	for (size_t at = 0; at < size && !error; at += from->entry_size)
+		error = from->add(load, entries + at, from);
+	return error;
+}
+
+int describe_array(struct load *load, const char *name, const void *entries, size_t size)
+{
+	const struct array_section *const sections[] = { &export_sections[0], &export_sections[1],
+							 &param_section };
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		if (strcmp(name, sections[i]->name) == 0)
+			return add_array(load, sections[i], entries, size);
+	}
+	return 0;
 }
 
 int describe_module(struct load *load)

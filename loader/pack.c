@@ -77,6 +77,7 @@ static struct pack_page *lists[PACK_KINDS][NUM_LISTS]; /* pages that have room *
 static struct pack_chunk *kept[PACK_KINDS];	       /* is not dropped while there are contexts */
 static struct pack_page *spare[PACK_KINDS];	       /* without pieces, and filled */
 static unsigned int contexts;
+static bool checked; /* the file, since begin_packed() */
 static size_t page_size, granule;
 static uintptr_t arena;
 static size_t arena_size;
@@ -131,6 +132,7 @@ static bool open_file(void)
 	}
 	file.device = about.st_dev;
 	file.inode = about.st_ino;
+	checked = true;
 	return true;
 }
 
@@ -164,8 +166,11 @@ static void seal_file(void)
 /* Whether there is a file that can be written; a lost one is sealed. */
 static bool has_file(void)
 {
-	if (file.descriptor >= 0 && !is_ours())
+	if (checked)
+		return file.descriptor >= 0;
+	if (file.descriptor >= 0 && (!is_ours() || !may_be_written()))
 		seal_file();
+	checked = true;
 	return file.descriptor >= 0;
 }
 
@@ -184,8 +189,6 @@ static bool write_file(uintptr_t address, const void *bytes, size_t size)
 {
 	const char *from = bytes;
 
-	if (!may_be_written())
-		return false;
 	while (size) {
 		ssize_t length = pwrite(file.descriptor, from, size, (off_t)(address - arena));
 
@@ -390,15 +393,20 @@ static struct pack_page *take_piece(enum pack_kind kind, size_t size, size_t ali
 {
 	unsigned int count = granules_of(size), step = granules_of(align), first;
 	struct pack_page *page = find_page(kind, count, step);
+	bool fill = page && page != spare[kind] && kind == PACK_TEXT && !page->used;
 
-	if (!page && add_chunk(kind))
+	/* Only what is there already can do without the file for now. */
+	if (kind != PACK_DATA && (!page || fill) && !has_file())
+		return NULL;
+	if (!page && add_chunk(kind)) {
 		page = find_page(kind, count, step);
+		fill = kind == PACK_TEXT;
+	}
 	if (!page)
 		return NULL;
 	if (spare[kind] == page)
 		spare[kind] = NULL;
-	else if (kind == PACK_TEXT && !page->used &&
-		 !fill_file(address_of(page), page_size, TRAP)) {
+	if (fill && !fill_file(address_of(page), page_size, TRAP)) {
 		if (may_drop(page->chunk))
 			drop_chunk(page->chunk);
 		return NULL;
@@ -427,33 +435,36 @@ static bool start(void)
 	return true;
 }
 
+void begin_packed(void)
+{
+	lock_shared();
+	checked = false;
+}
+
+void end_packed(void)
+{
+	unlock_shared();
+}
+
 struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, uintptr_t *address)
 {
 	struct pack_page *page = NULL;
 
-	lock_shared();
 	if (start() && size <= page_size && align <= page_size &&
-	    (kind == PACK_DATA || has_file() || open_file()))
+	    (kind == PACK_DATA || file.descriptor >= 0 || open_file()))
 		page = take_piece(kind, size, align, address);
 	drop_file_if_empty();
-	unlock_shared();
 	return page;
 }
 
 bool write_packed(const struct pack_page *page, uintptr_t address, const void *bytes, size_t size)
 {
-	bool written = false;
-
-	lock_shared();
-	if (has_file() && !is_sealed(page->chunk)) {
-		written = write_file(address, bytes, size) &&
-			  !memcmp((const void *)address, bytes, size);
-		if (!written)
-			seal_file();
-	}
-	unlock_shared();
-	if (!written)
+	if (!has_file() || is_sealed(page->chunk))
 		return false;
+	if (!write_file(address, bytes, size) || memcmp((const void *)address, bytes, size) != 0) {
+		seal_file();
+		return false;
+	}
 	__builtin___clear_cache((char *)address, (char *)address + size);
 	VALGRIND_DISCARD_TRANSLATIONS(address, size);
 	return true;
@@ -480,7 +491,6 @@ void give_packed(struct pack_page *page, uintptr_t address, size_t size)
 {
 	struct pack_chunk *chunk = page->chunk;
 
-	lock_shared();
 	/* That may seal the chunk, as long as there is a piece. */
 	if (chunk->kind != PACK_DATA)
 		has_file();
@@ -494,14 +504,13 @@ void give_packed(struct pack_page *page, uintptr_t address, size_t size)
 		list_page(page);
 	else if (!is_sealed(chunk))
 		seal_file();
-	unlock_shared();
 }
 
 /* ---- Contexts ------------------------------------------------------------------------------- */
 
 void begin_packing(void)
 {
-	lock_shared();
+	begin_packed();
 	if (!contexts++ && start()) {
 		if (open_file()) {
 			add_chunk(PACK_TEXT);
@@ -510,12 +519,12 @@ void begin_packing(void)
 		}
 		add_chunk(PACK_DATA);
 	}
-	unlock_shared();
+	end_packed();
 }
 
 void end_packing(void)
 {
-	lock_shared();
+	begin_packed();
 	if (!--contexts) {
 		has_file();
 		for (size_t kind = 0; kind < PACK_KINDS; kind++) {
@@ -523,5 +532,5 @@ void end_packing(void)
 				drop_chunk(kept[kind]);
 		}
 	}
-	unlock_shared();
+	end_packed();
 }

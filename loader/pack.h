@@ -9,6 +9,9 @@
 
 enum pack_kind { PACK_TEXT, PACK_RODATA, PACK_DATA, PACK_KINDS };
 
+/* Around the next three: the shared lock, and the file is looked at once. */
+void begin_packed(void);
+void end_packed(void);
 /* Take some bytes, of a page at most, of one that others share; NULL: it must be whole pages. */
 struct pack_page *take_packed(enum pack_kind kind, size_t size, size_t align, uintptr_t *address);
 /* Write text or read-only data.  false: this can't be done, it must be whole pages. */

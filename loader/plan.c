@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -220,13 +221,13 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	bool placed = section->region == LINK_PERCPU
-			      ? load->module->percpu != NULL
-			      : load->module->part[section->region].size != 0;
+	bool placed = false;
 
-	/* Each thread has these elsewhere. */
-	placed &= section->region != LINK_TLS;
-
+	/* Thread-local ones each thread has elsewhere. */
+	if (section->region == LINK_PERCPU)
+		placed = load->module->percpu != NULL;
+	else if (section->region < LINK_TLS)
+		placed = load->module->part[section->region].size != 0;
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (!entry)
@@ -269,6 +270,35 @@ static const char *library_of(uintptr_t address)
 	return slash ? slash + 1 : info.dli_fname;
 }
 
+struct block_search {
+	uint64_t module;
+	const char *name;
+};
+
+static int look_at_block(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	struct block_search *search = arg;
+
+	(void)size;
+	if (image->dlpi_tls_modid != search->module)
+		return 0;
+	search->name = image->dlpi_name;
+	return 1;
+}
+
+/* The same for thread-local variables, whose addresses are nobody's. */
+static const char *library_of_block(uint64_t module)
+{
+	struct block_search search = { .module = module };
+	const char *slash;
+
+	dl_iterate_phdr(look_at_block, &search);
+	if (!search.name || !*search.name)
+		return "host";
+	slash = strrchr(search.name, '/');
+	return slash ? slash + 1 : search.name;
+}
+
 static const char *provider_of(const struct link_symbol *symbol)
 {
 	const struct permod_module *owner = symbol->owner;
@@ -281,7 +311,7 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "permod";
 	if (owner != &provider_libdl)
 		return owner->name;
-	return symbol->tls ? "libdl" : library_of(symbol->value);
+	return symbol->tls ? library_of_block(symbol->tls->module) : library_of(symbol->value);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
@@ -415,6 +445,12 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		name = made = name_of_path(load.path);
 	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
 	free(made);
+	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path))
+		return fail(
+			pm, error,
+			"%s: a shared object, of which there is no plan: it can be loaded, but the "
+			"dynamic linker decides where it goes",
+			load.path);
 	return !error && plan->incomplete ? fail_memory(pm) : error;
 }
 

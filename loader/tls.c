@@ -27,12 +27,14 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -49,8 +51,9 @@
 #error "loader/tls.c: name this machine's dynamic relocations of thread-local variables here"
 #endif
 
-#define PATH_PREFIX "/proc/self/fd"
+#define PROCESS_BYTES 24
 #define PATH_BYTES 192
+#define HIGH_NUMBER 1000 /* below the usual limit of descriptors */
 #define MOST_TRIES 8
 
 struct tls_carrier {
@@ -86,6 +89,47 @@ uint64_t tls_module(const struct tls_carrier *carrier)
 	return carrier->module;
 }
 
+/* ---- The stack ------------------------------------------------------------------------------ */
+
+/* Held while a carrier is opened or closed that may be in the stack, so that ours is in the same order
+ * as libc's. */
+static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
+
+#define MOST_WAIT_MS 100
+
+/* But not waited for without end: who waits in a constructor of something that is being opened has
+ * libc's lock, which the owner of this one needs.  To go on without it may cost room, no more. */
+static bool lock_stack(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += MOST_WAIT_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
+}
+
+static void unlock_stack(bool locked)
+{
+	if (locked)
+		pthread_mutex_unlock(&stack_lock);
+}
+
+void forget_tls_threads(void)
+{
+	pthread_mutex_init(&stack_lock, NULL);
+}
+
+static void stack_carrier(struct tls_carrier *carrier)
+{
+	carrier->stacked = true;
+	lock_shared();
+	carrier->below = newest;
+	newest = carrier;
+	unlock_shared();
+}
+
 /* ---- What to ask ---------------------------------------------------------------------------- */
 
 /* A relocation of the carrier, and where its answer goes. */
@@ -104,7 +148,7 @@ struct draft {
 	size_t num_questions;
 	const char **symbols; /* undefined ones; the first has number FIRST_UNDEFINED */
 	size_t num_symbols;
-	const char **needed; /* paths of other carriers */
+	struct tls_carrier **needed; /* other modules' */
 	size_t num_needed;
 };
 
@@ -122,13 +166,28 @@ static int ask(struct draft *draft, uint32_t type, uint32_t symbol, uint64_t add
 	return 0;
 }
 
-static int add_text(struct draft *draft, const char ***list, size_t *count, const char *text)
+static int add_symbol(struct draft *draft, const char *name)
 {
-	const char **entry = grow(list, count, sizeof(*entry));
+	const char **entry = grow(&draft->symbols, &draft->num_symbols, sizeof(*entry));
 
 	if (!entry)
 		return fail_memory(draft->load->pm);
-	*entry = text;
+	*entry = name;
+	return 0;
+}
+
+static int add_needed(struct draft *draft, struct tls_carrier *carrier)
+{
+	struct tls_carrier **entry;
+
+	for (size_t i = 0; i < draft->num_needed; i++) {
+		if (draft->needed[i] == carrier)
+			return 0;
+	}
+	entry = grow(&draft->needed, &draft->num_needed, sizeof(*entry));
+	if (!entry)
+		return fail_memory(draft->load->pm);
+	*entry = carrier;
 	return 0;
 }
 
@@ -137,15 +196,14 @@ static int name_external(struct draft *draft, const struct link_tls *tls, uint32
 			 uint64_t *addend)
 {
 	const struct permod_module *owner = tls->symbol->owner;
-	const struct tls_carrier *carrier = is_module(owner) ? owner->tls : NULL;
+	struct tls_carrier *carrier = is_module(owner) ? owner->tls : NULL;
 	int error = 0;
 
 	*addend = carrier ? tls->offset : 0;
 	if (carrier)
-		error = add_text(draft, &draft->needed, &draft->num_needed, carrier->path);
+		error = add_needed(draft, carrier);
 	if (!error)
-		error = add_text(draft, &draft->symbols, &draft->num_symbols,
-				 carrier ? carrier->base : tls->symbol->name);
+		error = add_symbol(draft, carrier ? carrier->base : tls->symbol->name);
 	*symbol = (uint32_t)(FIRST_UNDEFINED + draft->num_symbols - 1);
 	return error;
 }
@@ -183,9 +241,17 @@ static int ask_all(struct draft *draft)
 		error = ask(draft, RELOCATE_MODULE, 0, 0, &draft->carrier->module);
 	for (struct link_tls *tls = draft->load->link->tls; tls && !error; tls = tls->next)
 		error = ask_for(draft, tls);
-	for (size_t i = 0; i < draft->num_questions; i++)
-		draft->carrier->stacked |= draft->questions[i].type != RELOCATE_MODULE;
 	return error;
+}
+
+/* Whether libc gives the carrier, or another that it names, a place in the stack. */
+static bool may_be_stacked(const struct draft *draft)
+{
+	for (size_t i = 0; i < draft->num_questions; i++) {
+		if (draft->questions[i].type != RELOCATE_MODULE)
+			return true;
+	}
+	return false;
 }
 
 /* ---- The file ------------------------------------------------------------------------------- */
@@ -234,7 +300,7 @@ static void lay_out(const struct draft *draft, struct carrier_file *file)
 	for (size_t i = 0; i < draft->num_symbols; i++)
 		file->strings_size += strlen(draft->symbols[i]) + 1;
 	for (size_t i = 0; i < draft->num_needed; i++)
-		file->strings_size += strlen(draft->needed[i]) + 1;
+		file->strings_size += strlen(draft->needed[i]->path) + 1;
 	file->size = sizeof(struct carrier_head);
 	/* No chain is longer than the symbol that is defined. */
 	append(file, file->num_symbols, sizeof(ElfW(Word)), 4);
@@ -329,13 +395,13 @@ static void write_dynamic(const struct draft *draft, const struct carrier_file *
 		{ DT_RELA, file->relocations },
 		{ DT_RELASZ, draft->num_questions * sizeof(ElfW(Rela)) },
 		{ DT_RELAENT, sizeof(ElfW(Rela)) },
-		{ DT_FLAGS, draft->carrier->stacked ? DF_STATIC_TLS : 0 },
+		{ DT_FLAGS, may_be_stacked(draft) ? DF_STATIC_TLS : 0 },
 		{ DT_NULL, 0 },
 	};
 
 	for (size_t i = 0; i < draft->num_needed; i++, entry++) {
 		entry->d_tag = DT_NEEDED;
-		entry->d_un.d_val = add_string(file, strings_end, draft->needed[i]);
+		entry->d_un.d_val = add_string(file, strings_end, draft->needed[i]->path);
 	}
 	for (size_t i = 0; i < DYNAMIC_ENTRIES; i++, entry++) {
 		entry->d_tag = entries[i].tag;
@@ -395,14 +461,42 @@ static int write_file(const struct draft *draft, struct carrier_file *file)
 
 /* ---- Opening -------------------------------------------------------------------------------- */
 
-/* libc takes objects of one name for one object, and numbers of descriptors recur: so the name has a
- * count, in binary, in a form that the file system does not mind. */
-static void name_path(char *path, uint64_t count, int fd)
+/*
+ * The name by which libc opens it, and debuggers too: so it has the number of the process instead of
+ * "self".  libc takes objects of one name for one object, and numbers of descriptors recur, so there
+ * is a count in it, in binary, in a form that the file system does not mind.
+ */
+static void name_path(char *path, const char *process, uint64_t count, int fd)
 {
-	path = stpcpy(path, PATH_PREFIX);
+	path += sprintf(path, "/proc/%s/fd", process);
 	for (; count; count >>= 1)
 		path = stpcpy(path, count & 1 ? "/." : "/");
 	sprintf(path, "/%d", fd);
+}
+
+/* The process as that /proc numbers it. */
+static int find_process(struct load *load, char *process, size_t size)
+{
+	ssize_t length = readlink("/proc/self", process, size - 1);
+
+	if (length < 0)
+		return fail(load->pm, -errno,
+			    "%s: has thread-local variables, which need /proc: there is no "
+			    "/proc/self (%s); mount it",
+			    load->path, strerror(errno));
+	process[length] = '\0';
+	return 0;
+}
+
+/* A debugger that comes later reads what has the number then: one that few programs get to is better. */
+static int use_high_number(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_NUMBER);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
 }
 
 static int fail_file(struct load *load, const char *what)
@@ -434,17 +528,17 @@ static int make_file(struct load *load, const struct carrier_file *file)
 		}
 		done += (size_t)size;
 	}
-	return fd;
+	return use_high_number(fd);
 }
 
-/* Bytes that other modules have in what each thread begins with. */
-static size_t stacked_size(void)
+/* Bytes of the stack that modules have, or that wait as their modules are gone. */
+static size_t stacked_size(bool closing)
 {
 	size_t size = 0;
 
 	lock_shared();
 	for (const struct tls_carrier *carrier = newest; carrier; carrier = carrier->below)
-		size += carrier->size;
+		size += carrier->closing == closing ? carrier->size : 0;
 	unlock_shared();
 	return size;
 }
@@ -466,11 +560,6 @@ static int fail_open(const struct draft *draft)
 	const struct tls_carrier *carrier = draft->carrier;
 	const char *reason = dlerror();
 
-	if (access(PATH_PREFIX, X_OK) != 0)
-		return fail(load->pm, -ENOENT,
-			    "%s: has thread-local variables, which need /proc: there is no %s; "
-			    "mount it",
-			    load->path, PATH_PREFIX);
 	if (!reason)
 		reason = "no reason given";
 	/* What comes before is the name of the file. */
@@ -480,10 +569,12 @@ static int fail_open(const struct draft *draft)
 		return fail(
 			load->pm, -ENOSPC,
 			"%s: no room for %zu bytes of thread-local variables, aligned to %zu, "
-			"in what the C library keeps for code that is not position-independent, "
-			"of which modules have %zu bytes (%s); compile with -fPIC, or start the "
+			"in what the C library keeps for code that is not position-independent "
+			"(%s; modules have %zu bytes of it, and %zu bytes wait until modules "
+			"that were loaded later are unloaded); compile with -fPIC, or start the "
 			"program with GLIBC_TUNABLES=glibc.rtld.optional_static_tls=BYTES",
-			load->path, carrier->size, carrier->align, stacked_size(), reason);
+			load->path, carrier->size, carrier->align, reason, stacked_size(false),
+			stacked_size(true));
 	if (asks_offset(draft, false))
 		return fail(
 			load->pm, -ENOSPC,
@@ -501,9 +592,12 @@ static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
 	static uint64_t count;
 	struct tls_carrier *carrier = draft->carrier;
+	char process[PROCESS_BYTES];
 	struct link_map *map;
 
-	name_path(carrier->path, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
+	if (find_process(draft->load, process, sizeof(process)))
+		return -ENOENT;
+	name_path(carrier->path, process, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
 	dlerror();
 	carrier->handle = dlopen(carrier->path, RTLD_NOW | RTLD_LOCAL);
 	if (!carrier->handle)
@@ -546,18 +640,34 @@ static int open_carrier(const struct draft *draft)
 		}
 		error = open_file(draft, fd, &is_new);
 		close(fd);
-		if (!error && !is_new)
+		if (!error && !is_new) {
 			dlclose(draft->carrier->handle);
+			draft->carrier->handle = NULL;
+		}
 	}
-	if (!error && !is_new) {
-		draft->carrier->handle = NULL;
+	if (!error && !is_new)
 		error = fail(draft->load->pm, -EAGAIN,
 			     "%s: the C library takes its thread-local variables for others",
 			     draft->load->path);
-	}
 	if (!error)
 		take_answers(draft, &file);
 	free(file.bytes);
+	return error;
+}
+
+/* Those of other modules get their place when code first asks for it. */
+static int open_in_order(const struct draft *draft)
+{
+	bool stacked = may_be_stacked(draft), locked = stacked && lock_stack();
+	int error = open_carrier(draft);
+
+	for (size_t i = 0; !error && i < draft->num_needed; i++) {
+		if (!draft->needed[i]->stacked)
+			stack_carrier(draft->needed[i]);
+	}
+	if (!error && stacked && draft->carrier->size)
+		stack_carrier(draft->carrier);
+	unlock_stack(locked);
 	return error;
 }
 
@@ -570,16 +680,7 @@ static void free_carrier(struct tls_carrier *carrier)
 	free(carrier);
 }
 
-static void stack_carrier(struct tls_carrier *carrier)
-{
-	lock_shared();
-	carrier->below = newest;
-	newest = carrier;
-	unlock_shared();
-}
-
-/* The newest if its module is gone; NULL otherwise.  libc has locks of its own, so carriers are closed
- * outside ours. */
+/* The newest if its module is gone; NULL otherwise. */
 static struct tls_carrier *unstack_carrier(void)
 {
 	struct tls_carrier *carrier = NULL;
@@ -595,17 +696,21 @@ static struct tls_carrier *unstack_carrier(void)
 
 void close_tls(struct tls_carrier *carrier)
 {
+	bool locked;
+
 	if (!carrier)
 		return;
 	if (!carrier->stacked) {
 		free_carrier(carrier);
 		return;
 	}
+	locked = lock_stack();
 	lock_shared();
 	carrier->closing = true;
 	unlock_shared();
 	while ((carrier = unstack_carrier()))
 		free_carrier(carrier);
+	unlock_stack(locked);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------ */
@@ -665,7 +770,7 @@ int open_tls(struct load *load)
 		draft.carrier->size = 1;
 	error = ask_all(&draft);
 	if (!error && draft.num_questions)
-		error = open_carrier(&draft);
+		error = open_in_order(&draft);
 	free(draft.questions);
 	free(draft.symbols);
 	free(draft.needed);
@@ -674,7 +779,5 @@ int open_tls(struct load *load)
 		return error;
 	}
 	load->module->tls = draft.carrier;
-	if (draft.carrier->stacked)
-		stack_carrier(draft.carrier);
 	return 0;
 }

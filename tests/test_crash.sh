@@ -34,9 +34,11 @@ crashes()
 hex="0x[0-9a-f]+"
 check "a bad access in a static function" crashes bad_access 139 \
     "^crashed by signal SIGSEGV, a bad memory access at 0x0, in:\$" \
-    "^ #0 $hex module:\.text inner\+$hex\$"
+    "^ #0 $hex module:\.text inner\+$hex\$" "^ #1 $hex module:\.text bad_access\+$hex\$" \
+    "^ #2 $hex permod \+$hex\$"
 check "in a function that the C library calls" crashes bad_access_by_program 139 \
-    "^ #0 $hex module:\.text compare\+$hex\$"
+    "^ #0 $hex module:\.text compare\+$hex\$" "^ #[1-9] $hex libc\.so\.6 qsort(_r)?\+$hex\$" \
+    "^ #[1-9] $hex module:\.text bad_access_by_program\+$hex\$"
 check "abort()" crashes die 134 "^crashed by signal SIGABRT, an abort, in:\$" \
     "^ #[0-9]+ $hex libc\.so\.6 abort\+$hex\$" "^ #[0-9]+ $hex module:\.text die\+$hex\$"
 check "a division by zero" crashes divide 136 "SIGFPE" "^ #0 $hex module:\.text divide\+$hex\$"
@@ -55,7 +57,20 @@ $CC -O1 -c -o back.ko "$here/back.c" || exit 1
 stack_is_written()
 {
     run ./host back.ko 0 && grep -qE "^ #0 $hex host called_back\+$hex\$" out &&
-        grep -qE "^ #1 $hex back:\.text pass_on\+$hex\$" out
+        grep -qE "^ #1 $hex back:\.text pass_on\+$hex\$" out &&
+        grep -qE "^ #2 $hex back:\.text call_back\+$hex\$" out &&
+        grep -qE "^ #3 $hex host main\+$hex\$" out && return_address_is_right
+}
+
+# It is where objdump shows the instruction behind the call.
+return_address_is_right()
+{
+    offset=$(sed -n 's/^ #1 .*pass_on+0x//p' out)
+    objdump -d --no-show-raw-insn back.ko > log &&
+        awk -v want="$offset" '
+            /<pass_on>:$/ { start = $1; inside = 1 }
+            inside && /call/ { getline; sub(":", "", $1); print $1; exit }' log |
+        grep -qE "^0*$offset\$"
 }
 check "permod_backtrace()" stack_is_written
 

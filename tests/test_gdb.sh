@@ -197,6 +197,27 @@ END
 }
 check "an archive of two objects" members_of_an_archive
 
+# gdb opens the object that such variables come with, by the name that it has.
+thread_local_variables()
+{
+    gdb_runs local.ko <<'END' || return
+break tick
+run
+printf "in tick: total %d\n", total
+END
+    has out "in tick: total 3"
+}
+echo 'static __thread int own = 5; int total = 3; void tick(void); void tick(void) { total += own++; }' \
+    > local.c
+$CC -O0 -g -c local.c -o local.ko || exit 1
+check "a module with thread-local variables" thread_local_variables
+
+shared_pages()
+{
+    PERMOD_PACK=0 everything_is_seen
+}
+check "in pages that modules share" shared_pages
+
 # ---- Without --------------------------------------------------------------------------------------
 
 names_alone()

@@ -535,6 +535,7 @@ static void take(struct piece *piece, unsigned char mark)
 	piece->kind = (enum pack_kind)(rand() % PACK_KINDS);
 	piece->size = 1 + (size_t)rand() % (rand() % 4 ? 200 : page);
 	piece->mark = mark;
+	begin_packed();
 	piece->page = take_packed(piece->kind, piece->size, align, &piece->address);
 	ck_assert_ptr_nonnull(piece->page);
 	ck_assert_uint_eq(piece->address % align, 0);
@@ -542,27 +543,38 @@ static void take(struct piece *piece, unsigned char mark)
 	memset(bytes, mark, piece->size);
 	if (piece->kind != PACK_DATA)
 		ck_assert(write_packed(piece->page, piece->address, bytes, piece->size));
-	else if (is_all((void *)piece->address, piece->size, 0))
+	end_packed();
+	if (piece->kind != PACK_DATA)
+		return;
+	if (is_all((void *)piece->address, piece->size, 0))
 		memset((void *)piece->address, mark, piece->size);
 	else
 		ck_abort_msg("data was not zero");
+}
+
+static void give(struct piece *piece)
+{
+	begin_packed();
+	give_packed(piece->page, piece->address, piece->size);
+	end_packed();
+	piece->page = NULL;
 }
 
 START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 {
 	static struct piece pieces[300];
 	static struct state before, after;
+	struct permod *pm = new_context();
 
 	srand(1);
-	load_tiny(new_context(), 0);
+	load_tiny(pm, 0);
 	look(&before);
 	for (int i = 0; i < (under_valgrind() ? 600 : 6000); i++) {
 		struct piece *piece = &pieces[(size_t)rand() % COUNT(pieces)];
 
 		if (piece->page) {
 			ck_assert(is_all((void *)piece->address, piece->size, piece->mark));
-			give_packed(piece->page, piece->address, piece->size);
-			piece->page = NULL;
+			give(piece);
 			continue;
 		}
 		take(piece, (unsigned char)(1 + i % 255));
@@ -573,10 +585,11 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 		if (!pieces[i].page)
 			continue;
 		ck_assert(is_all((void *)pieces[i].address, pieces[i].size, pieces[i].mark));
-		give_packed(pieces[i].page, pieces[i].address, pieces[i].size);
+		give(&pieces[i]);
 	}
 	look(&after);
 	expect_same(&before, &after, "all are gone");
+	permod_free(pm);
 }
 END_TEST
 
@@ -585,9 +598,11 @@ START_TEST(what_is_too_large_or_too_aligned_gets_whole_pages)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	uintptr_t address;
 
+	begin_packed();
 	ck_assert_ptr_null(take_packed(PACK_DATA, page + 1, 1, &address));
 	ck_assert_ptr_null(take_packed(PACK_TEXT, SIZE_MAX, 1, &address));
 	ck_assert_ptr_null(take_packed(PACK_DATA, 1, 2 * page, &address));
+	end_packed();
 }
 END_TEST
 

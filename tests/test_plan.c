@@ -494,12 +494,12 @@ END_TEST
 /* ---- The linker's map ----------------------------------------------------------------------- */
 
 static const struct permod_plan_slot *plan_slot(const struct permod_plan *plan, const char *name,
-						int stub)
+						const char *kind)
 {
 	const struct permod_plan_slot *slot;
 
 	for (unsigned int i = 0; (slot = permod_plan_slot(plan, i)); i++) {
-		if (!strcmp(slot->symbol, name) && slot->stub == stub)
+		if (!strcmp(slot->symbol, name) && !strcmp(slot->kind, kind))
 			return slot;
 	}
 	return NULL;
@@ -537,7 +537,7 @@ START_TEST(plan_tells_who_refers_to_a_symbol_and_how)
 	ck_assert_uint_eq(found->references, 3);
 	ck_assert_int_eq(found->got, 1);
 	expect_site(&found->first, ".text", 2, "R_X86_64_PLT32");
-	slot = plan_slot(plan, "getpid", 0);
+	slot = plan_slot(plan, "getpid", "got");
 	ck_assert_ptr_nonnull(slot);
 	ck_assert_uint_eq(slot->references, 1);
 	ck_assert_uint_eq(slot->target, getpid_address);
@@ -545,7 +545,7 @@ START_TEST(plan_tells_who_refers_to_a_symbol_and_how)
 	rodata = plan_section(plan, ".rodata");
 	ck_assert_uint_gt(slot->address, rodata->address);
 	ck_assert_uint_lt(slot->address, rodata->address + 4096);
-	ck_assert_ptr_null(plan_slot(plan, "getpid", 1));
+	ck_assert_ptr_null(plan_slot(plan, "getpid", "stub"));
 	permod_plan_free(plan);
 	permod_free(pm);
 }
@@ -570,11 +570,11 @@ START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
 			     &plan));
 	/* valgrind has libraries below 2 GiB too. */
 	if (!under_valgrind()) {
-		stub = plan_slot(plan, "getpid", 1);
+		stub = plan_slot(plan, "getpid", "stub");
 		ck_assert_ptr_nonnull(stub);
 		expect_site(&stub->first, ".text", 1, "R_X86_64_PLT32");
 		ck_assert_uint_eq(stub->references, 1);
-		ck_assert_ptr_null(plan_slot(plan, "getpid", 0)->first.object);
+		ck_assert_ptr_null(plan_slot(plan, "getpid", "got")->first.object);
 	}
 	place = permod_plan_place(plan);
 	permod_plan_interval(plan, &low, &high);
@@ -588,6 +588,40 @@ START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
 	expect_site(&place->high.site, ".text", 6, "R_X86_64_32");
 	if (!under_valgrind())
 		ck_assert_ptr_nonnull(strstr(place->reason, "below the arena"));
+	permod_plan_free(plan);
+	permod_free(pm);
+}
+END_TEST
+
+/* A variable of the module's own by two models; all local ones share a pair of slots. */
+START_TEST(plan_tells_slots_of_thread_local_variables)
+{
+	static const char source[] =
+		"#define MODEL(name) __thread __attribute__((tls_model(name)))\n"
+		"MODEL(\"global-dynamic\") int general = 1;\n"
+		"MODEL(\"initial-exec\") long initial;\n"
+		"static MODEL(\"local-dynamic\") int local, second;\n"
+		"int get(void) { return general++ + (int)initial++ + local++ + second++; }\n";
+	struct permod *pm = new_context();
+	struct permod_plan *plan = NULL;
+	const struct permod_plan_place *place;
+	const struct permod_plan_slot *slot;
+
+	must(pm, permod_plan(pm, compile("models.ko", "-fPIC -ftls-model=global-dynamic", source),
+			     &plan));
+	place = permod_plan_place(plan);
+	ck_assert_uint_eq(place->tls_size, 3 * sizeof(int) + sizeof(long) + sizeof(int));
+	ck_assert_uint_eq(place->tls_align, sizeof(long));
+	slot = plan_slot(plan, "general", "tls-module");
+	ck_assert_ptr_nonnull(slot);
+	ck_assert_uint_eq(slot->references, 1);
+	ck_assert_str_eq(slot->first.type, "R_X86_64_TLSGD");
+	slot = plan_slot(plan, "initial", "tls-offset");
+	ck_assert_ptr_nonnull(slot);
+	ck_assert_str_eq(slot->first.type, "R_X86_64_GOTTPOFF");
+	slot = plan_slot(plan, "", "tls-module");
+	ck_assert_ptr_nonnull(slot);
+	ck_assert_str_eq(slot->first.type, "R_X86_64_TLSLD");
 	permod_plan_free(plan);
 	permod_free(pm);
 }
@@ -761,6 +795,7 @@ static Suite *make_suite(void)
 	tcase_add_test(plans, plan_of_what_is_all_wrong_stays_readable);
 	tcase_add_test(plans, plan_tells_who_refers_to_a_symbol_and_how);
 	tcase_add_test(plans, plan_tells_stubs_and_what_sets_the_bounds);
+	tcase_add_test(plans, plan_tells_slots_of_thread_local_variables);
 	tcase_add_test(plans, plan_tells_sizes);
 	tcase_add_test(plans, plan_tells_what_is_discarded);
 	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);

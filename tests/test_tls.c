@@ -497,7 +497,7 @@ static size_t take_all(struct permod *pm, const char *path, struct permod_module
 	}
 	free(data);
 	expect_error(pm, error, -ENOSPC, "taker", "192 bytes", "-fPIC", "GLIBC_TUNABLES",
-		     text("modules have %zu bytes", count * 192));
+		     text("modules have %zu bytes", count * 192), "0 bytes wait");
 	return count;
 }
 
@@ -693,28 +693,34 @@ static void *load_often(void *arg)
 	return NULL;
 }
 
+static void load_in_threads(const char *flags, int rounds)
+{
+	struct loader loaders[3];
+	size_t size;
+	unsigned char *data = read_file(compile("own.ko", flags, own_source), &size);
+
+	for (size_t i = 0; i < COUNT(loaders); i++) {
+		loaders[i] = (struct loader){ .data = data, .size = size, .rounds = rounds };
+		check_that(!pthread_create(&loaders[i].thread, NULL, load_often, &loaders[i]));
+	}
+	for (size_t i = 0; i < COUNT(loaders); i++)
+		pthread_join(loaders[i].thread, NULL);
+	free(data);
+	for (size_t i = 0; i < COUNT(loaders); i++)
+		ck_assert_int_eq(loaders[i].wrong, 0);
+}
+
 START_TEST(threads_load_at_the_same_time)
 {
-	static const char *const flags[] = { "", "-fPIC" };
+	load_in_threads("-fPIC", under_valgrind() ? 5 : 50);
+}
+END_TEST
 
-	for (size_t i = 0; i < COUNT(flags); i++) {
-		struct loader loaders[3];
-		size_t size;
-		unsigned char *data = read_file(compile("own.ko", flags[i], own_source), &size);
-
-		for (size_t j = 0; j < COUNT(loaders); j++) {
-			loaders[j] = (struct loader){ .data = data,
-						      .size = size,
-						      .rounds = under_valgrind() ? 5 : 40 };
-			check_that(
-				!pthread_create(&loaders[j].thread, NULL, load_often, &loaders[j]));
-		}
-		for (size_t j = 0; j < COUNT(loaders); j++) {
-			pthread_join(loaders[j].thread, NULL);
-			ck_assert_int_eq(loaders[j].wrong, 0);
-		}
-		free(data);
-	}
+/* There is room for all of one turn, and before the next all of it is free again. */
+START_TEST(threads_give_room_back_whoever_is_first)
+{
+	for (int turn = 0; turn < (under_valgrind() ? 3 : 30); turn++)
+		load_in_threads("", 2);
 }
 END_TEST
 
@@ -729,6 +735,7 @@ START_TEST(plan_tells_of_them)
 	struct permod *pm = new_context();
 	struct permod_plan *plan = NULL;
 	const struct permod_plan_section *section;
+	const struct permod_plan_symbol *symbol;
 	bool found = false;
 
 	expect_error(pm, permod_plan(pm, compile("planned.ko", "", source), &plan), -ENOENT,
@@ -744,6 +751,15 @@ START_TEST(plan_tells_of_them)
 	}
 	ck_assert(found);
 	ck_assert_ptr_null(permod_plan_problem(plan, 1));
+	found = false;
+	for (unsigned int i = 0; (symbol = permod_plan_symbol(plan, i)); i++) {
+		if (strcmp(symbol->name, "errno") != 0)
+			continue;
+		ck_assert_str_eq(symbol->provider, "libc.so.6");
+		ck_assert_uint_eq(symbol->address, 0);
+		found = true;
+	}
+	ck_assert(found);
 	permod_plan_free(plan);
 	permod_free(pm);
 }
@@ -776,6 +792,7 @@ int main(void)
 	tcase_add_test(tests, load_and_unload_can_go_on_for_ever);
 	tcase_add_test(tests, modules_that_are_loaded_together_keep_their_own);
 	tcase_add_test(tests, threads_load_at_the_same_time);
+	tcase_add_test(tests, threads_give_room_back_whoever_is_first);
 	tcase_add_test(tests, plan_tells_of_them);
 	return run_suite(suite);
 }

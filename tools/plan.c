@@ -141,7 +141,7 @@ static const char *symbol_cell(const void *data, size_t row, size_t column, char
 
 static const char *slot_cell(const void *data, size_t row, size_t column, char *buffer)
 {
-	static const char *const headings[] = { "for",	"what",	 "address", "holds",
+	static const char *const headings[] = { "for",	"kind",	 "address", "holds",
 						"uses", "first", "in",	    "at" };
 	const struct plan_view *view = data;
 	const struct permod_plan_slot *slot;
@@ -151,9 +151,9 @@ static const char *slot_cell(const void *data, size_t row, size_t column, char *
 	slot = permod_plan_slot(view->plan, (unsigned int)row - 1);
 	switch (column) {
 	case 0:
-		return slot->symbol;
+		return *slot->symbol ? slot->symbol : "(own)";
 	case 1:
-		return slot->stub ? "stub" : "GOT slot";
+		return slot->kind;
 	case 2:
 		return address_text(buffer, slot->address);
 	case 3:
@@ -161,10 +161,10 @@ static const char *slot_cell(const void *data, size_t row, size_t column, char *
 	case 4:
 		return number_text(buffer, slot->references);
 	default:
-		return slot->first.object || slot->stub
+		/* What only a stub uses is no relocation's. */
+		return slot->first.object || column != 5
 			       ? site_cell(&slot->first, column - 5, buffer)
-		       : column == 5 ? "its stub"
-				     : "-";
+			       : "its stub";
 	}
 }
 
@@ -214,7 +214,7 @@ static void print_place(FILE *out, const struct permod_plan_place *place)
 
 	if (place->base)
 		fprintf(out, "it would begin at 0x%zx (%s)\n", (size_t)place->base, place->reason);
-	fprintf(out, "memory: %s", size_text(size, place->size));
+	fprintf(out, "memory: %s in pages of its own", size_text(size, place->size));
 	if (place->init_size)
 		fprintf(out, ", of which %s go when init has run",
 			size_text(size, place->init_size));
@@ -328,7 +328,7 @@ static void json_slots(struct json *json, const struct plan_view *view)
 		const struct permod_plan_slot *slot = permod_plan_slot(view->plan, i);
 
 		json_begin(json, NULL, '{');
-		json_string(json, "kind", slot->stub ? "stub" : "got");
+		json_string(json, "kind", slot->kind);
 		json_string(json, "symbol", slot->symbol);
 		json_address(json, "address", slot->address);
 		json_address(json, "target", slot->target);

@@ -36,7 +36,7 @@ struct permod_export {
 /** PERMOD_EXPORT_THREAD - a module's thread-local variable; @address is NULL. */
 #define PERMOD_EXPORT_THREAD 2UL
 
-#ifdef PERMOD_MODULE
+#if defined(PERMOD_MODULE) || defined(PERMOD_SHARED)
 
 #define PERMOD_EXPORT(sym, section_name, export_flags)                                             \
 	extern __typeof__(sym) sym;                                                                \

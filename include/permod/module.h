@@ -22,10 +22,17 @@
 #ifndef PERMOD_MODULE_H
 #define PERMOD_MODULE_H
 
-#if defined(PERMOD_PERCPU_H) && !defined(PERMOD_MODULE)
+/*
+ * PERMOD_SHARED - to be defined in all files of a shared object that is to be a module:
+ *
+ *     cc -O2 -fPIC -shared -DPERMOD_SHARED -o counter.so counter.c
+ *
+ * Its per-CPU variables are placed as those of programs are.
+ */
+#if defined(PERMOD_PERCPU_H) && !defined(PERMOD_MODULE) && !defined(PERMOD_SHARED)
 #error "include <permod/module.h> before <permod/percpu.h>"
 #endif
-#ifndef PERMOD_MODULE
+#if !defined(PERMOD_MODULE) && !defined(PERMOD_SHARED)
 #define PERMOD_MODULE 1
 #endif
 
@@ -93,7 +100,16 @@ void cleanup_module(void);
 
 /** THIS_MODULE - this module, to be held while somebody has a pointer into it; opaque. */
 struct module;
+#ifdef PERMOD_SHARED
+struct module {
+	void *permod_module; /* the loader's */
+};
 extern struct module __this_module;
+__attribute__((weak, visibility("hidden"),
+	       section("__permod_module"))) struct module __this_module = { NULL };
+#else
+extern struct module __this_module;
+#endif
 #define THIS_MODULE (&__this_module)
 
 /**

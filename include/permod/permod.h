@@ -91,7 +91,7 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
 /**
  * permod_load() - load a module and run its init.
  * @path:	a relocatable object, or an archive of such: members of it become one module, see
- *		permod_load_files()
+ *		permod_load_files(); or a shared object, which the dynamic linker loads
  * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
  * @flags:	PERMOD_LOAD_*
  * @m:		receives the module; may be NULL
@@ -102,6 +102,11 @@ int permod_export(struct permod *pm, const struct permod_export *exports, size_t
  * place from which all symbols are in reach), -EEXIST (name or export taken, or a symbol that two
  * members define), -EINVAL (bad parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM
  * (licence), -EBUSY (a symbol of a module whose init or exit is running), or what init returned.
+ *
+ * A shared object is opened by dlopen(3), RTLD_NOW | RTLD_LOCAL: its constructors run before its
+ * parameters are set, and it can use what the dynamic linker finds, not what modules export.  If its
+ * sources use <permod/module.h> they are compiled with -DPERMOD_SHARED.  No flags can be given for
+ * it (-EINVAL), it is not loaded from memory, and not where there is PERMOD_NO_LIBDL (-EPERM).
  */
 int permod_load(struct permod *pm, const char *path, const char *params, unsigned int flags,
 		struct permod_module **m);
@@ -163,8 +168,11 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
  * @flags:	0
  *
  * No thread may be in the module's code or come back to it; hold a reference where one may be.
- * Errors: -EBUSY (referenced, used by another module, or permanent; the line says by whom and
- * why), -EINVAL (unknown flags).
+ * Errors: -EBUSY (referenced, used by another module, or permanent, or threads have destructors of its
+ * thread-local variables to run; the line says by whom and why), -EINVAL (unknown flags).
+ *
+ * A shared object can stay in memory when it has been unloaded, as it is the dynamic linker that
+ * decides; then permod_error() says why, though this returns 0.
  */
 int permod_unload(struct permod_module *m, unsigned int flags);
 
@@ -248,7 +256,8 @@ struct permod_address {
 };
 
 /**
- * permod_addr() - tell which module has an address, of any context.
+ * permod_addr() - tell which module has an address, of any context.  (Of one that is a shared object,
+ * dladdr(3) tells.)
  * @address:	any address, or cookie; not dereferenced
  * @found:	filled in, unless there is none
  *
@@ -316,7 +325,7 @@ struct permod_plan_section {
 	size_t size;	    /* bytes */
 	size_t align;	    /* bytes */
 	size_t offset;	    /* in its region, bytes */
-	int discarded;	    /* another object brought a copy of this COMDAT group first */
+	int discarded; /* another object brought this COMDAT group first, or nothing needs it */
 };
 
 /** struct permod_plan_site - a relocation; @object is NULL if there is none. */
@@ -340,14 +349,16 @@ struct permod_plan_symbol {
 };
 
 /**
- * struct permod_plan_slot - what the loader adds for a symbol that code does not reach by itself: a slot
- * of the global offset table, which holds the address, or a stub, which jumps there.
+ * struct permod_plan_slot - what the loader adds for a symbol that code does not reach by itself.
+ * @kind:	"got": a slot of the global offset table, which holds the address; "stub": code that
+ *		jumps there, and uses the slot; for thread-local variables "tls-module" (two slots:
+ *		module and offset), "tls-offset" (from the thread pointer), "tls-descriptor" (two slots)
  */
 struct permod_plan_slot {
-	const char *symbol;
-	int stub; /* otherwise a slot */
+	const char *kind;
+	const char *symbol; /* "" for all thread-local variables of the module */
 	uintptr_t address;
-	uintptr_t target; /* of the symbol */
+	uintptr_t target; /* the symbol's address; 0 if it is thread-local */
 	size_t references;
 	struct permod_plan_site first; /* of these; none if only a stub uses the slot */
 };
@@ -362,14 +373,14 @@ struct permod_plan_bound {
 struct permod_plan_place {
 	uintptr_t base;	    /* 0 if no place was found */
 	const char *reason; /* why there; NULL if no place was found */
-	size_t size;	    /* whole pages */
+	size_t size;	    /* in pages of its own; small modules share some, and then take less */
 	size_t init_size;   /* of it, freed after init */
 	struct permod_plan_bound low, high;
 	size_t percpu_size, percpu_align; /* on each possible CPU */
 	size_t percpu_used;		  /* by modules that are loaded */
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
-	size_t discarded; /* references to sections of which another object brought a copy first */
+	size_t discarded;		  /* references to sections that are so */
 };
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */

@@ -6,14 +6,15 @@
  */
 
 #ifdef SECOND
-#define NAME(name) "second " name
+#define FILE_NAME "second "
 #else
-#define NAME(name) "first " name
+#define FILE_NAME "first "
 #endif
 
 	.macro entry section, text, flags
 	.section .rodata
-9:	.asciz	NAME("\text")
+9:	.ascii	FILE_NAME
+	.asciz	"\text"
 	.text
 8:	leaq	9b(%rip), %rdi
 	subq	$8, %rsp
@@ -25,19 +26,19 @@
 	.quad	8b
 	.endm
 
-	entry	.init_array, "init", @init_array
-	entry	.init_array.65534, "init.65534", @init_array
-	entry	.init_array.00101, "init.101", @init_array
-	entry	.init_array.2000, "init.2000", @init_array
-	entry	.init_array.00300, "init.300", @init_array
-	entry	.ctors.65135, "ctors.65135 (400)", @progbits
-	entry	.ctors.65335, "ctors.65335 (200)", @progbits
-	entry	.fini_array, "fini", @fini_array
-	entry	.fini_array.00101, "fini.101", @fini_array
-	entry	.fini_array.2000, "fini.2000", @fini_array
-	entry	.fini_array.00300, "fini.300", @fini_array
-	entry	.dtors.65135, "dtors.65135 (400)", @progbits
-	entry	.init_array.00101, "init.101 again", @init_array
+	entry	.init_array, "init", %init_array
+	entry	.init_array.65534, "init.65534", %init_array
+	entry	.init_array.00101, "init.101", %init_array
+	entry	.init_array.2000, "init.2000", %init_array
+	entry	.init_array.00300, "init.300", %init_array
+	entry	.ctors.65135, "ctors.65135 (400)", %progbits
+	entry	.ctors.65335, "ctors.65335 (200)", %progbits
+	entry	.fini_array, "fini", %fini_array
+	entry	.fini_array.00101, "fini.101", %fini_array
+	entry	.fini_array.2000, "fini.2000", %fini_array
+	entry	.fini_array.00300, "fini.300", %fini_array
+	entry	.dtors.65135, "dtors.65135 (400)", %progbits
+	entry	.init_array.00101, "init.101 again", %init_array
 
 #if defined(PROGRAM) && !defined(SECOND)
 	.text
@@ -45,4 +46,4 @@
 main:	xorl	%eax, %eax
 	ret
 #endif
-	.section .note.GNU-stack, "", @progbits
+	.section .note.GNU-stack, "", %progbits

@@ -2,7 +2,6 @@
 /*
  * Variables with a cleanup, also when the thread is cancelled.
  * matrix: flags -fexceptions
- * matrix: later .
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /*
  * Exceptions: thrown in one file and caught in another, with destructors in between; by type, by base
  * class, rethrown, kept.
- * matrix: later .
+ * matrix: refused ^(?!.*large).*-fno-pie => compile with -fPIC
  */
 #include <cstdio>
 #include <exception>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Thread-local objects with constructors and destructors, of functions and of files.
- * matrix: later .
  */
 #include <cstdio>
 #include <string>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Functions that choose their own code when they are linked.
- * matrix: later .
  */
 #include <stdio.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Sections of one's own: their beginning and end, which the linker tells, in two files.
- * matrix: later .
  */
 #include <stdio.h>
 

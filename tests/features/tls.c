@@ -2,7 +2,6 @@
 /*
  * Thread-local variables of the module's own: with values, zeroed, aligned, in two files; in the
  * thread that there is, and in others.
- * matrix: later .
  */
 #include <pthread.h>
 #include <stdint.h>

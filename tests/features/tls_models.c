@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Thread-local variables by all models that a compiler may be told to use.
- * matrix: later .
  * matrix: unless gcc .*-mcmodel=large
  */
 #include <pthread.h>

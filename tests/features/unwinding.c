@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Walking the stack, through the module's frames to who called it.
- * matrix: later .
  */
 #include <stdio.h>
 #include <unwind.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A symbol in an older version than the one that a program gets by default.
- * matrix: later .
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Shared objects as modules: the dynamic linker loads and links them and runs their constructors; the
+ * rest of a module's life is as that of others.
+ *
+ * What a module brings (parameters, exports, init and exit, per-CPU variables) is found by the names
+ * of sections and symbols, which the dynamic linker does not look at: they are read from the file.
+ * Nothing there is believed that does not lie in what was loaded.  Per-CPU variables are in the hands
+ * of libpercpu, as those of every shared object.
+ */
+#define _GNU_SOURCE
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What permod_module.shared points to. */
+struct shared_object {
+	void *handle;
+	char *path;
+	bool nodelete, unique; /* why it may stay in memory */
+};
+
+/* The file of one, while it is looked at. */
+struct image {
+	struct load *load;
+	struct permod_module *module;
+	Elf *elf;
+	size_t names;	   /* index of the section of the sections' names */
+	uintptr_t base;	   /* what to add to its addresses */
+	size_t variables;  /* index of the section of per-CPU variables, or 0 */
+	Elf_Scn *symbols;  /* the larger of its symbol tables, or NULL */
+	size_t names_size; /* bytes of the names of symbols that are kept */
+	char *texts;	   /* where they go; NULL while they are counted */
+};
+
+/* ---- The file ------------------------------------------------------------------------------- */
+
+bool is_shared_object(struct permod *pm, const char *path)
+{
+	Elf64_Ehdr header;
+	size_t size;
+	void *data;
+	bool shared;
+
+	if (read_file(pm, path, &data, &size))
+		return false;
+	shared = size >= sizeof(header);
+	if (shared)
+		memcpy(&header, data, sizeof(header));
+	free(data);
+	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
+}
+
+static bool is_loaded(const struct image *image, uint64_t address, uint64_t size)
+{
+	for (size_t region = LINK_TEXT; region <= LINK_DATA; region++) {
+		const struct module_part *part = &image->module->part[region];
+		uint64_t offset = image->base + address - part->address;
+
+		if (offset < part->size && size <= part->size - offset)
+			return true;
+	}
+	return false;
+}
+
+/* Segments by what may be done with them; of those that are only read the last has the strings. */
+static int add_segments(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct image *image = arg;
+
+	(void)size;
+	if (info->dlpi_addr != image->base)
+		return 0;
+	for (unsigned int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		enum link_region region = segment->p_flags & PF_X   ? LINK_TEXT
+					  : segment->p_flags & PF_W ? LINK_DATA
+								    : LINK_RODATA;
+
+		if (segment->p_type == PT_LOAD)
+			image->module->part[region] = (struct module_part){
+				.address = image->base + segment->p_vaddr,
+				.size = segment->p_memsz,
+			};
+	}
+	return 1;
+}
+
+/* ---- Sections ------------------------------------------------------------------------------- */
+
+/* What THIS_MODULE is of a shared object. */
+static int tell_itself(const struct image *image, const GElf_Shdr *header)
+{
+	const struct module itself = { image->module };
+
+	if (header->sh_size != sizeof(itself) || !(header->sh_flags & SHF_WRITE))
+		return fail(image->load->pm, -ENOEXEC,
+			    "%s: section __permod_module: built against another <permod/module.h>",
+			    image->load->path);
+	memcpy((void *)(image->base + header->sh_addr), &itself, sizeof(itself));
+	return 0;
+}
+
+static int visit_section(struct image *image, Elf_Scn *section)
+{
+	const char *name;
+	GElf_Shdr header;
+
+	if (!gelf_getshdr(section, &header))
+		return 0;
+	/* The other symbol table has more than that of the dynamic linker, if it is there. */
+	if (header.sh_type == SHT_SYMTAB || (header.sh_type == SHT_DYNSYM && !image->symbols))
+		image->symbols = section;
+	name = elf_strptr(image->elf, image->names, header.sh_name);
+	if (!name || !(header.sh_flags & SHF_ALLOC) || header.sh_type == SHT_NOBITS ||
+	    !header.sh_size || !is_loaded(image, header.sh_addr, header.sh_size))
+		return 0;
+	if (strcmp(name, "pcpu_data") == 0)
+		image->variables = elf_ndxscn(section);
+	if (strcmp(name, "__permod_module") == 0)
+		return tell_itself(image, &header);
+	return describe_array(image->load, name, (const void *)(image->base + header.sh_addr),
+			      header.sh_size);
+}
+
+static int visit_sections(struct image *image)
+{
+	Elf_Scn *section = NULL;
+	int error = 0;
+
+	while (!error && (section = elf_nextscn(image->elf, section)))
+		error = visit_section(image, section);
+	return error;
+}
+
+/* ---- Symbols -------------------------------------------------------------------------------- */
+
+static void add_symbol(struct image *image, struct module_symbol *table, size_t *count,
+		       const char *name, const GElf_Sym *symbol)
+{
+	size_t size = strlen(name) + 1;
+
+	image->names_size += size;
+	if (image->texts) {
+		table[*count] = (struct module_symbol){
+			.name = memcpy(image->texts, name, size),
+			.address = cookie_of(image->module, image->base + symbol->st_value),
+			.size = symbol->st_size,
+		};
+		image->texts += size;
+	}
+	++*count;
+}
+
+static void visit_symbol(struct image *image, const char *name, const GElf_Sym *symbol)
+{
+	struct permod_module *module = image->module;
+	unsigned char type = GELF_ST_TYPE(symbol->st_info), bind = GELF_ST_BIND(symbol->st_info);
+	unsigned char visibility = GELF_ST_VISIBILITY(symbol->st_other);
+	uintptr_t address = image->base + symbol->st_value;
+
+	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= SHN_LORESERVE || type > STT_FUNC ||
+	    !is_loaded(image, symbol->st_value, symbol->st_size))
+		return;
+	module->shared->unique |= bind == STB_GNU_UNIQUE;
+	if (type == STT_FUNC && strcmp(name, "init_module") == 0)
+		module->init = (int (*)(void))address;
+	if (type == STT_FUNC && strcmp(name, "cleanup_module") == 0)
+		module->exit = (void (*)(void))address;
+	if (type == STT_OBJECT && image->variables && symbol->st_shndx == image->variables)
+		add_symbol(image, module->variables, &module->num_variables, name, symbol);
+	if (bind != STB_LOCAL && (visibility == STV_DEFAULT || visibility == STV_PROTECTED))
+		add_symbol(image, module->symbols, &module->num_symbols, name, symbol);
+}
+
+static void visit_symbols(struct image *image)
+{
+	Elf_Data *data = image->symbols ? elf_getdata(image->symbols, NULL) : NULL;
+	GElf_Shdr header;
+	GElf_Sym symbol;
+
+	image->module->num_symbols = image->module->num_variables = 0;
+	if (!data || !gelf_getshdr(image->symbols, &header))
+		return;
+	for (int i = 1; gelf_getsym(data, i, &symbol); i++) {
+		const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
+
+		if (name && *name)
+			visit_symbol(image, name, &symbol);
+	}
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct module_symbol *first = a, *second = b;
+
+	return strcmp(first->name, second->name);
+}
+
+/* As of other modules: symbols, variables and their names are one piece of memory. */
+static int describe_symbols(struct image *image)
+{
+	struct permod_module *module = image->module;
+	size_t count;
+
+	visit_symbols(image);
+	count = module->num_symbols + module->num_variables;
+	module->symbols = malloc(count * sizeof(struct module_symbol) + image->names_size + 1);
+	if (!module->symbols)
+		return fail_memory(image->load->pm);
+	module->variables = module->symbols + module->num_symbols;
+	module->thread_symbols = module->variables; /* none */
+	image->texts = (char *)(module->symbols + count);
+	visit_symbols(image);
+	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
+	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
+	      compare_names);
+	return 0;
+}
+
+static int describe_image(struct load *load, struct image *image, void *data, size_t size)
+{
+	int error;
+
+	elf_version(EV_CURRENT);
+	image->elf = elf_memory(data, size);
+	if (!image->elf || elf_getshdrstrndx(image->elf, &image->names))
+		error = fail(load->pm, -ENOEXEC, "%s: its sections can't be read: %s", load->path,
+			     elf_errmsg(-1));
+	else
+		error = visit_sections(image);
+	if (!error)
+		error = describe_symbols(image);
+	elf_end(image->elf);
+	return error;
+}
+
+/* ---- The steps of a load -------------------------------------------------------------------- */
+
+static int check_shared(const struct load *load)
+{
+	if (load->inputs.root || load->flags)
+		return fail(load->pm, -EINVAL,
+			    "%s: a shared object is loaded as a whole, and its constructors run: "
+			    "no flags, no root",
+			    load->path);
+	if (load->pm->flags & PERMOD_NO_LIBDL)
+		return fail(load->pm, -EPERM,
+			    "%s: a shared object is linked by the dynamic linker, and the host "
+			    "gives its modules nothing but what is exported to them",
+			    load->path);
+	return 0;
+}
+
+static int open_shared(struct load *load)
+{
+	struct shared_object *shared = calloc(1, sizeof(*shared));
+	int error = check_shared(load);
+
+	load->module->shared = shared;
+	if (!shared)
+		return fail_memory(load->pm);
+	if (error)
+		return error;
+	/* A name without a slash would be looked for elsewhere. */
+	shared->path = realpath(load->path, NULL);
+	if (!shared->path)
+		return fail(load->pm, -errno, "%s: %s", load->path, strerror(errno));
+	dlerror();
+	shared->handle = dlopen(shared->path, RTLD_NOW | RTLD_LOCAL);
+	if (!shared->handle)
+		return fail(load->pm, -ENOEXEC, "%s: dlopen: %s", load->path, dlerror());
+	return 0;
+}
+
+static int describe_shared(struct load *load)
+{
+	struct shared_object *shared = load->module->shared;
+	struct image image = { .load = load, .module = load->module };
+	struct link_map *map;
+	size_t size;
+	void *data;
+	int error;
+
+	if (dlinfo(shared->handle, RTLD_DI_LINKMAP, &map))
+		return fail(load->pm, -ENOEXEC, "%s: %s", load->path, dlerror());
+	image.base = map->l_addr;
+	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
+		shared->nodelete |=
+			entry->d_tag == DT_FLAGS_1 && (entry->d_un.d_val & DF_1_NODELETE);
+	dl_iterate_phdr(add_segments, &image);
+	error = read_file(load->pm, shared->path, &data, &size);
+	if (error)
+		return error;
+	error = describe_image(load, &image, data, size);
+	free(data);
+	return error;
+}
+
+int load_shared(struct load *load)
+{
+	static int (*const steps[])(struct load *) = {
+		open_shared, describe_shared, publish_names, set_parameters, start_module,
+	};
+	int error = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
+		error = steps[i](load);
+	return error;
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+/* The dynamic linker may keep it: that is no failure, but has to be told. */
+static void tell_if_it_stays(struct permod *pm, const char *name,
+			     const struct shared_object *shared)
+{
+	void *handle = dlopen(shared->path, RTLD_LAZY | RTLD_NOLOAD);
+
+	if (!handle)
+		return;
+	dlclose(handle);
+	fail(pm, 0, "%s: is unloaded, but stays in memory, and will not start afresh: %s", name,
+	     shared->nodelete ? "it is linked with -z nodelete"
+	     : shared->unique
+		     ? "it has variables that C++ has once in a process; compile with "
+		       "-fno-gnu-unique"
+		     : "something else in this process uses it, or threads have to end first");
+}
+
+void close_shared(struct permod_module *module)
+{
+	struct shared_object *shared = module->shared;
+
+	if (!shared)
+		return;
+	if (shared->handle) {
+		dlclose(shared->handle);
+		tell_if_it_stays(module->pm, module->name, shared);
+	}
+	free(shared->path);
+	free(shared);
+	module->shared = NULL;
+}

@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Shared objects as modules: parameters, init and exit, exports, per-CPU variables, references, and
+# that they are really gone; what keeps some in memory is told.
+
+. "$(dirname "$0")/shell.sh"
+
+here=$top_srcdir/tests/shared
+shared="$libs/libpermod.so $libs/libpercpu.so -Wl,-rpath,$libs"
+warnings="-Wall -Wextra -Werror"
+
+compilers=$CC
+if [ -n "$CLANG" ] && [ "$CLANG" != "$CC" ] && installed "$CLANG"; then
+    compilers="$CC $CLANG"
+fi
+
+sanitizers=
+nm -D "$libs/libpermod.so" > symbols
+grep -q __asan_ symbols && sanitizers="-fsanitize=address"
+grep -q __ubsan_ symbols && sanitizers="$sanitizers -fsanitize=undefined"
+grep -q __tsan_ symbols && sanitizers="$sanitizers -fsanitize=thread"
+$CC -O2 $warnings $sanitizers $include -o host "$here/host.c" $shared || exit 1
+$CC -O2 $warnings $include -c -o user.ko "$here/user.c" || exit 1
+
+object()
+{
+    "$@" $warnings $include -fPIC -shared -DPERMOD_SHARED -o module.so "$here/module.c"
+}
+
+lives()
+{
+    object "$@" && run ./host ./module.so "" && [ "$(grep -c '^begins with 3 two words' out)" -eq 3 ] &&
+        [ "$(grep -c '^ends' out)" -eq 3 ]
+}
+
+counted()
+{
+    counts "hits=5+1 steps=2" work module.so step=2 &&
+        counts "hits=5+110 steps=0 uses=1" work_too module.so -- user.ko
+}
+
+stays()
+{
+    object "$CC" "$@" && run ./host ./module.so "$reason"
+}
+
+# fails TEXT ARGUMENT...: it does not load, for this reason.
+fails()
+{
+    pattern=$1
+    shift
+    "$permod" run "$@" > out 2> err < /dev/null
+    [ $? -eq 1 ] && [ "$(wc -l < err)" -eq 1 ] && has err "$pattern"
+}
+
+failing_init()
+{
+    object "$CC" && fails "its init returned -22" module.so step=-1 &&
+        fails "'x' is not" module.so step=x
+}
+
+lacking()
+{
+    echo 'void nobody_has_it(void); void work(void) { nobody_has_it(); }' > lacking.c
+    $CC -fPIC -shared -o lacking.so lacking.c && fails "nobody_has_it" lacking.so
+}
+
+program()
+{
+    echo 'int main(void) { return 0; }' > program.c
+    $CC -fPIE -pie -o program program.c && fails "program: dlopen: " program &&
+        $CC -no-pie -o fixed program.c && fails "an executable" fixed
+}
+
+no_plan()
+{
+    "$permod" check module.so > out 2> err < /dev/null
+    [ $? -eq 1 ] && [ "$(wc -l < err)" -eq 1 ] && has err "module.so: a shared object"
+}
+
+for compiler in $compilers; do
+    for flags in -O0 -O2 "-O2 -Wl,-s" "-O2 -fuse-ld=lld"; do
+        case $flags in *lld) installed ld.lld || continue ;; esac
+        check "lives as a module: $compiler $flags" lives $compiler $flags
+    done
+    check "per-CPU variables and exports: $compiler" counted
+done
+# A static variable of an inline function is one in the process, and keeps its object.
+unique()
+{
+    echo 'inline int count() { static int number; return ++number; }
+int count_more() { return count(); }' > unique.cc
+    $CXX -O2 -fPIC -c -o unique.o unique.cc && stays unique.o
+}
+
+reason="-fno-gnu-unique"
+[ "$CXX" != g++ ] || check "what stays in memory is told: C++" unique
+reason="-z nodelete"
+check "what stays in memory is told: -z nodelete" stays -Wl,-z,nodelete
+check "an init that fails, a bad parameter" failing_init
+check "there is no plan of one" no_plan
+check "an undefined symbol is told" lacking
+check "programs are refused" program
+finish
