@@ -115,6 +115,7 @@ bool link_is_common_symbol(const struct link_symbol *symbol)
 {
 	const struct link_private *private;
 
+	/* A root has no object until somebody defines it. */
 	if (!symbol->section)
 		return false;
 	private = symbol->object->link->private;
