@@ -47,8 +47,8 @@ struct libgcc {
 };
 
 struct libunwind {
-	void (*add)(uintptr_t table);
-	void (*remove)(uintptr_t table);
+	void (*add)(uintptr_t fde);
+	void (*remove)(uintptr_t fde);
 };
 
 /* Set once, under the shared lock; so is the list. */
@@ -82,8 +82,8 @@ static struct libgcc find_libgcc(void)
 static struct libunwind open_libunwind(void)
 {
 	void *library = dlopen("libunwind.so.1", RTLD_LAZY | RTLD_NOLOAD);
-	void *add = function_of(library, "__unw_add_dynamic_eh_frame_section");
-	void *remove = function_of(library, "__unw_remove_dynamic_eh_frame_section");
+	void *add = function_of(library, "__unw_add_dynamic_fde");
+	void *remove = function_of(library, "__unw_remove_dynamic_fde");
 
 	if (add && remove)
 		return (struct libunwind){ (void (*)(uintptr_t))add, (void (*)(uintptr_t))remove };
@@ -114,11 +114,27 @@ static void tell_libgcc(struct unwound *unwound)
 	}
 }
 
+/* Of a whole table libunwind wants that each FDE follows its CIE, so it is told of each of them. */
+static void each_function(uintptr_t table, void (*call)(uintptr_t fde))
+{
+	const char *at = (const char *)table;
+	uint32_t length, distance;
+
+	for (;; at += sizeof(length) + length) {
+		memcpy(&length, at, sizeof(length));
+		if (!length)
+			return;
+		memcpy(&distance, at + sizeof(length), sizeof(distance));
+		if (distance)
+			call((uintptr_t)at);
+	}
+}
+
 static void tell_libunwind(const struct unwound *unwound)
 {
 	for (size_t i = 0; i < 2; i++) {
 		if (unwound->table[i])
-			libunwind.add(unwound->table[i]);
+			each_function(unwound->table[i], libunwind.add);
 	}
 }
 
@@ -131,7 +147,7 @@ static void forget_table(struct unwound *unwound, size_t number)
 	if (libgcc.remove)
 		libgcc.remove((const void *)table);
 	if (libunwind.remove)
-		libunwind.remove(table);
+		each_function(table, libunwind.remove);
 	unwound->table[number] = 0;
 }
 

@@ -124,6 +124,19 @@ for compiler in $cxx_compilers; do
         "$here/host.cc" $shared > log 2>&1 || not_ok "C++: host.cc by $compiler"
 done
 
+# LLVM's unwinder instead of GCC's.
+other_unwinder()
+{
+    modules $CXX -O2 && LD_PRELOAD=$1 run "./host-$(basename "$CXX")" first.ko second.ko &&
+        is out "0 wrong"
+}
+
+for unwinder in /usr/lib/llvm-*/lib/libunwind.so.1; do
+    if [ -e "$unwinder" ] && [ -z "$sanitizers" ]; then
+        check "C++: $unwinder" other_unwinder "$unwinder"
+    fi
+done
+
 # What the program has, and lets others see, is the modules' too; code that does not reach it can
 # still be loaded.
 common()
