@@ -233,37 +233,36 @@ int link_read_archive(struct link *link, const char *name, const unsigned char *
 
 /* ---- Members in files of their own ---------------------------------------------------------- */
 
-/* The path of a thin archive's member, which counts from the archive's folder. */
-static char *member_path(const struct link_archive *archive, const struct link_member *member)
+/* What is named in another file: a path that counts from that file's folder. */
+static char *make_path(struct link *link, const char *beside, const char *name, size_t size)
 {
-	const char *slash = strrchr(archive->name, '/');
-	size_t folder = slash && member->name[0] != '/' ? (size_t)(slash - archive->name) + 1 : 0;
-	char *path = link_allocate(archive->link, folder + member->name_size + 1);
+	const char *slash = strrchr(beside, '/');
+	size_t folder = slash && name[0] != '/' ? (size_t)(slash - beside) + 1 : 0;
+	char *path = link_allocate(link, folder + size + 1);
 
 	if (!path)
 		return NULL;
-	memcpy(path, archive->name, folder);
-	memcpy(path + folder, member->name, member->name_size);
+	memcpy(path, beside, folder);
+	memcpy(path + folder, name, size);
 	return path;
 }
 
-/* A file is read once, however many members lie in it. */
-static int read_file(const struct link_archive *archive, const char *path,
-		     const struct link_symbol **file)
+int link_read_named(struct link *link, const char *beside, const char *name, size_t size,
+		    struct link_symbol **file)
 {
-	struct link *link = archive->link;
+	char *path = make_path(link, beside, name, size);
+	struct link_name *entry;
 	const void *data;
-	size_t size;
 	bool added;
-	struct link_name *entry = link_intern(link, &link->private->files, path, &added);
 	int error;
 
+	entry = path ? link_intern(link, &link->private->files, path, &added) : NULL;
 	if (!entry)
 		return -ENOMEM;
 	*file = &entry->symbol;
 	if (!added && entry->symbol.owner)
 		return 0;
-	error = link->read_file(link->read_file_arg, archive->name, path, &data, &size);
+	error = link->read_file(link->read_file_arg, beside, path, &data, &size);
 	if (error)
 		return error;
 	entry->symbol.owner = (void *)(uintptr_t)data;
@@ -273,18 +272,17 @@ static int read_file(const struct link_archive *archive, const char *path,
 
 static int read_member_file(const struct link_archive *archive, struct link_member *member)
 {
-	const struct link_symbol *file;
+	struct link_symbol *file;
 	struct link_archive inner = { .link = archive->link };
 	struct link_member found = { 0 };
 	size_t next;
 	int error;
 
-	inner.name = member_path(archive, member);
-	if (!inner.name)
-		return -ENOMEM;
-	error = read_file(archive, inner.name, &file);
+	error = link_read_named(archive->link, archive->name, member->name, member->name_size,
+				&file);
 	if (error)
 		return error;
+	inner.name = file->name;
 	member->data = file->owner;
 	member->size = file->size;
 	if (!member->origin)

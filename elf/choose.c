@@ -294,7 +294,9 @@ static int fail_empty(struct link *link)
 	const struct link_archive *archive = link->private->archives;
 
 	if (!archive->count)
-		return link_fail(link, -ENOEXEC, "%s: the archive is empty", archive->name);
+		return link_fail(link, -ENOEXEC,
+				 "%s: the archive is empty, there is nothing to load",
+				 archive->name);
 	return link_fail(link, -ENOEXEC,
 			 "%s: none of the %zu members is a relocatable object for %s",
 			 archive->name, archive->count, link->arch->name);

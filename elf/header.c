@@ -80,7 +80,8 @@ static int fail_magic(const struct link_object *object)
 	if (link_is_bitcode(data, object->size))
 		return link_fail(
 			object->link, -ENOEXEC,
-			"%s: this is LLVM bitcode, not machine code; compile without -flto",
+			"%s: this is LLVM bitcode, not machine code; compile without -flto, or make "
+			"an object of it by clang -c -x ir",
 			object->name);
 	return link_fail(object->link, -ENOEXEC,
 			 "%s: not an ELF file (it begins with the byte 0x%02x, not with 0x7f and "

@@ -11,7 +11,8 @@
  *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
- *     gc.c       dropping what nothing needs       arch/      one file per machine
+ *     gc.c       dropping what nothing needs       script.c   scripts that name files
+ *     arch/      one file per machine
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
@@ -159,7 +160,8 @@ struct link_private {
 	struct link_names linkonce; /* names of .gnu.linkonce.* sections, likewise */
 	struct link_archive *archives, *last_archive; /* in the order in which they were given */
 	struct link_names offered; /* what members of archives define; symbol.owner: the offers */
-	struct link_names files;   /* of thin archives; symbol.owner: the data, symbol.size */
+	struct link_names files;   /* that others name; symbol.owner: the data, symbol.size */
+	unsigned int script_depth; /* of linker scripts that are being read */
 	struct link_name *noticed; /* the last global name that choose.c has looked at */
 	const struct link_symbol *root; /* of link_choose(), or NULL */
 	struct link_cell *cells;
@@ -270,6 +272,15 @@ int link_read_archive(struct link *link, const char *name, const unsigned char *
 int link_read_member(const struct link_archive *archive, struct link_member *member);
 /* List what the members define. */
 int link_read_offers(struct link_archive *archive);
+/* A file that the file `beside` names, `size` bytes of a path; it is read once.  The result has its
+ * path, and as `owner` and `size` what is in it. */
+int link_read_named(struct link *link, const char *beside, const char *name, size_t size,
+		    struct link_symbol **file);
+
+/* ---- script.c ------------------------------------------------------------------------------- */
+
+bool link_is_script(const unsigned char *data, size_t size);
+int link_add_script(struct link *link, const char *name, const unsigned char *data, size_t size);
 
 /* ---- choose.c ------------------------------------------------------------------------------- */
 

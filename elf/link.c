@@ -187,6 +187,8 @@ int link_add_input(struct link *link, const char *name, const void *data, size_t
 		return -ENOMEM;
 	if (link_is_archive(data, size))
 		return add_archive(link, name, data, size);
+	if (link_is_script(data, size))
+		return link_add_script(link, name, data, size);
 	error = link_read_object(link, name, data, size, &object);
 	return error ? error : link_enter_object(object);
 }

@@ -153,9 +153,9 @@ struct link {
 	/* After an error that leaves the rest sound report it and go on, up to link_layout(), which then
 	 * returns 0: so all that is wrong with the files comes to light.  `flaw` tells. */
 	bool keep_going;
-	/* Read a file that the thin archive called `archive` names; reports its errors.  The data
-	 * must live as long as the link.  NULL: thin archives are refused. */
-	int (*read_file)(void *arg, const char *archive, const char *path, const void **data,
+	/* Read a file that the input called `by`, a thin archive or a linker script, names; reports
+	 * its errors.  The data must live as long as the link.  NULL: such inputs are refused. */
+	int (*read_file)(void *arg, const char *by, const char *path, const void **data,
 			 size_t *size);
 	void *read_file_arg;
 	const struct link_root *roots;
@@ -190,9 +190,10 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 void link_free(struct link *link);
 
 /*
- * Add an object, or an archive, of which link_choose() takes what is wanted.  `data` stays the
- * caller's and must live as long as the link.  `name` (copied) is for messages; a member of an
- * archive is called "name(member)".  Of a thin archive, `name` must be the path.
+ * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
+ * only names such files, as Debian's libm.a does.  `data` stays the caller's and must live as long
+ * as the link.  `name` (copied) is for messages; a member of an archive is called "name(member)".
+ * Of a thin archive or a script, `name` must be the path.
  */
 int link_add_input(struct link *link, const char *name, const void *data, size_t size);
 

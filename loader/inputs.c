@@ -43,16 +43,15 @@ static int keep_file(struct inputs *inputs, const char *path, const void **data,
 	return 0;
 }
 
-/* For struct link: a file that a thin archive names. */
-static int read_named(void *arg, const char *archive, const char *path, const void **data,
-		      size_t *size)
+/* For struct link: a file that a thin archive or a linker script names. */
+static int read_named(void *arg, const char *by, const char *path, const void **data, size_t *size)
 {
 	struct inputs *inputs = arg;
 	int error = keep_file(inputs, path, data, size);
 	char *why = error ? strdup(permod_error(inputs->pm)) : NULL;
 
 	if (why)
-		fail(inputs->pm, error, "%s: of this thin archive, %s", archive, why);
+		fail(inputs->pm, error, "%s: of what it names, %s", by, why);
 	free(why);
 	return error;
 }

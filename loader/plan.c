@@ -221,12 +221,13 @@ static void plan_section(struct permod_plan *plan, const struct load *load,
 {
 	struct permod_plan_section *entry;
 	bool loaded = section->region < LINK_REGIONS && !section->discarded;
-	/* Each thread has thread-local ones elsewhere. */
-	bool placed =
-		section->region == LINK_PERCPU
-			? load->module->percpu != NULL
-			: section->region < LINK_PERCPU && load->module->part[section->region].size;
+	bool placed = false;
 
+	/* Thread-local ones each thread has elsewhere. */
+	if (section->region == LINK_PERCPU)
+		placed = load->module->percpu != NULL;
+	else if (section->region < LINK_TLS)
+		placed = load->module->part[section->region].size != 0;
 	entry = grow(&plan->sections, &plan->num_sections, sizeof(*entry));
 	plan->incomplete |= !entry;
 	if (!entry)
@@ -444,6 +445,12 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		name = made = name_of_path(load.path);
 	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
 	free(made);
+	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path))
+		return fail(
+			pm, error,
+			"%s: a shared object, of which there is no plan: it can be loaded, but the "
+			"dynamic linker decides where it goes",
+			load.path);
 	return !error && plan->incomplete ? fail_memory(pm) : error;
 }
 

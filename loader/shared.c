@@ -215,6 +215,7 @@ static int describe_symbols(struct image *image)
 	if (!module->symbols)
 		return fail_memory(image->load->pm);
 	module->variables = module->symbols + module->num_symbols;
+	module->thread_symbols = module->variables; /* none */
 	image->texts = (char *)(module->symbols + count);
 	visit_symbols(image);
 	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);

@@ -268,8 +268,7 @@ START_TEST(thousands_of_symbols)
 		fprintf(file, "&number_%d,\n", i);
 	fputs("};\n", file);
 	check_that(fclose(file) == 0);
-	m = load_file(pm, compile_file("thousands.ko", NULL, "-fno-toplevel-reorder", source),
-		      NULL);
+	m = load_file(pm, compile_file("thousands.ko", NULL, "", source), NULL);
 	addresses = symbol(m, "addresses");
 	for (int i = 0; i < 3000; i++)
 		ck_assert_str_eq(find(addresses[i]).symbol, text("number_%d", i));

@@ -159,4 +159,39 @@ open("data", "wb").write(bytes(random.randrange(256) for i in range(300001)))'
         "file=$work/data" quiet
 fi
 
+# ---- All that are installed --------------------------------------------------------------------
+
+# What linking can't help, as the first thing that is said against an archive: it needs other
+# libraries; nothing is in it for this machine; members that are meant for different programs define
+# the same; it has, or names, thread-local variables that would have to be there when a thread begins;
+# it was compiled for low addresses, and names libc's data.
+beyond_linking="undefined symbol|the archive is empty|none of the [0-9]+ members|defined already in|\
+bytes of thread-local variables|uses thread-local variables of others|\
+no address from which all symbols are in reach"
+
+# Every static archive of this system either would load as a whole, or is refused for such a cause.
+installed_archives_link()
+{
+    loads=0
+    : > refused
+    find /usr/lib -name '*.a' -type f -size -40M | sort > archives
+    while read -r archive; do
+        if timeout 120 "$permod" check --whole-archive "$archive" > out 2> err; then
+            loads=$((loads + 1))
+        else
+            sed -n 's/^problem: //p; s/^permod: //p' out err | head -n 1 >> refused
+        fi
+    done < archives
+    echo "of $(wc -l < archives) archives $loads would load; the others, by cause:" >&3
+    grep -oE "$beyond_linking" refused | sed 's/[0-9]\{1,\}/N/' | sort | uniq -c | sort -rn >&3
+    : > out
+    : > err
+    [ "$loads" -gt 0 ] && ! grep -vE "$beyond_linking" refused
+}
+
+if [ -n "$PERMOD_LONG" ]; then
+    exec 3>&1
+    check "installed archives link" installed_archives_link
+fi
+
 finish

@@ -54,11 +54,10 @@ static void check_order_of_ld(const struct trial *trial)
 static struct file named[64];
 static size_t num_named;
 
-static int read_named(void *arg, const char *archive, const char *path, const void **data,
-		      size_t *size)
+static int read_named(void *arg, const char *by, const char *path, const void **data, size_t *size)
 {
 	(void)arg;
-	(void)archive;
+	(void)by;
 	check_that(num_named < COUNT(named));
 	if (access(path, R_OK))
 		return -ENOENT;
@@ -356,6 +355,13 @@ static const struct {
 	  "lib.a", "lib.a(a_name_of_more_than_sixteen.o) lib.a(y.o)" },
 	{ "ar rcs inner.a y.o; ar rcs lib.a x.o inner.a; ar r lib.a y.o", "lib.a",
 	  "lib.a(x.o) lib.a(y.o)" },
+	/* Scripts. */
+	{ "ar rcs inner.a x.o y.o; echo '/* GNU ld script */ OUTPUT_FORMAT(elf64-x86-64) GROUP(inner.a)' "
+	  ">lib.a",
+	  "lib.a", "inner.a(x.o) inner.a(y.o)" },
+	{ "mkdir -p sub; ar rcs sub/in.a x.o; echo 'INPUT ( in.a , ../y.o AS_NEEDED ( no.so ) )' "
+	  ">sub/lib.a; echo 'GROUP(sub/lib.a)' >lib.a",
+	  "lib.a", "sub/../y.o sub/in.a(x.o)" },
 };
 
 START_TEST(members_are_found_wherever_they_are)
@@ -389,7 +395,8 @@ static const struct {
 	int error;
 	const char *message;
 } wrong[] = {
-	{ "ar rcs a.a; ar rcs b.a", "a.a b.a", NULL, -ENOEXEC, "a.a: the archive is empty" },
+	{ "ar rcs a.a; ar rcs b.a", "a.a b.a", NULL, -ENOEXEC,
+	  "a.a: the archive is empty, there is nothing to load" },
 	{ "ar rcs a.a x.o", "x.o a.a", "nothing", -ENOENT,
 	  "x.o: neither this nor what is linked with it defines nothing" },
 	{ "ar rcs a.a x.o; ar rcs b.a y.o", "a.a b.a", "nothing", -ENOENT,
@@ -402,6 +409,16 @@ static const struct {
 	  "inner.a: truncated in the header of a member at offset 78 (found " },
 	{ "ar rcs inner.a x.o; ar rcsT a.a inner.a; cp x.o inner.a", "a.a", "x", -ENOEXEC,
 	  "a.a: its member at offset " },
+	{ "echo 'GROUP ( x.o' >a.a", "a.a", NULL, -ENOEXEC,
+	  "a.a: this linker script ends in the middle of a command" },
+	{ "echo 'INPUT(-lm)' >a.a", "a.a", NULL, -ENOEXEC,
+	  "a.a: a linker script with -lm; only GROUP" },
+	{ "echo 'OUTPUT_FORMAT(x) SECTIONS { }' >a.a", "a.a", NULL, -ENOEXEC,
+	  "a.a: a linker script with SECTIONS; only GROUP" },
+	{ "for i in 1 2 3 4 5 6 7 8 9; do echo \"INPUT(s$((i + 1)).a)\" >s$i.a; done; cp x.o s10.a; "
+	  "cp s1.a a.a",
+	  "a.a", NULL, -ENOEXEC,
+	  "s9.a: a linker script, which only names files (and they name others, and so on); " },
 	{ "printf '!<thin>\\n/77             0           0     0     644     8         `\\n' >a.a",
 	  "a.a", NULL, -ENOEXEC,
 	  "a.a: the member at offset 8 has a bad name; the archive is damaged" },

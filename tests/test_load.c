@@ -470,6 +470,122 @@ START_TEST(objects_joined_by_ld_are_one_module)
 }
 END_TEST
 
+/* ---- Several files -------------------------------------------------------------------------- */
+
+START_TEST(several_files_are_one_module)
+{
+	struct permod *pm = new_context();
+	const char *archive = make_archive();
+	const char *paths[] = { compile("user.o", "",
+					"int top(void); int use(void) { return top() * 2; }\n"),
+				module_file("basic"), archive };
+	struct permod_module *m;
+	int (*use)(void), (*add)(int);
+
+	must(pm, permod_load_files(pm, NULL, paths, COUNT(paths), NULL, "start=5", 0, &m));
+	ck_assert_str_eq(permod_name(m), "user");
+	ck_assert_str_eq(noted(), "basic_init");
+	use = symbol(m, "use");
+	add = symbol(m, "basic_add");
+	ck_assert_int_eq(use(), 22);
+	ck_assert_int_eq(add(1), 6);
+	/* Members by need, though the second object has an init. */
+	ck_assert_ptr_null(permod_symbol(m, "extra"));
+	must(pm, permod_unload(m, 0));
+	ck_assert_str_eq(noted(), "basic_exit");
+	expect_error(pm,
+		     permod_load_files(pm, "named", paths, COUNT(paths), NULL, NULL,
+				       PERMOD_LOAD_WHOLE_ARCHIVE, NULL),
+		     -ENOENT, "nobody_has_this");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(bad_lists_of_files_are_refused)
+{
+	struct permod *pm = new_context();
+	const char *same[] = { module_file("plain"), module_file("plain") };
+	const char *absent[] = { module_file("plain"), "/nowhere/absent.a" };
+
+	expect_error(pm, permod_load_files(pm, NULL, same, 0, NULL, NULL, 0, NULL), -EINVAL,
+		     "at least one file");
+	expect_error(pm, permod_load_files(pm, "", same, 1, NULL, NULL, 0, NULL), -EINVAL,
+		     "needs a name");
+	expect_error(pm, permod_load_files(pm, NULL, same, 1, NULL, NULL, 0x40000000, NULL),
+		     -EINVAL, "unknown flags");
+	expect_error(pm, permod_load_files(pm, NULL, same, 2, NULL, NULL, 0, NULL), -EEXIST,
+		     "defined already in");
+	expect_error(pm, permod_load_files(pm, NULL, absent, 2, NULL, NULL, 0, NULL), -ENOENT,
+		     "/nowhere/absent.a: No such file");
+	ck_assert_ptr_null(permod_next(pm, NULL));
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(thin_archive_is_read_from_its_files_but_not_from_memory)
+{
+	struct permod *pm = new_context();
+	const char *path = work_file("thin.a"), *member;
+	struct permod_module *m;
+	int (*answer)(void);
+	unsigned char *data;
+	size_t size;
+
+	member = compile("answer.o", "", "int answer(void) { return 42; }\n");
+	command(text("rm -f '%s'; ar rcsT '%s' '%s'", path, path, member));
+	m = load_file(pm, path, NULL);
+	answer = symbol(m, "answer");
+	ck_assert_int_eq(answer(), 42);
+	must(pm, permod_unload(m, 0));
+	data = read_file(path, &size);
+	expect_error(pm, permod_load_memory(pm, "thin", data, size, NULL, 0, NULL), -ENOEXEC,
+		     "thin: a thin archive, which only names its members' files");
+	free(data);
+	command(text("rm '%s'", member));
+	expect_error(pm, permod_load(pm, path, NULL, 0, NULL), -ENOENT,
+		     "thin.a: of what it names, ");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(sections_that_nothing_needs_are_left_out)
+{
+	struct permod *pm = new_context();
+	const char *path = compile("sections.o", "-ffunction-sections -fdata-sections",
+				   "int table[1000] = { 7 };\n"
+				   "int used(void) { return 3; }\n"
+				   "int root(void) { return used() + 1; }\n"
+				   "int gone(void) { return table[0] + used(); }\n");
+	struct permod_module *m;
+	struct permod_plan *plan;
+	int (*root)(void);
+	size_t left_out = 0;
+
+	must(pm, permod_load_root(pm, path, "root", NULL, PERMOD_LOAD_GC_SECTIONS, &m));
+	root = symbol(m, "root");
+	ck_assert_int_eq(root(), 4);
+	ck_assert_ptr_null(permod_symbol(m, "gone"));
+	ck_assert_ptr_null(permod_symbol(m, "table"));
+	must(pm, permod_unload(m, 0));
+	must(pm, permod_plan_files(pm, NULL, &path, 1, "root", PERMOD_LOAD_GC_SECTIONS, &plan));
+	for (unsigned int i = 0; permod_plan_section(plan, i); i++) {
+		const struct permod_plan_section *section = permod_plan_section(plan, i);
+
+		left_out += (!strcmp(section->name, ".text.gone") ||
+			     !strcmp(section->name, ".data.table")) &&
+			    !strcmp(section->region, "-");
+	}
+	ck_assert_uint_eq(left_out, 2);
+	permod_plan_free(plan);
+	/* Without a root there is none to begin with but what all can see. */
+	must(pm, permod_load(pm, path, NULL, PERMOD_LOAD_GC_SECTIONS, &m));
+	ck_assert_ptr_nonnull(permod_symbol(m, "gone"));
+	expect_error(pm, permod_load_root(pm, path, "absent", NULL, PERMOD_LOAD_GC_SECTIONS, NULL),
+		     -EEXIST, "sections");
+	permod_free(pm);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load");
@@ -498,6 +614,10 @@ static Suite *make_suite(void)
 	tcase_add_test(life, archive_is_one_module);
 	tcase_add_test(life, root_takes_only_the_members_it_needs);
 	tcase_add_test(life, objects_joined_by_ld_are_one_module);
+	tcase_add_test(life, several_files_are_one_module);
+	tcase_add_test(life, bad_lists_of_files_are_refused);
+	tcase_add_test(life, thin_archive_is_read_from_its_files_but_not_from_memory);
+	tcase_add_test(life, sections_that_nothing_needs_are_left_out);
 	suite_add_tcase(suite, life);
 	return suite;
 }

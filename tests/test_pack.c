@@ -564,9 +564,10 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 {
 	static struct piece pieces[300];
 	static struct state before, after;
+	struct permod *pm = new_context();
 
 	srand(1);
-	load_tiny(new_context(), 0);
+	load_tiny(pm, 0);
 	look(&before);
 	for (int i = 0; i < (under_valgrind() ? 600 : 6000); i++) {
 		struct piece *piece = &pieces[(size_t)rand() % COUNT(pieces)];
@@ -588,6 +589,7 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 	}
 	look(&after);
 	expect_same(&before, &after, "all are gone");
+	permod_free(pm);
 }
 END_TEST
 

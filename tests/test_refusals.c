@@ -156,17 +156,17 @@ START_TEST(archive_that_is_damaged)
 }
 END_TEST
 
-START_TEST(shared_object_is_not_relocatable)
+START_TEST(program_is_not_relocatable)
 {
 	size_t size;
 	unsigned char *bytes;
-	const char *path = work_file("shared.so");
+	const char *path = work_file("program"), *source = "int main(void) { return 0; }";
 
-	write_file(work_file("shared.c"), "int x;", 6);
-	command(text("%s -shared -fPIC -o '%s' '%s'", setting("CC", "gcc"), path,
-		     work_file("shared.c")));
+	write_file(work_file("program.c"), source, strlen(source));
+	command(text("%s -no-pie -o '%s' '%s'", setting("CC", "gcc"), path,
+		     work_file("program.c")));
 	bytes = read_file(path, &size);
-	expect_refused(bytes, size, (const char *const[]){ "relocatable", "shared object", NULL });
+	expect_refused(bytes, size, (const char *const[]){ "relocatable", "an executable", NULL });
 	free(bytes);
 }
 END_TEST
@@ -608,7 +608,7 @@ static Suite *make_suite(void)
 	tcase_add_test(files, file_that_cannot_be_read);
 	tcase_add_test(files, text_is_not_an_object);
 	tcase_add_test(files, archive_that_is_damaged);
-	tcase_add_test(files, shared_object_is_not_relocatable);
+	tcase_add_test(files, program_is_not_relocatable);
 	tcase_add_loop_test(files, spoilt_field_is_named, 0, COUNT(spoilt));
 	tcase_add_test(files, truncated_file_is_refused_at_every_length);
 	suite_add_tcase(suite, files);

@@ -73,6 +73,12 @@ program()
         $CC -no-pie -o fixed program.c && fails "an executable" fixed
 }
 
+no_plan()
+{
+    "$permod" check module.so > out 2> err < /dev/null
+    [ $? -eq 1 ] && [ "$(wc -l < err)" -eq 1 ] && has err "module.so: a shared object"
+}
+
 for compiler in $compilers; do
     for flags in -O0 -O2 "-O2 -Wl,-s" "-O2 -fuse-ld=lld"; do
         case $flags in *lld) installed ld.lld || continue ;; esac
@@ -93,6 +99,7 @@ reason="-fno-gnu-unique"
 reason="-z nodelete"
 check "what stays in memory is told: -z nodelete" stays -Wl,-z,nodelete
 check "an init that fails, a bad parameter" failing_init
+check "there is no plan of one" no_plan
 check "an undefined symbol is told" lacking
 check "programs are refused" program
 finish

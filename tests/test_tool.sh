@@ -806,6 +806,38 @@ equal((symbol["provider"], symbol["weak"]), (None, False))' &&
         run 0 check chain/weak.ko && grep -q '^nobody_has_this  *nobody (weak)' out
 }
 
+# What the manual says of the document is all there is, and the text has the same.
+check_is_a_map()
+{
+    printf '%s\n' 'int getpid(void); int far;' 'int *find(void) { return getpid() ? &far : 0; }' > map.c
+    $CC -O1 -fno-pie -fno-pic -fcommon -c -o map.o map.c || return
+    run 0 check map.o && has out "highest set by far: R_X86_64_32 in map.o, .text+0x" &&
+        has out "(below the arena" && grep -q '^for  *kind  *address  *holds  *uses  *first' out &&
+        grep -Eq '^getpid  *stub  *0x[0-9a-f]+  *0x[0-9a-f]+  *1  *R_X86_64_PLT32  *\.text  *\+0x' out &&
+        grep -Eq '^getpid  *got  .*  its stub  *-  *-$' out || return
+    run 0 check --json map.o && python '
+found = document()
+site = {"object", "section", "offset", "type"}
+equal(set(found), {"filename", "loads", "problems", "interval", "place", "percpu", "tls",
+                   "discarded_references", "sections", "symbols", "slots"})
+equal(set(found["interval"]), {"low", "high", "low_set_by", "high_set_by"})
+equal(set(found["interval"]["high_set_by"]), {"symbol", "reference"})
+equal(set(found["interval"]["high_set_by"]["reference"]), site)
+equal(set(found["place"]), {"address", "reason", "size", "init_size"})
+equal(set(found["percpu"]), {"size", "align", "used", "reserved"})
+equal(set(found["tls"]), {"size", "align"})
+for section in found["sections"]:
+    equal(set(section), {"object", "section", "region", "offset", "address", "size", "align",
+                         "discarded"})
+symbol, = [s for s in found["symbols"] if s["name"] == "getpid"]
+equal(set(symbol), {"name", "provider", "address", "weak", "got", "stub", "references", "first"})
+equal((symbol["references"], symbol["stub"], set(symbol["first"])), (1, True, site))
+slots = {s["kind"]: s for s in found["slots"]}
+equal(set(slots["stub"]), {"kind", "symbol", "address", "target", "references", "first"})
+equal((slots["stub"]["symbol"], slots["stub"]["target"]), ("getpid", symbol["address"]))
+equal((slots["got"]["references"], slots["got"]["first"]), (0, None))'
+}
+
 check_runs_nothing()
 {
     run 0 check order.ko && lacks out ": init" && is err "" &&
@@ -1053,6 +1085,7 @@ check "info: exports and needs" info_tells_symbols
 check "info: as JSON" info_as_json
 check "check: the plan of a good file" check_shows_the_plan
 check "check: the problems of a bad file" check_tells_problems
+check "check: a map of what is linked" check_is_a_map
 check "check: nothing is run" check_runs_nothing
 check "map: the drawing" map_draws_all
 check "map: as JSON" map_as_json

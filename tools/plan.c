@@ -214,7 +214,7 @@ static void print_place(FILE *out, const struct permod_plan_place *place)
 
 	if (place->base)
 		fprintf(out, "it would begin at 0x%zx (%s)\n", (size_t)place->base, place->reason);
-	fprintf(out, "memory: %s", size_text(size, place->size));
+	fprintf(out, "memory: %s in pages of its own", size_text(size, place->size));
 	if (place->init_size)
 		fprintf(out, ", of which %s go when init has run",
 			size_text(size, place->init_size));

@@ -256,7 +256,8 @@ struct permod_address {
 };
 
 /**
- * permod_addr() - tell which module has an address, of any context.
+ * permod_addr() - tell which module has an address, of any context.  (Of one that is a shared object,
+ * dladdr(3) tells.)
  * @address:	any address, or cookie; not dereferenced
  * @found:	filled in, unless there is none
  *
@@ -324,7 +325,7 @@ struct permod_plan_section {
 	size_t size;	    /* bytes */
 	size_t align;	    /* bytes */
 	size_t offset;	    /* in its region, bytes */
-	int discarded;	    /* another object brought a copy of this COMDAT group first */
+	int discarded; /* another object brought this COMDAT group first, or nothing needs it */
 };
 
 /** struct permod_plan_site - a relocation; @object is NULL if there is none. */
@@ -372,14 +373,14 @@ struct permod_plan_bound {
 struct permod_plan_place {
 	uintptr_t base;	    /* 0 if no place was found */
 	const char *reason; /* why there; NULL if no place was found */
-	size_t size;	    /* whole pages */
+	size_t size;	    /* in pages of its own; small modules share some, and then take less */
 	size_t init_size;   /* of it, freed after init */
 	struct permod_plan_bound low, high;
 	size_t percpu_size, percpu_align; /* on each possible CPU */
 	size_t percpu_used;		  /* by modules that are loaded */
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
-	size_t discarded; /* references to sections of which another object brought a copy first */
+	size_t discarded;		  /* references to sections that are so */
 };
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
