@@ -182,7 +182,7 @@ static int fail_entry(struct load *load, const struct array_section *from, const
 		    load->path, from->name, what);
 }
 
-/* An entry of a thread-local variable has no address: the compiler knows none. */
+/* An entry of a thread-local variable has no address of it: the compiler knows none. */
 static int find_thread_export(struct load *load, const struct permod_export *declared,
 			      uintptr_t *address)
 {

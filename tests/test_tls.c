@@ -367,6 +367,26 @@ START_TEST(module_shares_them_with_another)
 }
 END_TEST
 
+/* Nothing but the table of exports, which has no address of it, refers to the variable. */
+START_TEST(export_keeps_its_variable)
+{
+	static const char source[] = "#include <permod/module.h>\n"
+				     "__thread int kept = 42;\n"
+				     "EXPORT_THREAD_SYMBOL(kept);\n"
+				     "static int start(void) { return 0; }\n"
+				     "module_init(start);\n"
+				     "static void stop(void) {}\n"
+				     "module_exit(stop);\n";
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	must(pm, permod_load(pm, compile("kept.ko", "-fPIC -fdata-sections", source), NULL,
+			     PERMOD_LOAD_GC_SECTIONS, &m));
+	ck_assert_int_eq(*(int *)permod_symbol(m, "kept"), 42);
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(export_of_one_is_checked)
 {
 	struct permod *pm = new_context();
@@ -779,6 +799,7 @@ int main(void)
 	tcase_add_test(tests, variables_of_templates_and_inline_ones_are_one_in_all_objects);
 	tcase_add_test(tests, symbol_of_one_is_the_calling_threads);
 	tcase_add_test(tests, module_shares_them_with_another);
+	tcase_add_test(tests, export_keeps_its_variable);
 	tcase_add_test(tests, export_of_one_is_checked);
 	tcase_add_loop_test(tests, variables_of_the_program_and_of_libc_are_reached, 0,
 			    COUNT(foreign_builds));

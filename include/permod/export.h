@@ -33,7 +33,8 @@ struct permod_export {
 
 /** PERMOD_EXPORT_GPL - only for modules whose licence is compatible with the GPL. */
 #define PERMOD_EXPORT_GPL 1UL
-/** PERMOD_EXPORT_THREAD - a module's thread-local variable; @address is NULL. */
+/** PERMOD_EXPORT_THREAD - a module's thread-local variable, known by its name; @address is a function
+ * that refers to it, so that linkers keep it. */
 #define PERMOD_EXPORT_THREAD 2UL
 
 #if defined(PERMOD_MODULE) || defined(PERMOD_SHARED)
@@ -52,12 +53,16 @@ struct permod_export {
 #define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, "__ksymtab_gpl", PERMOD_EXPORT_GPL)
 
 #define PERMOD_EXPORT_VARIABLE_OF_THREAD(var, section_name, export_flags)                          \
+	static const volatile void *__kthread_##var(void)                                          \
+	{                                                                                          \
+		return &var;                                                                       \
+	}                                                                                          \
 	static const char __kstrtab_##var[]                                                        \
 		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #var;            \
 	static const struct permod_export __ksymtab_##var                                          \
-		__attribute__((section(section_name), used, aligned(8))) = {                       \
-			__kstrtab_##var, NULL, (export_flags) | PERMOD_EXPORT_THREAD               \
-		}
+		__attribute__((section(section_name), used,                                        \
+			       aligned(8))) = { __kstrtab_##var, (const void *)__kthread_##var,    \
+						(export_flags) | PERMOD_EXPORT_THREAD }
 
 /** EXPORT_THREAD_SYMBOL(var) - the same for a variable that is `__thread` or `thread_local`, global,
  * and in C++ extern "C".  (A program's variables of this kind need no export: the dynamic linker has
