@@ -35,6 +35,8 @@
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
  * signed 32-bit fields in it. */
 #define LINK_MOST ((uint64_t)1 << 31)
+/* The greatest alignment in the block: bytes. */
+#define LINK_MOST_ALIGN ((uint64_t)1 << 21)
 
 /* A name of a table; most are global symbols of the link. */
 struct link_name {

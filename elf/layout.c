@@ -86,7 +86,6 @@ static int fail_section(const struct link_section *section, const char *what)
 static int check_section(const struct link_section *section)
 {
 	struct link *link = section->object->link;
-	uint64_t page = link_page_size(link);
 
 	if ((section->flags & SHF_WRITE) && (section->flags & SHF_EXECINSTR))
 		return fail_section(section, "is writable and executable; permod never maps such "
@@ -95,13 +94,6 @@ static int check_section(const struct link_section *section)
 		return fail_section(section,
 				    "is compressed, but is to be loaded; decompress it with "
 				    "objcopy --decompress-debug-sections");
-	if (section->align > page)
-		return link_fail(
-			link, -ENOEXEC,
-			"%s: section %s: is aligned to more than a page (found %llu, at most "
-			"%llu); use a smaller alignment",
-			section->object->name, section->name, (unsigned long long)section->align,
-			(unsigned long long)page);
 	if (section->size >= LINK_MOST)
 		return link_fail(link, -ENOEXEC,
 				 "%s: section %s: is too large (found %llu bytes, at most %llu)",
@@ -109,6 +101,26 @@ static int check_section(const struct link_section *section)
 				 (unsigned long long)section->size,
 				 (unsigned long long)LINK_MOST - 1);
 	return 0;
+}
+
+/* Per-CPU memory is aligned to a page, and so is what is done for thread-local variables. */
+static uint64_t most_align(const struct link *link, enum link_region region)
+{
+	return region < LINK_PERCPU ? LINK_MOST_ALIGN : link_page_size(link);
+}
+
+static int check_align(const struct link_section *section)
+{
+	struct link *link = section->object->link;
+	uint64_t most = most_align(link, section->region);
+
+	if (section->align <= most)
+		return 0;
+	return link_fail(link, -ENOEXEC,
+			 "%s: section %s: is aligned to more than is possible (found %llu, at most "
+			 "%llu bytes); use a smaller alignment",
+			 section->object->name, section->name, (unsigned long long)section->align,
+			 (unsigned long long)most);
 }
 
 int link_choose_region(struct link_section *section)
@@ -124,9 +136,13 @@ int link_choose_region(struct link_section *section)
 	if (!(section->flags & SHF_ALLOC) || section->flags & SHF_EXCLUDE)
 		return 0;
 	error = link_pass(section->object->link, check_section(section));
-	if (!error && section->size < LINK_MOST)
-		section->region = region_of(section);
-	return error;
+	if (error || section->size >= LINK_MOST)
+		return error;
+	section->region = region_of(section);
+	error = check_align(section);
+	if (error)
+		section->region = LINK_NONE;
+	return link_pass(section->object->link, error);
 }
 
 /* ---- Order ---------------------------------------------------------------------------------- */
@@ -365,17 +381,38 @@ static int place_sections(struct link *link)
 	return error ? error : place_cells(link);
 }
 
+/* Of the pages that a part of the block has to itself. */
+static uint64_t part_page(const struct link *link, enum link_region region)
+{
+	bool large = region == LINK_TEXT && link->large_page &&
+		     link->part[region].size >= link->large_page / 2;
+
+	return large ? link->large_page : link_page_size(link);
+}
+
+uint64_t link_part_extent(const struct link *link, enum link_region region)
+{
+	return link_align(link->part[region].size, part_page(link, region));
+}
+
 static int place_regions(struct link *link)
 {
-	uint64_t page = link_page_size(link), end = 0;
+	uint64_t end = 0;
 
+	link->block_align = link_page_size(link);
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		struct link_part *part = &link->part[region];
 
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
+		if (part_page(link, region) > link_page_size(link))
+			part->align = link->large_page;
+		if (part->align > link->block_align)
+			link->block_align = part->align;
+		if (part->align > link_page_size(link))
+			end = link_align(end, part->align);
 		part->offset = end;
-		end += link_align(part->size, page);
+		end += link_part_extent(link, region);
 		if (end >= LINK_MOST)
 			return fail_size(link);
 	}

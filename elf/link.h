@@ -163,6 +163,7 @@ struct link {
 	bool whole_archives;	 /* take all members */
 	bool gc_sections;	 /* drop sections that nothing needs: see gc.c */
 	uint64_t page_size;	 /* bytes; 4096 if 0 */
+	uint64_t large_page;	 /* of text that fills half of one, or more; bytes, 0: none */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
 
@@ -170,6 +171,7 @@ struct link {
 	const struct link_arch *arch;
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
+	uint64_t block_align; /* bytes; at least a page */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
 	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
@@ -221,6 +223,9 @@ uint64_t link_cell(struct link *link, const char *name, unsigned char **bytes);
 /* Settle the symbols between the objects, drop duplicate COMDAT groups, give every section its
  * region and offset, and count GOT slots and stubs.  Unknown relocations are refused here. */
 int link_layout(struct link *link);
+
+/* What a part takes of the block: bytes.  If its alignment is more than a page, it is of its address. */
+uint64_t link_part_extent(const struct link *link, enum link_region region);
 
 /* The global symbols that relocations need and nobody has defined: the first for NULL, then the
  * next; NULL at the end. */

@@ -231,10 +231,14 @@ static int check_symbol(const struct link_object *object, size_t index)
 	if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS)
 		return 0;
 	if (link_is_common(object->link, symbol.st_shndx)) {
+		uint64_t most = ELF64_ST_TYPE(symbol.st_info) == STT_TLS
+					? link_page_size(object->link)
+					: LINK_MOST_ALIGN;
+
 		if (!symbol.st_value || symbol.st_value & (symbol.st_value - 1) ||
-		    symbol.st_value > link_page_size(object->link))
+		    symbol.st_value > most)
 			return fail_symbol(object, index, "alignment, to be a power of two",
-					   symbol.st_value, link_page_size(object->link));
+					   symbol.st_value, most);
 		if (symbol.st_size >= LINK_MOST)
 			return fail_symbol(object, index, "size", symbol.st_size, LINK_MOST - 1);
 		return 0;

@@ -206,7 +206,7 @@ static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t 
 
 /* --------------------------------------------------------------------------------------------- */
 
-int take_block(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+static int take(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
 	int error;
 
@@ -230,4 +230,22 @@ void give_block(uintptr_t address, size_t size)
 	else
 		release_range(address, size);
 	unlock_shared();
+}
+
+/* With an alignment of more than a page take more, and give back what is too much at both ends. */
+int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base)
+{
+	size_t slack = align - (size_t)sysconf(_SC_PAGESIZE), before;
+	int error;
+
+	if (high < slack || high - slack < low)
+		return -ERANGE;
+	error = take(low, high - slack, size + slack, base);
+	if (error)
+		return error;
+	before = -*base & (align - 1);
+	give_block(*base + before + size, slack - before);
+	give_block(*base, before);
+	*base += before;
+	return 0;
 }

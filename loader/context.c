@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER)
+#define PERMOD_FLAGS (PERMOD_NO_LIBDL | PERMOD_NO_DEBUGGER | PERMOD_HUGE_TEXT)
 
 /* An error line that needs no memory. */
 static char no_memory_text[] = "out of memory";

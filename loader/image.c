@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static const enum pack_kind kind_of[LINK_PERCPU] = {
 	[LINK_TEXT] = PACK_TEXT,	   [LINK_RODATA] = PACK_RODATA,
@@ -49,33 +50,52 @@ static void pack_part(struct load *load, size_t region)
 		place->size = part->size;
 }
 
+/* Where each part that has no place yet lies in a block, in bytes; returns the block's size. */
+static size_t lay_out_rest(const struct load *load, size_t offset[LINK_PERCPU])
+{
+	const struct link *link = load->link;
+	size_t end = 0;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		size_t align = link->part[region].align;
+
+		if (load->module->part[region].size || !link->part[region].size)
+			continue;
+		if (align > link->page_size)
+			end = (end + align - 1) & ~(align - 1);
+		offset[region] = end;
+		end += link_part_extent(link, (enum link_region)region);
+	}
+	return end;
+}
+
 /* Take a block for all parts that have no place yet. */
 static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 {
 	struct permod_module *module = load->module;
-	size_t page = load->link->page_size, size = 0;
+	const struct link *link = load->link;
+	size_t offset[LINK_PERCPU], size = lay_out_rest(load, offset);
 	int error;
 
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		if (!module->part[region].size)
-			size += (load->link->part[region].size + page - 1) & ~(page - 1);
-	}
 	if (!size)
 		return 0;
-	error = take_block(low, high, size, &module->base);
+	error = take_block(low, high, size, link->block_align, &module->base);
 	if (error)
 		return error;
 	module->size = size;
-	size = 0;
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		struct module_part *place = &module->part[region];
 
-		if (place->size || !load->link->part[region].size)
+		if (place->size || !link->part[region].size)
 			continue;
-		place->address = module->base + size;
-		place->size = load->link->part[region].size;
-		size += (place->size + page - 1) & ~(page - 1);
+		place->address = module->base + offset[region];
+		place->size = link->part[region].size;
 	}
+	/* It is anonymous memory that nobody has touched.  Where the system has no such pages, or is
+	 * not to use any, it stays as it is. */
+	if (link->large_page && link_part_extent(link, LINK_TEXT) % link->large_page == 0)
+		madvise((void *)module->part[LINK_TEXT].address, link_part_extent(link, LINK_TEXT),
+			MADV_HUGEPAGE);
 	return 0;
 }
 

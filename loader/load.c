@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
+#define LARGE_PAGE ((uint64_t)2 << 20)
 
 static size_t round_up(size_t size, size_t align)
 {
@@ -69,6 +70,8 @@ int read_and_link(struct load *load)
 		return fail_memory(load->pm);
 	load->link->keep_going = load->plan != NULL;
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (load->pm->flags & PERMOD_HUGE_TEXT)
+		load->link->large_page = LARGE_PAGE;
 	error = add_cells(load->link, true);
 	if (!error)
 		error = add_inputs(&load->inputs, load->link);
@@ -176,7 +179,7 @@ static int open_window(struct load *load)
 {
 	struct permod_module *module = load->module;
 	size_t size = round_up(module->percpu_size, load->link->page_size);
-	int error = take_block(0, WINDOW_HIGHEST, size, &module->window);
+	int error = take_block(0, WINDOW_HIGHEST, size, load->link->page_size, &module->window);
 
 	if (error)
 		return fail(
@@ -331,7 +334,7 @@ int protect_region(struct load *load, size_t region, int protection)
 		return 0;
 	if (part->page)
 		return 0;
-	if (mprotect((void *)part->address, round_up(part->size, load->link->page_size),
+	if (mprotect((void *)part->address, link_part_extent(load->link, (enum link_region)region),
 		     protection))
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
 			    strerror(errno));

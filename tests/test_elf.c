@@ -1312,7 +1312,7 @@ static const struct {
 	  ".skip 1000\n",
 	  "a.o: too large to load (at most 2147483647 bytes in all)" },
 	{ NULL, ".section .tbss, \"awT\", @nobits\n.balign 8192\n.byte 0\n",
-	  "a.o: section .tbss: is aligned to more than a page (found 8192, at most 4096); use a smaller "
+	  "a.o: section .tbss: is aligned to more than is possible (found 8192, at most 4096 bytes); use a smaller "
 	  "alignment" },
 	{ NULL, ".text\n.skip 16\n.reloc ., R_X86_64_COPY, it\n.quad 0\n",
 	  "a.o: section .text+0x10: relocation R_X86_64_COPY against symbol it is not supported (only in "
@@ -1325,11 +1325,11 @@ static const struct {
 	  ".data)" },
 	{ NULL, ".section .bad, \"awx\"\n.byte 1\n",
 	  "a.o: section .bad: is writable and executable; permod never maps such memory" },
-	{ NULL, ".data\n.balign 8192\n.byte 1\n",
-	  "a.o: section .data: is aligned to more than a page (found 8192, at most 4096); use a smaller "
-	  "alignment" },
+	{ NULL, ".data\n.balign 4194304\n.byte 1\n",
+	  "a.o: section .data: is aligned to more than is possible (found 4194304, at most 2097152 "
+	  "bytes); use a smaller alignment" },
 	{ NULL, ".section .data.percpu, \"aw\"\n.balign 16384\n.byte 1\n",
-	  "a.o: section .data.percpu: is aligned to more than a page (found 16384, at most 4096); use a "
+	  "a.o: section .data.percpu: is aligned to more than is possible (found 16384, at most 4096 bytes); use a "
 	  "smaller alignment" },
 	{ NULL, ".text\ncall it\n.section .data.percpu, \"aw\"\n.globl it\nit: .quad 1\n",
 	  "a.o: section .text+0x1: relocation R_X86_64_PLT32 against symbol it is a branch to a per-CPU "

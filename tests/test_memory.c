@@ -233,6 +233,8 @@ START_TEST(sections_keep_their_alignment)
 		"const int c4096 __attribute__((aligned(4096))) = 3;\n"
 		"char b1; int b2048 __attribute__((aligned(2048)));\n"
 		"__attribute__((aligned(512))) int f512(void) { return 5; }\n"
+		"int a65536 __attribute__((aligned(65536))) = 6;\n"
+		"int b2m __attribute__((aligned(1 << 21)));\n"
 		"typedef float vector __attribute__((vector_size(16)));\n"
 		"vector product(vector v) { return v * (vector){ 1, 2, 3, 4 }; }\n";
 	typedef float vector __attribute__((vector_size(16)));
@@ -245,10 +247,76 @@ START_TEST(sections_keep_their_alignment)
 	ck_assert_uint_eq((uintptr_t)symbol(m, "c4096") % 4096, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2048") % 2048, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "f512") % 512, 0);
+	ck_assert_uint_eq((uintptr_t)symbol(m, "a65536") % 65536, 0);
+	ck_assert_uint_eq((uintptr_t)symbol(m, "b2m") % (1 << 21), 0);
 	ck_assert_int_eq(*(int *)symbol(m, "a64") + *(const int *)symbol(m, "c4096") +
-				 *(int *)symbol(m, "b2048"),
-			 2 + 3 + 0);
+				 *(int *)symbol(m, "b2048") + *(int *)symbol(m, "a65536") +
+				 *(int *)symbol(m, "b2m"),
+			 2 + 3 + 0 + 6 + 0);
 	ck_assert(result[1] > 1.9f && result[1] < 2.1f && result[3] > 7.9f);
+	permod_free(pm);
+}
+END_TEST
+
+/* Kibibytes that a line of /proc/self/smaps tells of the mapping that has an address; -1: none. */
+static long smaps_of(uintptr_t address, const char *what)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	unsigned long begin, end, value;
+	bool inside = false;
+	char line[512];
+	long found = -1;
+
+	check_that(file != NULL);
+	while (found < 0 && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+			inside = address >= begin && address < end;
+		else if (inside && !strncmp(line, what, strlen(what)) &&
+			 sscanf(line + strlen(what), "%lu", &value) == 1)
+			found = (long)value;
+	}
+	fclose(file);
+	return found;
+}
+
+static bool has_huge_pages(void)
+{
+	static char text[200];
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+	bool has = file && fgets(text, sizeof(text), file) && !strstr(text, "[never]");
+
+	if (file)
+		fclose(file);
+	return has;
+}
+
+/* Whether the system has such pages at hand can't be told; if it gave one, it must be there still. */
+START_TEST(large_text_is_in_huge_pages_on_request)
+{
+	static const char source[] =
+		"int first(void) { return 1; } __asm__(\".text; .skip 0x180000, 0x90\");\n"
+		"int last(void) { return 2; } int data = 3; int get(void) { return data; }\n";
+	static const struct permod_options options = { .size = sizeof(options),
+						       .flags = PERMOD_HUGE_TEXT };
+	struct permod_module *m = NULL;
+	struct permod *pm = NULL;
+	uintptr_t first;
+
+	must(NULL, permod_new(&pm, &options));
+	must(pm, permod_load(pm, compile("huge_text.ko", "-fno-toplevel-reorder", source), NULL, 0,
+			     &m));
+	first = (uintptr_t)symbol(m, "first");
+	ck_assert_uint_eq(first >> 21 << 21, first & ~(uintptr_t)4095);
+	ck_assert_str_eq(protection_at(first), "r-xp");
+	ck_assert_int_eq(((int (*)(void))symbol(m, "first"))(), 1);
+	ck_assert_int_eq(((int (*)(void))symbol(m, "last"))(), 2);
+	ck_assert_int_eq(((int (*)(void))symbol(m, "get"))(), 3);
+	ck_assert_int_ge(smaps_of(first, "Size:"), 2048);
+	if (has_huge_pages() && !under_valgrind())
+		ck_assert_int_eq(smaps_of(first, "AnonHugePages:") % 2048, 0);
+	expect_no_writable_code("with huge pages");
+	must(pm, permod_unload(m, 0));
+	ck_assert(is_gone(first));
 	permod_free(pm);
 }
 END_TEST
@@ -423,6 +491,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, regions_tell_the_truth);
 	tcase_add_test(tests, symbols_of_init_are_gone_too);
 	tcase_add_test(tests, sections_keep_their_alignment);
+	tcase_add_test(tests, large_text_is_in_huge_pages_on_request);
 	tcase_add_test(tests, large_module_loads_and_its_zeros_cost_nothing);
 	tcase_add_test(tests, modules_find_room_elsewhere_when_the_arena_is_full);
 	tcase_add_test(tests, module_goes_where_its_data_is);

@@ -59,6 +59,14 @@ struct permod_options {
 #define PERMOD_NO_DEBUGGER 2U
 
 /**
+ * PERMOD_HUGE_TEXT - a module with at least 1 MiB of code has it in pages of 2 MiB, which saves entries of
+ * the processor's TLB; its text takes whole such pages.  They are the system's transparent huge pages:
+ * where it has none at hand, or /sys/kernel/mm/transparent_hugepage/enabled says "never", the code
+ * is in pages of the usual size, and only its place is another.
+ */
+#define PERMOD_HUGE_TEXT 4U
+
+/**
  * permod_new() - make a context.
  * @pm:		receives it; freed by permod_free()
  * @options:	NULL for the defaults

@@ -216,7 +216,7 @@ static const struct {
 	{ symbol_nameless, "a.o: section .symtab: global symbol 5 has no name" },
 	{ common_alignment,
 	  "a.o: section .symtab: symbol 4 has a bad alignment, to be a power of two "
-	  "(found 3, at most 4096)" },
+	  "(found 3, at most 2097152)" },
 	{ common_size,
 	  "a.o: section .symtab: symbol 4 has a bad size (found 1099511627776, at most 2147483647)" },
 	{ symbols_twice,
