@@ -231,6 +231,10 @@ static int check_symbol(const struct link_object *object, size_t index)
 	if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS)
 		return 0;
 	if (link_is_common(object->link, symbol.st_shndx)) {
+		/* Nobody gives a local one a place, as none can be merged with it. */
+		if (index < object->local_count)
+			return fail_symbol(object, index, "section: COMMON is for global symbols",
+					   symbol.st_shndx, object->section_count - 1);
 		if (!symbol.st_value || symbol.st_value & (symbol.st_value - 1) ||
 		    symbol.st_value > link_page_size(object->link))
 			return fail_symbol(object, index, "alignment, to be a power of two",
