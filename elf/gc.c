@@ -128,16 +128,6 @@ static int add_group(struct link_object *object, size_t index)
 	return error || !previous ? error : add_section(previous, first);
 }
 
-static int add_link_order(struct link_object *object, struct link_section *section)
-{
-	GElf_Shdr header;
-	int error = link_read_section_header(object, section->index, &header);
-
-	if (error || !header.sh_link || header.sh_link >= object->section_count)
-		return error;
-	return add_section(&object->sections[header.sh_link], section);
-}
-
 /* Sections of which somebody asks for the bounds are known by their names. */
 static int add_named(struct link_section *section)
 {
@@ -387,14 +377,17 @@ static void mark_followers(struct collection *collection)
 
 /* ---- Roots ---------------------------------------------------------------------------------- */
 
-/* Called by nobody's name: constructors and destructors. */
+/* Called by nobody's name: constructors and destructors; and notes. */
 static bool is_called(const struct link_section *section)
 {
 	static const char *const names[] = { ".preinit_array", ".init_array", ".fini_array",
 					     ".ctors", ".dtors" };
 
-	if (section->type == SHT_NOTE || section->type == SHT_INIT_ARRAY ||
-	    section->type == SHT_FINI_ARRAY || section->type == SHT_PREINIT_ARRAY)
+	/* A note about something else is needed if that is. */
+	if (section->type == SHT_NOTE)
+		return !(section->flags & (SHF_GROUP | SHF_LINK_ORDER));
+	if (section->type == SHT_INIT_ARRAY || section->type == SHT_FINI_ARRAY ||
+	    section->type == SHT_PREINIT_ARRAY)
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t length = strlen(names[i]);
@@ -541,8 +534,8 @@ static int list_followers(struct link_object *object)
 
 		if (section->type == SHT_GROUP)
 			error = add_group(object, i);
-		if (!error && is_candidate(section) && section->flags & SHF_LINK_ORDER)
-			error = add_link_order(object, section);
+		if (!error && is_candidate(section) && link_subject(section))
+			error = add_section(link_subject(section), section);
 		if (!error && is_candidate(section))
 			error = add_named(section);
 	}

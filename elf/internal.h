@@ -257,6 +257,8 @@ const unsigned char *link_read_entries(struct link_object *object, size_t sectio
 
 /* Mark members of COMDAT groups, and link-once sections, that the link has already. */
 int link_enter_groups(struct link_object *object);
+/* The section that this one is about, if it says so by SHF_LINK_ORDER; or NULL. */
+struct link_section *link_subject(const struct link_section *section);
 /* List the relocations of sections that are loaded. */
 int link_read_tables(struct link_object *object);
 

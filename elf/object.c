@@ -235,6 +235,10 @@ static int check_symbol(const struct link_object *object, size_t index)
 					? link_page_size(object->link)
 					: LINK_MOST_ALIGN;
 
+		/* Nobody gives a local one a place, as none can be merged with it. */
+		if (index < object->local_count)
+			return fail_symbol(object, index, "section: COMMON is for global symbols",
+					   symbol.st_shndx, object->section_count - 1);
 		if (!symbol.st_value || symbol.st_value & (symbol.st_value - 1) ||
 		    symbol.st_value > most)
 			return fail_symbol(object, index, "alignment, to be a power of two",

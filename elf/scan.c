@@ -13,7 +13,7 @@
 /* Tables whose entries for discarded sections stay, with zero for the address: unwinders know. */
 static bool tolerates_discarded(const struct link_section *section)
 {
-	return !strcmp(section->name, ".eh_frame") ||
+	return !strcmp(section->name, ".eh_frame") || !strcmp(section->name, ".sframe") ||
 	       !strncmp(section->name, ".gcc_except_table", strlen(".gcc_except_table"));
 }
 

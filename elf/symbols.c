@@ -206,10 +206,11 @@ static void strengthen(struct link *link, struct link_name *name, const struct l
 	upgrade(link, name);
 }
 
-/* One place can have a name twice: with a version, and without. */
+/* One place can have a name twice: with a version, and without.  Absolute ones that are equal do no
+ * harm, as headers for assemblers have them. */
 static bool is_same_place(const struct link_symbol *known, const struct link_symbol *next)
 {
-	return known->section && known->section == next->section && known->value == next->value;
+	return known->section == next->section && known->value == next->value;
 }
 
 static int merge(struct link *link, struct link_name *name, const struct link_symbol *next)

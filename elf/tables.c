@@ -4,8 +4,9 @@
  *
  * A COMDAT group is a list of sections with a name, its signature.  The first object that brings
  * the signature keeps its sections, those of all others are discarded; the same goes for sections
- * called .gnu.linkonce.* by their names.  This happens before the object's symbols are entered, since
- * definitions in discarded sections count as references.
+ * called .gnu.linkonce.* by their names.  What is about a discarded section (SHF_LINK_ORDER) goes with
+ * it.  This happens before the object's symbols are entered, since definitions in discarded sections
+ * count as references.
  */
 #include "elf/internal.h"
 
@@ -95,7 +96,7 @@ static int enter_linkonce(struct link_object *object, struct link_section *secti
 	struct link_name *once;
 	bool added;
 
-	if (strncmp(section->name, prefix, sizeof(prefix) - 1) != 0)
+	if (section->discarded || strncmp(section->name, prefix, sizeof(prefix) - 1) != 0)
 		return 0;
 	if (link_count_name(object, section->name))
 		return -ENOEXEC;
@@ -104,8 +105,30 @@ static int enter_linkonce(struct link_object *object, struct link_section *secti
 		return -ENOMEM;
 	if (added)
 		once->symbol.object = object;
-	section->discarded |= once->symbol.object != object;
+	section->discarded = once->symbol.object != object;
 	return 0;
+}
+
+struct link_section *link_subject(const struct link_section *section)
+{
+	struct link_object *object = section->object;
+	GElf_Shdr header;
+
+	if (!(section->flags & SHF_LINK_ORDER) ||
+	    link_read_section_header(object, section->index, &header) || !header.sh_link ||
+	    header.sh_link >= object->section_count)
+		return NULL;
+	return &object->sections[header.sh_link];
+}
+
+static void discard_followers(struct link_object *object)
+{
+	for (size_t i = 1; i < object->section_count; i++) {
+		const struct link_section *subject = link_subject(&object->sections[i]);
+
+		if (subject && subject->discarded)
+			object->sections[i].discarded = true;
+	}
 }
 
 int link_enter_groups(struct link_object *object)
@@ -118,6 +141,7 @@ int link_enter_groups(struct link_object *object)
 		if (error)
 			return error;
 	}
+	discard_followers(object);
 	return 0;
 }
 

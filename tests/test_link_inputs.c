@@ -795,6 +795,69 @@ START_TEST(linkonce_section_is_kept_once)
 }
 END_TEST
 
+/* What ld drops with a function that it has already, and what it keeps. */
+START_TEST(what_is_about_a_dropped_section_goes_too)
+{
+	static const char source[] =
+		".section .text.f, \"axG\", @progbits, f, comdat\n.weak f\nf: ret\nlocal: nop\n"
+		".section entries, \"awo\", @progbits, .text.f\n.quad local\n"
+		".section .sframe, \"a\", @progbits\n.quad local\n.data\n.quad f\n";
+	struct trial trial;
+	struct link_section *section;
+
+	assemble("a", source);
+	assemble("b", source);
+	run("ld -e 0 -o linked a.o b.o");
+	lay_out_files(&trial, "a.o", "b.o");
+	check_ok(&trial, relocate_at(&trial, 0x10000, 0));
+	section = section_of(&trial, "entries");
+	ck_assert_str_eq(link_object_name(section->object), "a.o");
+	ck_assert_ptr_null(link_next_section(trial.link, "entries", section));
+	section = link_next_section(trial.link, ".sframe", section_of(&trial, ".sframe"));
+	ck_assert_mem_eq(link_section_buffer(trial.link, section), "\0\0\0\0\0\0\0\0", 8);
+	end_trial(&trial);
+}
+END_TEST
+
+START_TEST(notes_about_dropped_sections_are_dropped_as_ld_does)
+{
+	struct trial trial;
+
+	assemble("a", ".section .text.i, \"ax\"\n.globl a0\na0: ret\n"
+		      ".section .text.a, \"axG\", @progbits, a, comdat\n.globl a\na: ret\n"
+		      ".section .note.a, \"aG\", @note, a, comdat\n.quad 0\n"
+		      ".section .text.b, \"ax\"\n.globl b\nb: ret\n"
+		      ".section .note.b, \"ao\", @note, .text.b\n.quad b\n"
+		      ".section .note.c, \"a\", @note\n.quad 0\n");
+	start_trial(&trial);
+	trial.link->gc_sections = true;
+	add_inputs(&trial, "a.o");
+	check_ok(&trial, link_choose(trial.link, "a0"));
+	check_ok(&trial, link_layout(trial.link));
+	run("ld --gc-sections --print-gc-sections -e a0 -o linked a.o");
+	check_dropped(&trial);
+	ck_assert(!section_of(&trial, ".note.c")->discarded);
+	end_trial(&trial);
+}
+END_TEST
+
+START_TEST(absolute_symbol_may_be_defined_twice_alike)
+{
+	static const char source[] = ".globl it\n.set it, 7\n.data\n.quad it\n";
+	struct trial trial;
+
+	assemble("a", source);
+	assemble("b", source);
+	assemble("c", ".globl it\n.set it, 8\n");
+	run("ld -e 0 -o linked a.o b.o");
+	lay_out_files(&trial, "a.o", "b.o");
+	ck_assert_uint_eq(link_symbol_address(trial.link, symbol_of(&trial, "it")), 7);
+	ck_assert(!succeeds("ld -e 0 -o linked a.o c.o"));
+	ck_assert_int_eq(add_file(&trial, "c.o", NULL), -EEXIST);
+	end_trial(&trial);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("link_inputs");
@@ -818,6 +881,9 @@ static Suite *make_suite(void)
 	tcase_add_test(tcase, root_that_is_not_there_is_refused);
 	tcase_add_test(tcase, sections_of_a_name_lie_between_their_bounds);
 	tcase_add_test(tcase, linkonce_section_is_kept_once);
+	tcase_add_test(tcase, what_is_about_a_dropped_section_goes_too);
+	tcase_add_test(tcase, notes_about_dropped_sections_are_dropped_as_ld_does);
+	tcase_add_test(tcase, absolute_symbol_may_be_defined_twice_alike);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

@@ -131,6 +131,8 @@ DAMAGE(symbol_binding, last_symbol(v)->st_info = ELF64_ST_INFO(7, STT_NOTYPE))
 DAMAGE(symbol_nameless, last_symbol(v)->st_name = 0)
 DAMAGE(common_alignment, common_symbol(v)->st_value = 3)
 DAMAGE(common_size, common_symbol(v)->st_size = (uint64_t)1 << 40)
+DAMAGE(common_local, do v->symbol[v->symtab->sh_info].st_info = 0;
+       while (&v->symbol[v->symtab->sh_info++] != common_symbol(v)))
 DAMAGE(symbols_twice, v->strtab->sh_type = SHT_SYMTAB)
 DAMAGE(relocation_type, v->entry[0].r_info = ELF64_R_INFO(1, 200))
 DAMAGE(relocation_symbol, v->entry[0].r_info = ELF64_R_INFO(5000, R_X86_64_64))
@@ -219,6 +221,9 @@ static const struct {
 	  "(found 3, at most 2097152)" },
 	{ common_size,
 	  "a.o: section .symtab: symbol 4 has a bad size (found 1099511627776, at most 2147483647)" },
+	{ common_local,
+	  "a.o: section .symtab: symbol 4 has a bad section: COMMON is for global symbols "
+	  "(found 65522, at most 10)" },
 	{ symbols_twice,
 	  "a.o: section .strtab: a second symbol table (found at 9, the first is 8)" },
 	{ relocation_type, "a.o: section .text+0x1: relocation number 200 against " },
