@@ -24,6 +24,7 @@ struct shared_object {
 	void *handle;
 	char *path;
 	bool nodelete, unique; /* why it may stay in memory */
+	bool failed;	       /* to load: the reason is the line to be told */
 };
 
 /* The file of one, while it is looked at. */
@@ -294,7 +295,7 @@ static int describe_shared(struct load *load)
 	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
 		shared->nodelete |=
 			entry->d_tag == DT_FLAGS_1 && (entry->d_un.d_val & DF_1_NODELETE);
-	dl_iterate_phdr(add_segments, &image);
+	each_image(add_segments, &image);
 	error = read_file(load->pm, shared->path, &data, &size);
 	if (error)
 		return error;
@@ -312,6 +313,8 @@ int load_shared(struct load *load)
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
 		error = steps[i](load);
+	if (load->module->shared)
+		load->module->shared->failed = error != 0;
 	return error;
 }
 
@@ -342,7 +345,8 @@ void close_shared(struct permod_module *module)
 		return;
 	if (shared->handle) {
 		dlclose(shared->handle);
-		tell_if_it_stays(module->pm, module->name, shared);
+		if (!shared->failed)
+			tell_if_it_stays(module->pm, module->name, shared);
 	}
 	free(shared->path);
 	free(shared);
