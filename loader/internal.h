@@ -270,6 +270,8 @@ void unlock_shared(void);
 
 /* A whole file in memory of ours, to be freed by free(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
+bool may_write(size_t size);
 /* The module name that a path stands for, to be freed; NULL without memory. */
 char *name_of_path(const char *path);
 

@@ -508,8 +508,15 @@ static int fail_file(struct load *load, const char *what)
 static int make_file(struct load *load, const struct carrier_file *file)
 {
 	size_t done = 0;
-	int fd = memfd_create("permod-tls", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	int fd;
 
+	if (!may_write(file->size))
+		return fail(load->pm, -EFBIG,
+			    "%s: has thread-local variables, for which a file of %zu bytes is "
+			    "written, and the limit of this process is less; set RLIMIT_FSIZE "
+			    "(ulimit -f) higher",
+			    load->path, file->size);
+	fd = memfd_create("permod-tls", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	/* Before Linux 6.3 there was no such flag. */
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("permod-tls", MFD_CLOEXEC);
