@@ -51,6 +51,7 @@ struct shared_object;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
+struct tls_index;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -506,6 +507,9 @@ void close_tls(struct tls_carrier *carrier);
 void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
+/* __tls_get_addr(), or NULL. */
+typedef void *tls_getter_function(struct tls_index *index);
+tls_getter_function *tls_getter(void);
 /* The calling thread's variable. */
 void *tls_address(const struct tls_carrier *carrier, size_t offset);
 

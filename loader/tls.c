@@ -74,14 +74,27 @@ static struct tls_carrier *newest;
 struct tls_index {
 	unsigned long module, offset;
 };
-/* A static program has none. */
-extern void *__tls_get_addr(struct tls_index *index) __attribute__((weak));
+
+/* A static program has none, nor may it refer to it: with what else refers to it there, and is made
+ * to do without by the linker, that would be an undefined symbol, weak or not. */
+tls_getter_function *tls_getter(void)
+{
+	static tls_getter_function *getter;
+	tls_getter_function *found = __atomic_load_n(&getter, __ATOMIC_RELAXED);
+
+	if (!found) {
+		found = (tls_getter_function *)dlsym(RTLD_DEFAULT, "__tls_get_addr");
+		__atomic_store_n(&getter, found, __ATOMIC_RELAXED);
+	}
+	return found;
+}
 
 void *tls_address(const struct tls_carrier *carrier, size_t offset)
 {
 	struct tls_index index = { carrier->module, offset };
+	tls_getter_function *getter = tls_getter();
 
-	return __tls_get_addr ? __tls_get_addr(&index) : NULL;
+	return getter ? getter(&index) : NULL;
 }
 
 uint64_t tls_module(const struct tls_carrier *carrier)
