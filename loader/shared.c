@@ -180,9 +180,8 @@ static void visit_symbol(struct image *image, const char *name, const GElf_Sym *
 		add_symbol(image, module->symbols, &module->num_symbols, name, symbol);
 }
 
-static void visit_symbols(struct image *image)
+static void visit_symbols(struct image *image, Elf_Data *data)
 {
-	Elf_Data *data = image->symbols ? elf_getdata(image->symbols, NULL) : NULL;
 	GElf_Shdr header;
 	GElf_Sym symbol;
 
@@ -208,9 +207,13 @@ static int compare_names(const void *a, const void *b)
 static int describe_symbols(struct image *image)
 {
 	struct permod_module *module = image->module;
+	Elf_Data *data = image->symbols ? elf_getdata(image->symbols, NULL) : NULL;
 	size_t count;
 
-	visit_symbols(image);
+	if (image->symbols && !data)
+		return fail(image->load->pm, -ENOEXEC, "%s: its symbols can't be read: %s",
+			    image->load->path, elf_errmsg(-1));
+	visit_symbols(image, data);
 	count = module->num_symbols + module->num_variables;
 	module->symbols = malloc(count * sizeof(struct module_symbol) + image->names_size + 1);
 	if (!module->symbols)
@@ -218,7 +221,7 @@ static int describe_symbols(struct image *image)
 	module->variables = module->symbols + module->num_symbols;
 	module->thread_symbols = module->variables; /* none */
 	image->texts = (char *)(module->symbols + count);
-	visit_symbols(image);
+	visit_symbols(image, data);
 	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
 	      compare_names);
