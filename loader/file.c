@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,6 +74,13 @@ int read_file(struct permod *pm, const char *path, void **data, size_t *size)
 	error = read_open_file(pm, path, fd, data, size);
 	close(fd);
 	return error;
+}
+
+bool may_write(size_t size)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= size;
 }
 
 char *name_of_path(const char *path)

@@ -51,6 +51,7 @@ struct shared_object;
 struct unwound;
 struct thread_exit;
 struct tls_carrier;
+struct tls_index;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -270,6 +271,8 @@ void unlock_shared(void);
 
 /* A whole file in memory of ours, to be freed by free(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
+bool may_write(size_t size);
 /* The module name that a path stands for, to be freed; NULL without memory. */
 char *name_of_path(const char *path);
 
@@ -505,6 +508,9 @@ void close_tls(struct tls_carrier *carrier);
 void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
+/* __tls_get_addr(), or NULL. */
+typedef void *tls_getter_function(struct tls_index *index);
+tls_getter_function *tls_getter(void);
 /* The calling thread's variable. */
 void *tls_address(const struct tls_carrier *carrier, size_t offset);
 

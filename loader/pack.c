@@ -33,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef HAVE_VALGRIND_MEMCHECK_H
@@ -97,14 +96,6 @@ static void release_chunk(struct pack_chunk *chunk)
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
-/* Writing beyond this limit would be a deadly signal. */
-static bool may_be_written(void)
-{
-	struct rlimit limit;
-
-	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= arena_size;
-}
-
 static int make_file(void)
 {
 	/* Since 6.3 the kernel wants to be told that the file is for code, and can be set to refuse
@@ -120,7 +111,7 @@ static bool open_file(void)
 {
 	struct stat about;
 
-	if (!may_be_written())
+	if (!may_write(arena_size))
 		return false;
 	file.descriptor = make_file();
 	if (file.descriptor < 0)
@@ -168,7 +159,7 @@ static bool has_file(void)
 {
 	if (checked)
 		return file.descriptor >= 0;
-	if (file.descriptor >= 0 && (!is_ours() || !may_be_written()))
+	if (file.descriptor >= 0 && (!is_ours() || !may_write(arena_size)))
 		seal_file();
 	checked = true;
 	return file.descriptor >= 0;
@@ -512,7 +503,8 @@ void begin_packing(void)
 {
 	begin_packed();
 	if (!contexts++ && start()) {
-		if (open_file()) {
+		/* Modules that stayed have kept it open. */
+		if (has_file() || open_file()) {
 			add_chunk(PACK_TEXT);
 			add_chunk(PACK_RODATA);
 			drop_file_if_empty();

@@ -22,8 +22,6 @@ int __cxa_atexit(void (*function)(void *), void *arg, void *dso_handle);
 int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
 		      void *dso_handle);
 void __stack_chk_fail(void);
-/* A static program has none. */
-void *__tls_get_addr(void *index) __attribute__((weak));
 
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
  * if there is none. */
@@ -130,7 +128,6 @@ static const struct builtin builtins[] = {
 	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
-	FUNCTION(__tls_get_addr),
 	{ "atexit", (const void *)module_atexit, true },
 	FUNCTION(free_percpu),
 	FUNCTION(memcmp),
@@ -220,9 +217,20 @@ static const struct builtin *find_in(const struct builtin *table, size_t count, 
 	return NULL;
 }
 
+/* The dynamic linker's; as of others, what is not there has no address. */
+static const struct builtin *find_tls_get_addr(void)
+{
+	static struct builtin getter = { .name = "__tls_get_addr", .function = true };
+
+	__atomic_store_n(&getter.address, (const void *)tls_getter(), __ATOMIC_RELAXED);
+	return &getter;
+}
+
 const struct builtin *find_builtin(const char *name)
 {
-	const struct builtin *found = find_in(builtins, BUILTINS, name);
+	const struct builtin *found = strcmp(name, "__tls_get_addr") == 0
+					      ? find_tls_get_addr()
+					      : find_in(builtins, BUILTINS, name);
 
 	if (!found)
 		found = find_in(helpers, NUM_HELPERS, name);

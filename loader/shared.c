@@ -24,6 +24,7 @@ struct shared_object {
 	void *handle;
 	char *path;
 	bool nodelete, unique; /* why it may stay in memory */
+	bool failed;	       /* to load: the reason is the line to be told */
 };
 
 /* The file of one, while it is looked at. */
@@ -179,9 +180,8 @@ static void visit_symbol(struct image *image, const char *name, const GElf_Sym *
 		add_symbol(image, module->symbols, &module->num_symbols, name, symbol);
 }
 
-static void visit_symbols(struct image *image)
+static void visit_symbols(struct image *image, Elf_Data *data)
 {
-	Elf_Data *data = image->symbols ? elf_getdata(image->symbols, NULL) : NULL;
 	GElf_Shdr header;
 	GElf_Sym symbol;
 
@@ -207,9 +207,13 @@ static int compare_names(const void *a, const void *b)
 static int describe_symbols(struct image *image)
 {
 	struct permod_module *module = image->module;
+	Elf_Data *data = image->symbols ? elf_getdata(image->symbols, NULL) : NULL;
 	size_t count;
 
-	visit_symbols(image);
+	if (image->symbols && !data)
+		return fail(image->load->pm, -ENOEXEC, "%s: its symbols can't be read: %s",
+			    image->load->path, elf_errmsg(-1));
+	visit_symbols(image, data);
 	count = module->num_symbols + module->num_variables;
 	module->symbols = malloc(count * sizeof(struct module_symbol) + image->names_size + 1);
 	if (!module->symbols)
@@ -217,7 +221,7 @@ static int describe_symbols(struct image *image)
 	module->variables = module->symbols + module->num_symbols;
 	module->thread_symbols = module->variables; /* none */
 	image->texts = (char *)(module->symbols + count);
-	visit_symbols(image);
+	visit_symbols(image, data);
 	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
 	      compare_names);
@@ -294,7 +298,7 @@ static int describe_shared(struct load *load)
 	for (const ElfW(Dyn) *entry = map->l_ld; entry->d_tag != DT_NULL; entry++)
 		shared->nodelete |=
 			entry->d_tag == DT_FLAGS_1 && (entry->d_un.d_val & DF_1_NODELETE);
-	dl_iterate_phdr(add_segments, &image);
+	each_image(add_segments, &image);
 	error = read_file(load->pm, shared->path, &data, &size);
 	if (error)
 		return error;
@@ -312,6 +316,8 @@ int load_shared(struct load *load)
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
 		error = steps[i](load);
+	if (load->module->shared)
+		load->module->shared->failed = error != 0;
 	return error;
 }
 
@@ -342,7 +348,8 @@ void close_shared(struct permod_module *module)
 		return;
 	if (shared->handle) {
 		dlclose(shared->handle);
-		tell_if_it_stays(module->pm, module->name, shared);
+		if (!shared->failed)
+			tell_if_it_stays(module->pm, module->name, shared);
 	}
 	free(shared->path);
 	free(shared);

@@ -74,14 +74,27 @@ static struct tls_carrier *newest;
 struct tls_index {
 	unsigned long module, offset;
 };
-/* A static program has none. */
-extern void *__tls_get_addr(struct tls_index *index) __attribute__((weak));
+
+/* A static program has none, nor may it refer to it: with what else refers to it there, and is made
+ * to do without by the linker, that would be an undefined symbol, weak or not. */
+tls_getter_function *tls_getter(void)
+{
+	static tls_getter_function *getter;
+	tls_getter_function *found = __atomic_load_n(&getter, __ATOMIC_RELAXED);
+
+	if (!found) {
+		found = (tls_getter_function *)dlsym(RTLD_DEFAULT, "__tls_get_addr");
+		__atomic_store_n(&getter, found, __ATOMIC_RELAXED);
+	}
+	return found;
+}
 
 void *tls_address(const struct tls_carrier *carrier, size_t offset)
 {
 	struct tls_index index = { carrier->module, offset };
+	tls_getter_function *getter = tls_getter();
 
-	return __tls_get_addr ? __tls_get_addr(&index) : NULL;
+	return getter ? getter(&index) : NULL;
 }
 
 uint64_t tls_module(const struct tls_carrier *carrier)
@@ -508,8 +521,15 @@ static int fail_file(struct load *load, const char *what)
 static int make_file(struct load *load, const struct carrier_file *file)
 {
 	size_t done = 0;
-	int fd = memfd_create("permod-tls", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	int fd;
 
+	if (!may_write(file->size))
+		return fail(load->pm, -EFBIG,
+			    "%s: has thread-local variables, for which a file of %zu bytes is "
+			    "written, and the limit of this process is less; set RLIMIT_FSIZE "
+			    "(ulimit -f) higher",
+			    load->path, file->size);
+	fd = memfd_create("permod-tls", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	/* Before Linux 6.3 there was no such flag. */
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create("permod-tls", MFD_CLOEXEC);

@@ -66,10 +66,16 @@ static void *function_of(void *library, const char *name)
 	return library ? dlsym(library, name) : NULL;
 }
 
+/* A static program can open shared objects, with a second C library: nobody there listens to them. */
+static bool is_static(void)
+{
+	return !tls_getter();
+}
+
 static struct libgcc find_libgcc(void)
 {
 	/* It stays open. */
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *library = is_static() ? NULL : dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
 	void *add = function_of(library, "__register_frame_info");
 	void *remove = function_of(library, "__deregister_frame_info");
 
@@ -81,7 +87,7 @@ static struct libgcc find_libgcc(void)
 
 static struct libunwind open_libunwind(void)
 {
-	void *library = dlopen("libunwind.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *library = is_static() ? NULL : dlopen("libunwind.so.1", RTLD_LAZY | RTLD_NOLOAD);
 	void *add = function_of(library, "__unw_add_dynamic_fde");
 	void *remove = function_of(library, "__unw_remove_dynamic_fde");
 

@@ -201,6 +201,63 @@ for kind in -static -static-pie; do
     check "$program: environ" gives "$program" environ "$environ" 20
 done
 
+# Exceptions are found by the unwinder that such a program has in itself, and nothing is opened.
+throws_through()
+{
+    cat > throws.cc <<EOF
+#include <permod/permod.h>
+#include <cstdio>
+#include <cstring>
+
+static void throw_number()
+{
+	throw 5;
+}
+
+static bool has_libraries()
+{
+	FILE *maps = std::fopen("/proc/self/maps", "r");
+	char line[512];
+	bool found = false;
+
+	while (std::fgets(line, sizeof(line), maps))
+		found = found || std::strstr(line, ".so");
+	std::fclose(maps);
+	return found;
+}
+
+int main()
+{
+	struct permod *pm;
+	struct permod_module *m;
+
+	if (permod_new(&pm, nullptr) || permod_load(pm, "passes.ko", nullptr, 0, &m))
+		return 2;
+	auto passes = reinterpret_cast<void (*)(void (*)())>(permod_symbol(m, "passes"));
+	try {
+		passes(throw_number);
+	} catch (int number) {
+		permod_free(pm);
+		return number == 5 && !has_libraries() ? 0 : 3;
+	}
+	return 4;
+}
+EOF
+    echo 'int passed; void passes(void (*f)(void)) { f(); passed++; }' > passes.c
+    $CC -O2 -c -o passes.ko passes.c &&
+        $CXX $1 -O2 $include -pthread -o throws throws.cc $archives $static_libelf 2> log &&
+        run ./throws
+}
+
+for kind in -static -static-pie; do
+    if [ -z "$CXX" ] || ! echo 'int main() { try { throw 1; } catch (int) { return 0; } }' |
+        $CXX $kind -x c++ -o probe - $static_libelf 2> log; then
+        skip "exceptions, $kind" "no C++ compiler, or its libraries or libelf are there as shared ones only"
+        continue
+    fi
+    check "exceptions pass modules, $kind" throws_through $kind
+done
+
 # ---- C++ ---------------------------------------------------------------------------------------
 
 cxx_compilers=$CXX

@@ -702,6 +702,57 @@ START_TEST(many_small_modules_take_little_memory)
 }
 END_TEST
 
+static int count_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int count = 0;
+
+	check_that(folder);
+	while (readdir(folder))
+		count++;
+	closedir(folder);
+	return count;
+}
+
+/* It has an init and no exit, so it is permanent. */
+static const char staying_source[] = "#include <permod/module.h>\n"
+				     "static int begin(void) { return 0; }\n"
+				     "module_init(begin);\n"
+				     "const char staying_name[] = \"staying\";\n";
+
+static void leave_module_and_go_on(void *arg)
+{
+	struct permod *pm = new_context();
+	struct permod_module *staying;
+	const char *name;
+	int count;
+
+	must(pm, permod_load(pm, arg, NULL, 0, &staying));
+	name = symbol(staying, "staying_name");
+	count = count_descriptors();
+	permod_free(pm);
+	for (int i = 0; i < 3; i++) {
+		struct permod_module *m;
+
+		pm = new_context();
+		m = load_tiny(pm, i);
+		/* They share the page. */
+		check_that(page_of(symbol(m, "tiny_name")) == page_of(name));
+		check_that(tick(m) == 2 && strcmp(name, "staying") == 0);
+		permod_free(pm);
+		check_that(count_descriptors() == count);
+	}
+}
+
+START_TEST(module_that_stays_without_context_keeps_the_file)
+{
+	const char *path = compile("staying.ko", "", staying_source);
+	struct outcome outcome = run_in_child(leave_module_and_go_on, (void *)(uintptr_t)path);
+
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+}
+END_TEST
+
 /* The first module brings in what stays: libraries that the loader opens when it needs them. */
 static void read_image(void)
 {
@@ -736,6 +787,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, large_parts_and_small_ones_of_a_module_find_each_other);
 	tcase_add_test(tests, init_and_its_memory_go_in_shared_pages_too);
 	tcase_add_test(tests, many_small_modules_take_little_memory);
+	tcase_add_test(tests, module_that_stays_without_context_keeps_the_file);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -60,6 +60,13 @@ failing_init()
         fails "'x' is not" module.so step=x
 }
 
+# What failed tells why, and not that it stays in memory.
+failing_that_stays()
+{
+    object "$CC" -Wl,-z,nodelete && fails "its init returned -22" module.so step=-1 &&
+        fails "'x' is not" module.so step=x
+}
+
 lacking()
 {
     echo 'void nobody_has_it(void); void work(void) { nobody_has_it(); }' > lacking.c
@@ -99,6 +106,7 @@ reason="-fno-gnu-unique"
 reason="-z nodelete"
 check "what stays in memory is told: -z nodelete" stays -Wl,-z,nodelete
 check "an init that fails, a bad parameter" failing_init
+check "so do those that stay in memory" failing_that_stays
 check "there is no plan of one" no_plan
 check "an undefined symbol is told" lacking
 check "programs are refused" program

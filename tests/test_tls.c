@@ -540,6 +540,27 @@ START_TEST(room_in_static_blocks_is_limited_and_given_back)
 }
 END_TEST
 
+static void load_with_no_file_to_write(void *arg)
+{
+	const struct rlimit none = { 0, 0 };
+	struct permod *pm = new_context();
+
+	check_that(setrlimit(RLIMIT_FSIZE, &none) == 0);
+	check_that(permod_load(pm, arg, NULL, 0, NULL) == -EFBIG);
+	check_that(strstr(permod_error(pm), "RLIMIT_FSIZE"));
+	permod_free(pm);
+}
+
+/* The system would kill who writes beyond it. */
+START_TEST(limit_of_file_sizes_is_told)
+{
+	const char *path = compile("small.ko", "", "__thread int small = 1;\n");
+	struct outcome outcome = run_in_child(load_with_no_file_to_write, (void *)(uintptr_t)path);
+
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+}
+END_TEST
+
 START_TEST(position_independent_code_needs_none_of_that_room)
 {
 	static const char source[] = "static volatile __thread char bytes[65536] = \"x\";\n"
@@ -806,6 +827,7 @@ int main(void)
 	tcase_add_test(tests, variable_that_nobody_has_is_missing_even_if_weak);
 	tcase_add_test(tests, plain_variable_is_no_thread_local_one);
 	tcase_add_test(tests, room_in_static_blocks_is_limited_and_given_back);
+	tcase_add_test(tests, limit_of_file_sizes_is_told);
 	tcase_add_test(tests, position_independent_code_needs_none_of_that_room);
 	tcase_add_test(tests, alignment_of_a_page_needs_position_independent_code);
 	tcase_add_test(tests, huge_ones_cost_nothing_until_a_thread_uses_them);
