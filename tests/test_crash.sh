@@ -46,6 +46,10 @@ check "a trap" crashes trap 132 "SIGILL" "^ #0 $hex module:\.text trap\+$hex\$"
 check "a per-CPU variable used like another" crashes direct_access 139 \
     "SIGSEGV, a bad memory access at $hex module:\.data\.percpu hits\+0x0, in:\$" \
     "^ #0 $hex module:\.text direct_access\+$hex\$"
+check "a stack that overflows" crashes overflow 139 "SIGSEGV, a bad memory access at $hex" \
+    "^ #0 $hex module:\.text deeper\+$hex\$" "^#50 $hex module:\.text deeper\+$hex\$"
+check "a call of nothing" crashes call_nowhere 139 "SIGSEGV, a bad memory access at 0x0, in:\$" \
+    "^ #0 0x0+ \?\$" "^ #1 $hex module:\.text call_nowhere\+$hex\$"
 check "no crash" crashes nothing 0
 check "says nothing" is err ""
 
