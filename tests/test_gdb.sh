@@ -17,7 +17,7 @@ if ! installed gdb; then
     exit 77
 fi
 # With libraries of a sanitizer, the program is not what a debugger meets.
-if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
+if [ -n "$sanitizers" ]; then
     skip all "the libraries are built with a sanitizer"
     exit 77
 fi
@@ -37,9 +37,6 @@ if ! timeout 60 gdb -batch -nx -ex 'python print("has python")' 2>&1 | grep -q '
     skip all "this gdb is built without python"
     exit 77
 fi
-
-# The first CPU that this process may use.
-cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 
 # script < COMMANDS: for gdb, with what all need. `known NAME` says whether there is such a symbol: a
 # command that fails would end the script.
