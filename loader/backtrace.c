@@ -93,6 +93,14 @@ static void add_found(struct line *line, const struct permod_address *found)
 	add_name_and_offset(line, found->symbol, found->offset);
 }
 
+static bool is_known(uintptr_t address)
+{
+	struct permod_address found;
+	Dl_info info;
+
+	return permod_addr((void *)address, &found) == 0 || dladdr((void *)address, &info);
+}
+
 /* Otherwise what dladdr() knows: "libc.so.6 qsort+0x12". */
 static void add_place(struct line *line, uintptr_t address, bool is_return)
 {
@@ -153,8 +161,10 @@ __attribute__((noinline)) void permod_backtrace(int fd)
 	errno = old;
 }
 
-/* From where the signal came; if the unwinder does not find it, this place alone. */
-static void print_crash_frames(int fd, uintptr_t pc)
+/* From where the signal came; if the unwinder does not find it, this place alone, or, if there is no
+ * code of anybody, also what called it: the call, by a pointer that was wrong, has left that on top of
+ * the stack. */
+static void print_crash_frames(int fd, uintptr_t pc, const uintptr_t *stack)
 {
 	void *frames[MOST_FRAMES];
 	int count = backtrace(frames, MOST_FRAMES), first = 0;
@@ -164,6 +174,8 @@ static void print_crash_frames(int fd, uintptr_t pc)
 	print_frame(fd, 0, pc, false);
 	for (int i = first + 1; i < count; i++)
 		print_frame(fd, (unsigned int)(i - first), (uintptr_t)frames[i], true);
+	if (first + 1 >= count && stack && !is_known(pc))
+		print_frame(fd, 1, *stack, true);
 }
 
 /* ---- Crashes -------------------------------------------------------------------------------- */
@@ -193,6 +205,17 @@ static uintptr_t program_counter(const void *context)
 #else
 	(void)context;
 	return 0;
+#endif
+}
+
+/* NULL where calls don't push. */
+static const uintptr_t *stack_pointer(const void *context)
+{
+#if defined(__x86_64__)
+	return (const uintptr_t *)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
+#else
+	(void)context;
+	return NULL;
 #endif
 }
 
@@ -229,7 +252,7 @@ static void handle_crash(int number, siginfo_t *info, void *context)
 	if (__atomic_compare_exchange_n(&crashing, &none, self, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
 		print_signal(number, info);
-		print_crash_frames(crash_fd, program_counter(context));
+		print_crash_frames(crash_fd, program_counter(context), stack_pointer(context));
 	} else if (none != self) {
 		/* Another thread is at it, and ends the process. */
 		for (;;)

@@ -238,6 +238,9 @@ static int use_module(struct permod_module *user, struct permod_module *used)
 	return 0;
 }
 
+/* So many names are in the message: what lacks a whole library would not be a line to be read. */
+#define MOST_WANTING 20
+
 /* Names that were found wanting, as one text. */
 struct wanting {
 	char *text;
@@ -249,17 +252,17 @@ struct wanting {
 static void add_wanting(struct load *load, struct wanting *wanting,
 			const struct link_symbol *symbol)
 {
-	const char *object = link_object_name(symbol->object);
-	const char *library = runtime_library(load, symbol->name);
+	const char *object = link_object_name(symbol->object), *library;
 	char nearest[NEAREST_TEXT];
 
 	if (!wanting->count++)
 		wanting->stream = open_memstream(&wanting->text, &wanting->size);
-	if (!wanting->stream)
+	if (!wanting->stream || wanting->count > MOST_WANTING)
 		return;
 	fprintf(wanting->stream, "%s%s", wanting->count > 1 ? ", " : "", symbol->name);
 	if (strcmp(object, load->path) != 0)
 		fprintf(wanting->stream, " in %s", object);
+	library = runtime_library(load, symbol->name);
 	if (library)
 		fprintf(wanting->stream, " (should be in %s)", library);
 	else if (find_nearest(load->pm, symbol->name, nearest))
@@ -276,6 +279,8 @@ static const char *hint_for_archive(const struct load *load)
 
 static int fail_wanting(struct load *load, struct wanting *wanting)
 {
+	if (wanting->stream && wanting->count > MOST_WANTING)
+		fprintf(wanting->stream, ", and %u more", wanting->count - MOST_WANTING);
 	if (!wanting->stream || fclose(wanting->stream)) {
 		free(wanting->text);
 		return fail_memory(load->pm);

@@ -33,6 +33,17 @@ if ! [ -x "$permod" ]; then
     exit 1
 fi
 
+# The first CPU that this process may use.
+cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
+
+# The flags of the sanitizers that the libraries are built with. Programs that use them need these too,
+# and what is about handlers, debuggers or other sanitizers is not to be tested then.
+sanitizers=
+for pair in __asan_:address __ubsan_:undefined __tsan_:thread; do
+    nm -D "$libs/libpermod.so" 2> log | grep -q "${pair%:*}" &&
+        sanitizers="$sanitizers -fsanitize=${pair#*:}"
+done
+
 ok()
 {
     echo "ok $1"

@@ -11,7 +11,6 @@
 . "$(dirname "$0")/shell.sh"
 
 here=$top_srcdir/tests/archives
-first_cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 
 # add_driver NAME LIBRARY PACKAGE: the file NAME.a, the library with tests/archives/NAME.c added.
 add_driver()
@@ -31,7 +30,7 @@ add_driver()
 # once OPTION... FILE ARGUMENT...: one call, of the function $call, on one CPU.
 once()
 {
-    run "$permod" run --call "$call" --cpus "$first_cpu" "$@"
+    run "$permod" run --call "$call" --cpus "$cpu" "$@"
 }
 
 # in_all_ways NAME TEST ARCHIVE: a test of that archive that puts its arguments in its place.

@@ -9,13 +9,12 @@
 here=$top_srcdir/tests/crash
 
 # Sanitizers have handlers of their own.
-if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
+if [ -n "$sanitizers" ]; then
     skip all "the libraries are built with a sanitizer"
     exit 77
 fi
 ulimit -c 0
 $CC -O1 $include -c -o module.ko "$here/module.c" || exit 1
-cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 
 # crashes FUNCTION STATUS PATTERN...: this is the status, and a line of stderr has each pattern.
 crashes()
@@ -46,6 +45,10 @@ check "a trap" crashes trap 132 "SIGILL" "^ #0 $hex module:\.text trap\+$hex\$"
 check "a per-CPU variable used like another" crashes direct_access 139 \
     "SIGSEGV, a bad memory access at $hex module:\.data\.percpu hits\+0x0, in:\$" \
     "^ #0 $hex module:\.text direct_access\+$hex\$"
+check "a stack that overflows" crashes overflow 139 "SIGSEGV, a bad memory access at $hex" \
+    "^ #0 $hex module:\.text deeper\+$hex\$" "^#50 $hex module:\.text deeper\+$hex\$"
+check "a call of nothing" crashes call_nowhere 139 "SIGSEGV, a bad memory access at 0x0, in:\$" \
+    "^ #0 0x0+ \?\$" "^ #1 $hex module:\.text call_nowhere\+$hex\$"
 check "no crash" crashes nothing 0
 check "says nothing" is err ""
 

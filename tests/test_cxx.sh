@@ -112,11 +112,6 @@ across()
 
 # Where the libraries are built with a sanitizer, programs need it too; and C programs can't throw,
 # as AddressSanitizer must find the C++ library when it starts.
-sanitizers=
-nm -D "$libs/libpermod.so" > symbols
-grep -q __asan_ symbols && sanitizers="-fsanitize=address"
-grep -q __ubsan_ symbols && sanitizers="$sanitizers -fsanitize=undefined"
-grep -q __tsan_ symbols && sanitizers="$sanitizers -fsanitize=thread"
 
 for compiler in $cxx_compilers; do
     [ -z "$sanitizers" ] || [ "$compiler" = "$CXX" ] || continue

@@ -260,8 +260,6 @@ int main(void)
 {
 	Suite *suite = suite_create("debug");
 	TCase *tests = tcase_create("debug");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_loop_test(tests, debug_information_is_as_ld_makes_it, 0, COUNT(flags));
 	tcase_add_test(tests, compressed_is_the_same);
@@ -271,8 +269,5 @@ int main(void)
 	tcase_add_checked_fixture(tests, make_directory, remove_directory);
 	tcase_set_timeout(tests, getenv("PERMOD_LONG") ? 600 : 60);
 	suite_add_tcase(suite, tests);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

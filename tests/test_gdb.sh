@@ -10,14 +10,14 @@
 here=$top_srcdir/tests/gdb
 LD_LIBRARY_PATH=$libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
-unset PERMOD_NO_DEBUGGER
+unset PERMOD_NO_DEBUGGER PERMOD_PACK
 
 if ! installed gdb; then
     skip all "gdb is not installed"
     exit 77
 fi
 # With libraries of a sanitizer, the program is not what a debugger meets.
-if nm -D "$libs/libpermod.so" | grep -q '__[atu][a-z]*san_'; then
+if [ -n "$sanitizers" ]; then
     skip all "the libraries are built with a sanitizer"
     exit 77
 fi
@@ -33,8 +33,10 @@ line()
     grep -n "/\* $2 \*/" "$here/$1" | cut -d: -f1
 }
 
-# The first CPU that this process may use.
-cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
+if ! timeout 60 gdb -batch -nx -ex 'python print("has python")' 2>&1 | grep -q '^has python'; then
+    skip all "this gdb is built without python"
+    exit 77
+fi
 
 # script < COMMANDS: for gdb, with what all need. `known NAME` says whether there is such a symbol: a
 # command that fails would end the script.
@@ -212,11 +214,11 @@ echo 'static __thread int own = 5; int total = 3; void tick(void); void tick(voi
 $CC -O0 -g -c local.c -o local.ko || exit 1
 check "a module with thread-local variables" thread_local_variables
 
-shared_pages()
+own_pages()
 {
     PERMOD_PACK=0 everything_is_seen
 }
-check "in pages that modules share" shared_pages
+check "in pages of a module's own" own_pages
 
 # ---- Without --------------------------------------------------------------------------------------
 

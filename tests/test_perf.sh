@@ -7,7 +7,6 @@
 . "$(dirname "$0")/shell.sh"
 
 here=$top_srcdir/tests/perf
-cpu=$(python3 -c 'import os; print(min(os.sched_getaffinity(0)))')
 $CC -O2 -g $include -c -o busy.ko "$here/busy.c" || exit 1
 
 # Runs the command with a setting of PERMOD_PERF; the process's number is in $process.
@@ -100,7 +99,7 @@ record()
     setting=$1
     shift
     HOME=$work PERMOD_PERF=$setting JITDUMPDIR=$work LD_LIBRARY_PATH=$libs timeout 100 perf record -q -k mono \
-        -e cpu-clock:u -o perf.data "$libs/permod" run --call tick --duration 0.5 --cpus "$cpu" "$@" \
+        -e cpu-clock:u -o perf.data "$libs/permod" run --call tick --count 3000 --cpus "$cpu" "$@" \
         > out 2> err
 }
 
@@ -109,7 +108,7 @@ if ! installed perf || ! perf record -q -e cpu-clock:u -o perf.data true > log 2
     finish
 fi
 
-# spin() is where nearly all the time goes.
+# spin() is where nearly all the time goes, as so many calls take more than a loaded machine delays.
 most_is_spin()
 {
     perf report -i "$1" --stdio --sort symbol 2> err > out

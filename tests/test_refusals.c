@@ -445,6 +445,24 @@ START_TEST(undefined_symbols_are_listed_all_at_once_with_the_nearest_name)
 }
 END_TEST
 
+START_TEST(many_undefined_symbols_are_counted)
+{
+	static char source[4096];
+	struct permod *pm = new_context();
+	size_t used = 0;
+
+	for (int i = 10; i < 35; i++)
+		used += (size_t)snprintf(source + used, sizeof(source) - used,
+					 "int lacking_%d(void); int use_%d(void);\n"
+					 "int use_%d(void) { return lacking_%d(); }\n",
+					 i, i, i, i);
+	expect_error(pm, permod_load(pm, compile("many.ko", "", source), NULL, 0, NULL), -ENOENT,
+		     "many.ko", "undefined symbols: ", "lacking_10", "lacking_29, and 5 more; ");
+	ck_assert_ptr_null(strstr(permod_error(pm), "lacking_30"));
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(names_of_a_file_keep_the_error_one_line)
 {
 	struct permod *pm = new_context();
@@ -619,6 +637,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(requests, bad_table_is_refused_by_its_section, 0, COUNT(bad_tables));
 	tcase_add_test(requests, object_without_machine_code_is_refused);
 	tcase_add_test(requests, undefined_symbols_are_listed_all_at_once_with_the_nearest_name);
+	tcase_add_test(requests, many_undefined_symbols_are_counted);
 	tcase_add_test(requests, names_of_a_file_keep_the_error_one_line);
 	tcase_add_test(requests, symbol_defined_twice_in_an_archive);
 	tcase_add_test(requests, module_that_is_loaded_already);

@@ -15,11 +15,6 @@ if [ -n "$CLANG" ] && [ "$CLANG" != "$CC" ] && installed "$CLANG"; then
     compilers="$CC $CLANG"
 fi
 
-sanitizers=
-nm -D "$libs/libpermod.so" > symbols
-grep -q __asan_ symbols && sanitizers="-fsanitize=address"
-grep -q __ubsan_ symbols && sanitizers="$sanitizers -fsanitize=undefined"
-grep -q __tsan_ symbols && sanitizers="$sanitizers -fsanitize=thread"
 $CC -O2 $warnings $sanitizers $include -o host "$here/host.c" $shared || exit 1
 $CC -O2 $warnings $include -c -o user.ko "$here/user.c" || exit 1
 

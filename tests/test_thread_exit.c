@@ -99,6 +99,7 @@ int main(void)
 	Suite *suite = suite_create("thread_exit");
 	TCase *tests = tcase_create("thread_exit");
 
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, unload_waits_for_threads);
 	tcase_add_test(tests, freed_context_leaves_module);
 	tcase_add_test(tests, failed_init_runs_own);

@@ -23,6 +23,8 @@
 #define PROGRESS_AFTER 1. /* seconds */
 #define PROGRESS_EVERY 4  /* ticks */
 
+#define SIGNAL_STACK_BYTES ((size_t)64 << 10)
+
 /* One thread; each has cache lines of its own. */
 struct caller {
 	uint64_t calls; /* written by the thread alone */
@@ -75,6 +77,29 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* ---- Stacks for signals ---------------------------------------------------------------------- */
+
+void *open_signal_stack(void)
+{
+	stack_t stack;
+
+	if (sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
+		return NULL;
+	stack = (stack_t){ .ss_sp = allocate(1, SIGNAL_STACK_BYTES),
+			   .ss_size = SIGNAL_STACK_BYTES };
+	sigaltstack(&stack, NULL);
+	return stack.ss_sp;
+}
+
+void close_signal_stack(void *memory)
+{
+	const stack_t none = { .ss_flags = SS_DISABLE };
+
+	if (memory)
+		sigaltstack(&none, NULL);
+	free(memory);
+}
+
 /* ---- The threads ---------------------------------------------------------------------------- */
 
 static int bind_to(unsigned int cpu)
@@ -107,14 +132,17 @@ static void *caller_main(void *argument)
 {
 	struct caller *caller = argument;
 	struct crowd *crowd = caller->crowd;
+	void *stack;
 
 	caller->error = bind_to(caller->cpu);
 	if (!pass_gate(crowd))
 		return NULL;
+	stack = open_signal_stack();
 	for (uint64_t calls = 0; calls < crowd->limit && !is_set(&stop);) {
 		crowd->function();
 		__atomic_store_n(&caller->calls, ++calls, __ATOMIC_RELAXED);
 	}
+	close_signal_stack(stack);
 	pthread_mutex_lock(&crowd->lock);
 	crowd->finished++;
 	pthread_cond_broadcast(&crowd->changed);

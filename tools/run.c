@@ -237,11 +237,14 @@ static enum status run_with_output(const struct wishes *wishes, struct calls *ca
 {
 	FILE *out = wishes->json ? divert_stdout() : stdout;
 	enum status status;
+	void *stack;
 
 	if (!out)
 		return STATUS_FAILED;
 	permod_catch_crashes(STDERR_FILENO);
+	stack = open_signal_stack();
 	status = run_requests(wishes, calls, requests, count, out);
+	close_signal_stack(stack);
 	if (wishes->json && fclose(out)) {
 		complain("can't write the output: %s", strerror(errno));
 		return STATUS_FAILED;

@@ -185,6 +185,13 @@ struct calls {
 /* Call it; STATUS_FAILED, after a message, if a thread can't be had or bound: then none is made. */
 enum status make_calls(struct calls *calls);
 
+/*
+ * From now on this thread has a stack of its own for the handlers of signals, so that a crash can be
+ * told when the thread's other one is full; NULL if it had one already, as sanitizers give it.
+ */
+void *open_signal_stack(void);
+void close_signal_stack(void *memory);
+
 /* ---- modules.c, depend.c -------------------------------------------------------------------- */
 
 /* A module on the command line. */

@@ -14,8 +14,9 @@
  *     permod_free(pm);
  *
  * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context wait for each
- * other, with one exception: a module's init and exit may call back into their own context.
+ * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
+ * wait for each other, with one exception: a module's init and exit may call back into their own
+ * context.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H

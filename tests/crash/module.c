@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 void bad_access(void), bad_access_by_program(void), die(void), divide(void), trap(void);
-void direct_access(void), nothing(void);
+void direct_access(void), nothing(void), overflow(void), call_nowhere(void);
 
 static volatile int *volatile nowhere;
 static volatile int zero;
@@ -55,6 +55,24 @@ void trap(void)
 void direct_access(void)
 {
 	(*(volatile long *)(uintptr_t)&hits)++;
+}
+
+static __attribute__((noinline)) int deeper(volatile int *above)
+{
+	volatile int here[8] = { *above + 1 };
+
+	return deeper(here) + here[0];
+}
+
+void overflow(void)
+{
+	zero = deeper(&zero);
+}
+
+void call_nowhere(void)
+{
+	((void (*)(void))(uintptr_t)nowhere)();
+	zero++;
 }
 
 void nothing(void)

@@ -402,4 +402,16 @@ static UNUSED void check_against_ld(const struct trial *trial, const struct exte
 	free(output);
 }
 
+/* For main(): run all tests; returns the exit status. */
+static UNUSED int run_suite(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 #endif
