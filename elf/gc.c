@@ -36,7 +36,7 @@ struct follower {
 
 struct link_mark {
 	bool live;
-	bool frames; /* .eh_frame, and its records are listed */
+	bool frames; /* .eh_frame, and somebody has looked at its records */
 	struct follower *followers;
 };
 
@@ -289,10 +289,14 @@ static int add_frames(struct frames *frames)
 
 static int list_frames(struct collection *collection, struct link_table *table)
 {
+	struct link_mark *mark = mark_of(table->section);
 	struct frames *frames;
-	size_t count = count_frames(table);
+	size_t count;
 
-	if (!count || mark_of(table->section)->frames)
+	/* Once is enough: damaged files have any number of tables for one section. */
+	count = mark->frames ? 0 : count_frames(table);
+	mark->frames = true;
+	if (!count)
 		return add_entries(table->section, table, 0, table->count);
 	frames = link_allocate(collection->link, sizeof(*frames));
 	if (!frames)
@@ -304,7 +308,6 @@ static int list_frames(struct collection *collection, struct link_table *table)
 		return -ENOMEM;
 	if (!read_frames(frames))
 		return add_entries(table->section, table, 0, table->count);
-	mark_of(table->section)->frames = true;
 	frames->next = collection->frames;
 	collection->frames = frames;
 	return add_frames(frames);

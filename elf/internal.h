@@ -209,6 +209,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size);
 __attribute__((cold, format(printf, 3, 4))) int link_fail(struct link *link, int error,
 							  const char *format, ...);
 
+/* Whether a line would be handed on: there are only so many of one link. */
+bool link_is_heard(const struct link *link);
+
 /* After an error that leaves the rest sound: 0 if the caller wants to know what else there is. */
 int link_pass(struct link *link, int error);
 

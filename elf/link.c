@@ -235,17 +235,24 @@ void link_keep_one_line(char *text)
 	}
 }
 
+bool link_is_heard(const struct link *link)
+{
+	return link->report && (!link->keep_going || link->private->lines < MOST_LINES);
+}
+
 int link_fail(struct link *link, int error, const char *format, ...)
 {
 	char line[LINE_BYTES];
 	va_list args;
 	int length;
 
+	/* Names can be long: to format what nobody reads would take its time. */
+	if (!link_is_heard(link))
+		return error;
+	link->private->lines++;
 	va_start(args, format);
 	length = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
-	if (!link->report || (link->keep_going && ++link->private->lines > MOST_LINES))
-		return error;
 	if (length < 0)
 		line[0] = '\0';
 	link_keep_one_line(line);

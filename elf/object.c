@@ -6,7 +6,8 @@
  * checked here before anything uses it.  When link_read_object() returns 0:
  *
  *     - sections with contents lie in the file, have a name, and are aligned to a power of two
- *     - tables that name other things do not overlap, so that work is limited by the file's size
+ *     - contents of sections do not overlap, and names not too often, so that work is limited by the
+ *       file's size
  *     - the symbol table, if there is one, has a string table that ends with a NUL; symbols' names
  *       lie in it, their sections exist, and those of loaded sections lie in them
  *
@@ -75,6 +76,8 @@ static int fill_section(struct link_object *object, size_t index, const GElf_Shd
 			"%u, at most %zu)",
 			object->name, index, header->sh_name, names_size - 1);
 	section->name = names + header->sh_name;
+	if (link_count_name(object, section->name))
+		return -ENOEXEC;
 	section->type = header->sh_type;
 	section->flags = header->sh_flags;
 	section->size = header->sh_size;
@@ -88,14 +91,16 @@ static int fill_section(struct link_object *object, size_t index, const GElf_Shd
 	return link_choose_region(section);
 }
 
-static bool is_table(const struct link_section *section)
+/* Tables of strings may be one. */
+static bool has_own_bytes(const struct link_section *section)
 {
-	return section->type == SHT_RELA || section->type == SHT_REL || section->type == SHT_GROUP;
+	return section->type != SHT_NULL && section->type != SHT_NOBITS &&
+	       section->type != SHT_STRTAB;
 }
 
 static int read_sections(struct link_object *object, size_t names_section)
 {
-	uint64_t tables_size = 0;
+	uint64_t sum = 0;
 	const char *names;
 	size_t names_size;
 	int error = read_strings(object, names_section, &names, &names_size);
@@ -122,14 +127,13 @@ static int read_sections(struct link_object *object, size_t names_section)
 		if (error)
 			return error;
 		/* Both are at most the file's size, so this can't overflow. */
-		tables_size += is_table(section) ? section->size : 0;
-		if (tables_size > object->size)
+		sum += has_own_bytes(section) ? section->size : 0;
+		if (sum > object->size)
 			return link_fail(
 				object->link, -ENOEXEC,
-				"%s: section %s: overlaps another table (found %llu bytes of "
-				"tables, at most %zu); the file is damaged",
-				object->name, section->name, (unsigned long long)tables_size,
-				object->size);
+				"%s: section %s: overlaps another section (found %llu bytes in "
+				"all, at most %zu); the file is damaged",
+				object->name, section->name, (unsigned long long)sum, object->size);
 		if (section->type != SHT_SYMTAB)
 			continue;
 		if (object->symbol_section)
@@ -149,8 +153,7 @@ int link_count_name(struct link_object *object, const char *name)
 
 	if (size > object->names_left)
 		return link_fail(object->link, -ENOEXEC,
-				 "%s: names of symbols overlap too often; the file is damaged",
-				 object->name);
+				 "%s: names overlap too often; the file is damaged", object->name);
 	object->names_left -= size;
 	return 0;
 }

@@ -54,7 +54,7 @@ int link_fail_relocation(struct link *link, int error, const struct link_relocat
 	va_list args;
 
 	/* One of many that are alike is enough. */
-	if (link->keep_going && symbol->told == relocation->number + 1)
+	if (!link_is_heard(link) || (link->keep_going && symbol->told == relocation->number + 1))
 		return error;
 	symbol->told = relocation->number + 1;
 	va_start(args, format);

@@ -144,6 +144,7 @@ DAMAGE(relocation_size, v->rela->sh_entsize = 16)
 DAMAGE(relocations_odd, v->rela->sh_size -= 1)
 DAMAGE(relocation_kind, v->rela->sh_type = SHT_REL)
 DAMAGE(relocations_overlap, v->rela->sh_offset = 0; v->rela->sh_size = v->size)
+DAMAGE(sections_overlap, v->text->sh_offset = 0; v->text->sh_size = v->size)
 DAMAGE(relocation_empty, v->rela->sh_info = (Elf64_Word)(find_header(v, ".bss") - v->section))
 DAMAGE(group_symbol, v->group->sh_info = 1000)
 DAMAGE(group_table, v->group->sh_link = 1)
@@ -245,7 +246,8 @@ static const struct {
 	{ relocation_kind,
 	  "a.o: section .rela.text: relocations of a kind that x86-64 does not use "
 	  "(found type 9, need 4)" },
-	{ relocations_overlap, "a.o: section .rela.text: overlaps another table (found " },
+	{ relocations_overlap, "a.o: section .rela.text: overlaps another section (found " },
+	{ sections_overlap, "a.o: section .text: overlaps another section (found " },
 	{ relocation_empty,
 	  "a.o: section .rela.text: relocations for section .bss, which has no contents" },
 	{ group_symbol,
