@@ -68,6 +68,7 @@ static void child_after_fork(void)
 {
 	seal_packed();
 	forget_readers();
+	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
 }

@@ -431,6 +431,8 @@ int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_han
 unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads);
 /* Run those of the calling thread and forget those of others, for a module that must go. */
 void drop_thread_exits(struct permod_module *module);
+/* In the child of a fork: the threads that would run the others aren't there. */
+void forget_exits_of_others(void);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
