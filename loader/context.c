@@ -43,24 +43,39 @@ void unlock_shared(void)
 	pthread_mutex_unlock(&shared_lock);
 }
 
-/* The child of a fork must not find the lock held by a thread that it doesn't have. */
+/* The child of a fork must not find the locks held by a thread that it doesn't have. */
+
+static bool forking_with_tls; /* under the shared lock */
+
+static void before_fork(void)
+{
+	bool locked = lock_tls();
+
+	lock_shared();
+	forking_with_tls = locked;
+}
+
 static void parent_after_fork(void)
 {
+	bool locked = forking_with_tls;
+
 	seal_packed();
 	unlock_shared();
+	unlock_tls(locked);
 }
 
 static void child_after_fork(void)
 {
 	seal_packed();
 	forget_readers();
+	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
 }
 
 static void watch_forks(void)
 {
-	pthread_atfork(lock_shared, parent_after_fork, child_after_fork);
+	pthread_atfork(before_fork, parent_after_fork, child_after_fork);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */

@@ -29,7 +29,8 @@
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
- * address, texts of parameters.  It is taken last, and held over a fork.
+ * address, texts of parameters.  It is taken last, and held over a fork; so is, before it, the one of
+ * thread-local variables.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
@@ -431,6 +432,8 @@ int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_han
 unsigned int count_thread_exits(const struct permod_module *module, unsigned int *threads);
 /* Run those of the calling thread and forget those of others, for a module that must go. */
 void drop_thread_exits(struct permod_module *module);
+/* In the child of a fork: the threads that would run the others aren't there. */
+void forget_exits_of_others(void);
 
 /* ---- indirect.c ----------------------------------------------------------------------------- */
 
@@ -504,6 +507,9 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
+/* While one is opened or closed, and over forks; false: it took too long, go on without. */
+bool lock_tls(void);
+void unlock_tls(bool locked);
 /* In the child of a fork: those that opened or closed some aren't there. */
 void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */

@@ -19,12 +19,15 @@ int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso
 
 /* A destructor that a thread will run; all under the shared lock but what never changes. */
 struct thread_exit {
-	struct thread_exit *previous, *next;
-	struct permod_module *module; /* NULL: gone, there is nothing to do any more */
+	struct thread_exit *previous, *next; /* of the same module */
+	struct permod_module *module;	     /* NULL: gone, there is nothing to do any more */
 	void (*destructor)(void *);
 	void *object;
-	pid_t thread;
+	pthread_t thread;
+	struct thread_exit *earlier, *later; /* of all */
 };
+
+static struct thread_exit *latest;
 
 static void list_exit(struct thread_exit *exit, struct permod_module *module)
 {
@@ -33,6 +36,10 @@ static void list_exit(struct thread_exit *exit, struct permod_module *module)
 	if (exit->next)
 		exit->next->previous = exit;
 	module->thread_exits = exit;
+	exit->earlier = latest;
+	if (latest)
+		latest->later = exit;
+	latest = exit;
 }
 
 static void unlist_exit(struct thread_exit *exit)
@@ -41,6 +48,16 @@ static void unlist_exit(struct thread_exit *exit)
 	if (exit->next)
 		exit->next->previous = exit->previous;
 	exit->module = NULL;
+}
+
+static void free_exit(struct thread_exit *exit)
+{
+	if (exit->module)
+		unlist_exit(exit);
+	*(exit->later ? &exit->later->earlier : &latest) = exit->earlier;
+	if (exit->earlier)
+		exit->earlier->later = exit->later;
+	free(exit);
 }
 
 /* At the end of the thread.  The module is there until its list has lost this entry. */
@@ -55,10 +72,8 @@ static void run_exit(void *arg)
 	if (module)
 		exit->destructor(exit->object);
 	lock_shared();
-	if (exit->module)
-		unlist_exit(exit);
+	free_exit(exit);
 	unlock_shared();
-	free(exit);
 }
 
 int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle)
@@ -75,7 +90,7 @@ int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_han
 		return -1;
 	exit->destructor = destructor;
 	exit->object = object;
-	exit->thread = gettid();
+	exit->thread = pthread_self();
 	/* This library stays in memory as long. */
 	if (__cxa_thread_atexit_impl(run_exit, exit, (void *)(uintptr_t)run_exit)) {
 		free(exit);
@@ -87,12 +102,21 @@ int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_han
 	return 0;
 }
 
+void forget_exits_of_others(void)
+{
+	for (struct thread_exit *exit = latest, *earlier; exit; exit = earlier) {
+		earlier = exit->earlier;
+		if (!pthread_equal(exit->thread, pthread_self()))
+			free_exit(exit);
+	}
+}
+
 /* Whether an entry before this one is of the same thread. */
 static bool is_counted(const struct permod_module *module, const struct thread_exit *exit)
 {
 	const struct thread_exit *other = module->thread_exits;
 
-	while (other != exit && other->thread != exit->thread)
+	while (other != exit && !pthread_equal(other->thread, exit->thread))
 		other = other->next;
 	return other != exit;
 }
@@ -118,7 +142,7 @@ static struct thread_exit *take_own_exit(struct permod_module *module)
 
 	lock_shared();
 	exit = module->thread_exits;
-	while (exit && exit->thread != gettid())
+	while (exit && !pthread_equal(exit->thread, pthread_self()))
 		exit = exit->next;
 	if (exit)
 		unlist_exit(exit);

@@ -104,15 +104,15 @@ uint64_t tls_module(const struct tls_carrier *carrier)
 
 /* ---- The stack ------------------------------------------------------------------------------ */
 
-/* Held while a carrier is opened or closed that may be in the stack, so that ours is in the same order
- * as libc's. */
+/* Held while a carrier is opened or closed, so that our stack is in the same order as libc's; and over
+ * forks, so that the child does not find libc's list of objects half changed. */
 static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
 
 #define MOST_WAIT_MS 100
 
 /* But not waited for without end: who waits in a constructor of something that is being opened has
  * libc's lock, which the owner of this one needs.  To go on without it may cost room, no more. */
-static bool lock_stack(void)
+bool lock_tls(void)
 {
 	struct timespec until;
 
@@ -123,7 +123,7 @@ static bool lock_stack(void)
 	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
 }
 
-static void unlock_stack(bool locked)
+void unlock_tls(bool locked)
 {
 	if (locked)
 		pthread_mutex_unlock(&stack_lock);
@@ -678,7 +678,7 @@ static int open_carrier(const struct draft *draft)
 /* Those of other modules get their place when code first asks for it. */
 static int open_in_order(const struct draft *draft)
 {
-	bool stacked = may_be_stacked(draft), locked = stacked && lock_stack();
+	bool stacked = may_be_stacked(draft), locked = lock_tls();
 	int error = open_carrier(draft);
 
 	for (size_t i = 0; !error && i < draft->num_needed; i++) {
@@ -687,7 +687,7 @@ static int open_in_order(const struct draft *draft)
 	}
 	if (!error && stacked && draft->carrier->size)
 		stack_carrier(draft->carrier);
-	unlock_stack(locked);
+	unlock_tls(locked);
 	return error;
 }
 
@@ -698,6 +698,13 @@ static void free_carrier(struct tls_carrier *carrier)
 	if (carrier->handle)
 		dlclose(carrier->handle);
 	free(carrier);
+}
+
+static void mark_closing(struct tls_carrier *carrier)
+{
+	lock_shared();
+	carrier->closing = true;
+	unlock_shared();
 }
 
 /* The newest if its module is gone; NULL otherwise. */
@@ -720,17 +727,14 @@ void close_tls(struct tls_carrier *carrier)
 
 	if (!carrier)
 		return;
-	if (!carrier->stacked) {
+	locked = lock_tls();
+	if (carrier->stacked)
+		mark_closing(carrier);
+	else
 		free_carrier(carrier);
-		return;
-	}
-	locked = lock_stack();
-	lock_shared();
-	carrier->closing = true;
-	unlock_shared();
 	while ((carrier = unstack_carrier()))
 		free_carrier(carrier);
-	unlock_stack(locked);
+	unlock_tls(locked);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------ */

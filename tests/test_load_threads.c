@@ -321,6 +321,55 @@ START_TEST(child_of_a_fork_loads_in_a_context_of_its_own)
 }
 END_TEST
 
+/* ck_assert() is for the test's own thread. */
+static void load_thread_local(const char *path)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = NULL;
+
+	check_that(permod_load(pm, path, NULL, 0, &m) == 0);
+	check_that(((int (*)(void))symbol(m, "next"))() == 4);
+	check_that(permod_unload(m, 0) == 0);
+	permod_free(pm);
+}
+
+static void *load_thread_local_until_enough(void *arg)
+{
+	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
+		load_thread_local(arg);
+	return NULL;
+}
+
+/* For these the dynamic linker opens and closes something, which no fork may come between. */
+START_TEST(child_of_a_fork_loads_thread_local_variables)
+{
+	const char *path = compile("of_threads.ko", "-fPIC",
+				   "__thread int number = 3;\n"
+				   "int next(void); int next(void) { return ++number; }\n");
+	pthread_t loader;
+
+	if (SANITIZED || under_valgrind())
+		return;
+	enough = false;
+	check_that(pthread_create(&loader, NULL, load_thread_local_until_enough,
+				  (void *)(uintptr_t)path) == 0);
+	for (int i = 0; i < rounds(100); i++) {
+		int status = -1;
+		pid_t child = fork();
+
+		if (child == 0) {
+			alarm(20);
+			load_thread_local(path);
+			_exit(0);
+		}
+		check_that(waitpid(child, &status, 0) == child);
+		ck_assert_msg(status == 0, "fork %d: status %#x", i, (unsigned int)status);
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(loader, NULL);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load_threads");
@@ -333,6 +382,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
 	tcase_add_test(tests, calls_on_a_context_wait_for_an_init);
 	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
+	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

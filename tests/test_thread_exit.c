@@ -94,6 +94,41 @@ START_TEST(failed_init_runs_own)
 }
 END_TEST
 
+static void unload_in_child(void *arg)
+{
+	struct permod_module *m = arg;
+
+	check_that(permod_unload(m, 0) == 0);
+}
+
+static void end_own_in_child(void *arg)
+{
+	struct permod_module *m = arg;
+
+	check_that(((int (*)(void))symbol(m, "threads_add"))() == 0);
+	check_that(permod_unload(m, 0) == -EBUSY);
+}
+
+/* Nobody will run there what threads of the parent had to run. */
+START_TEST(child_of_a_fork_lacks_other_threads)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = load(pm, "threads");
+	struct outcome outcome;
+	struct user user;
+
+	start_user(&user, m);
+	outcome = run_in_child(unload_in_child, m);
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+	outcome = run_in_child(end_own_in_child, m);
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "2 destructors", "run by 1 thread;");
+	end_user(&user);
+	must(pm, permod_unload(m, 0));
+	permod_free(pm);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("thread_exit");
@@ -103,6 +138,7 @@ int main(void)
 	tcase_add_test(tests, unload_waits_for_threads);
 	tcase_add_test(tests, freed_context_leaves_module);
 	tcase_add_test(tests, failed_init_runs_own);
+	tcase_add_test(tests, child_of_a_fork_lacks_other_threads);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
