@@ -35,6 +35,8 @@ struct image {
 	size_t names;	   /* index of the section of the sections' names */
 	uintptr_t base;	   /* what to add to its addresses */
 	size_t variables;  /* index of the section of per-CPU variables, or 0 */
+	bool shared;	   /* compiled with -DPERMOD_SHARED */
+	bool described;	   /* by what <permod/module.h> puts into it */
 	Elf_Scn *symbols;  /* the larger of its symbol tables, or NULL */
 	size_t names_size; /* bytes of the names of symbols that are kept */
 	char *texts;	   /* where they go; NULL while they are counted */
@@ -124,8 +126,11 @@ static int visit_section(struct image *image, Elf_Scn *section)
 		return 0;
 	if (strcmp(name, "pcpu_data") == 0)
 		image->variables = elf_ndxscn(section);
-	if (strcmp(name, "__permod_module") == 0)
+	image->described |= strcmp(name, ".modinfo") == 0 || strcmp(name, "__param") == 0;
+	if (strcmp(name, "__permod_module") == 0) {
+		image->shared = true;
 		return tell_itself(image, &header);
+	}
 	return describe_array(image->load, name, (const void *)(image->base + header.sh_addr),
 			      header.sh_size);
 }
@@ -137,6 +142,12 @@ static int visit_sections(struct image *image)
 
 	while (!error && (section = elf_nextscn(image->elf, section)))
 		error = visit_section(image, section);
+	/* Its per-CPU variables would be like others, and using one a crash. */
+	if (!error && image->described && !image->shared)
+		return fail(image->load->pm, -ENOEXEC,
+			    "%s: compiled as a relocatable object; compile all files of a shared "
+			    "object with -DPERMOD_SHARED",
+			    image->load->path);
 	return error;
 }
 

@@ -49,6 +49,12 @@ check "a stack that overflows" crashes overflow 139 "SIGSEGV, a bad memory acces
     "^ #0 $hex module:\.text deeper\+$hex\$" "^#50 $hex module:\.text deeper\+$hex\$"
 check "a call of nothing" crashes call_nowhere 139 "SIGSEGV, a bad memory access at 0x0, in:\$" \
     "^ #0 0x0+ \?\$" "^ #1 $hex module:\.text call_nowhere\+$hex\$"
+map_tells()
+{
+    "$permod" map --call bad_access module.ko > out 2> err
+    [ $? -eq 139 ] && grep -qE "^ #0 $hex module:\.text inner\+$hex\$" err
+}
+check "a crash under permod map" map_tells
 check "no crash" crashes nothing 0
 check "says nothing" is err ""
 

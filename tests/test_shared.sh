@@ -62,6 +62,18 @@ failing_that_stays()
         fails "'x' is not" module.so step=x
 }
 
+# Its code would take what is no cookie for one.
+not_for_sharing()
+{
+    echo '#include <permod/module.h>
+static DEFINE_PER_CPU(long, hits);
+void hit(void);
+void hit(void) { this_cpu_inc(hits); }
+MODULE_LICENSE("GPL");' > plain.c
+    $CC -O2 $warnings $include -fPIC -shared -o plain.so plain.c &&
+        fails "plain.so: compiled as a relocatable object; compile all files" plain.so
+}
+
 lacking()
 {
     echo 'void nobody_has_it(void); void work(void) { nobody_has_it(); }' > lacking.c
@@ -103,6 +115,7 @@ check "what stays in memory is told: -z nodelete" stays -Wl,-z,nodelete
 check "an init that fails, a bad parameter" failing_init
 check "so do those that stay in memory" failing_that_stays
 check "there is no plan of one" no_plan
+check "one that is compiled as a relocatable object" not_for_sharing
 check "an undefined symbol is told" lacking
 check "programs are refused" program
 finish

@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FEW_UNITS 8 /* more units than that: the first, the last, and a gap */
 #define MARGIN 16   /* columns left of a box */
@@ -574,6 +575,7 @@ static enum status load_and_show(const struct wishes *wishes, FILE *out)
 	struct session session = { .pm = NULL };
 	enum status status, unloaded;
 
+	permod_catch_crashes(STDERR_FILENO);
 	if (permod_new(&session.pm, NULL)) {
 		complain("%s", permod_error(NULL));
 		return STATUS_FAILED;
