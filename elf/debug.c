@@ -71,7 +71,8 @@ static int copy_decompressed(struct link *link, Elf_Scn *scn, uint64_t compresse
 	Elf_Data *data;
 
 	if (!scn || !gelf_getchdr(scn, &header) || header.ch_size / MOST_COMPRESSED > compressed ||
-	    (header.ch_addralign & (header.ch_addralign - 1)) || elf_compress(scn, 0, 0) < 0)
+	    header.ch_size >= LINK_MOST || (header.ch_addralign & (header.ch_addralign - 1)) ||
+	    elf_compress(scn, 0, 0) < 0)
 		return -ENOEXEC;
 	data = elf_getdata(scn, NULL);
 	if (!data || !data->d_buf || data->d_size != header.ch_size)

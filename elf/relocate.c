@@ -49,14 +49,16 @@ int link_fail_relocation(struct link *link, int error, const struct link_relocat
 			 const char *format, ...)
 {
 	struct link_symbol *symbol = relocation->symbol;
+	/* 0 says that nothing was told; the greatest number is none that machines have. */
+	uint32_t told = relocation->number == UINT32_MAX ? UINT32_MAX : relocation->number + 1;
 	char detail[DETAIL_BYTES], unknown[32];
 	const char *type = unknown;
 	va_list args;
 
 	/* One of many that are alike is enough. */
-	if (!link_is_heard(link) || (link->keep_going && symbol->told == relocation->number + 1))
+	if (!link_is_heard(link) || (link->keep_going && symbol->told == told))
 		return error;
-	symbol->told = relocation->number + 1;
+	symbol->told = told;
 	va_start(args, format);
 	vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);

@@ -1631,6 +1631,29 @@ START_TEST(truncated_files_do_no_harm)
 }
 END_TEST
 
+/* The greatest number of a type is one like others. */
+START_TEST(whoever_goes_on_after_an_error_is_told_of_it)
+{
+	struct victim victim;
+	struct trial trial;
+	struct file file;
+
+	make_victim(&victim);
+	victim.entry[0].r_info = ELF64_R_INFO(1, UINT32_MAX);
+	file = guard(victim.data, victim.size);
+	free(victim.data);
+	start_trial(&trial);
+	trial.link->keep_going = true;
+	check_ok(&trial, link_add_memory(trial.link, "a.o", file.data, file.size, NULL));
+	check_ok(&trial, link_layout(trial.link));
+	ck_assert_int_eq(trial.link->flaw, -ENOEXEC);
+	ck_assert_uint_eq(trial.messages, 1);
+	ck_assert_ptr_nonnull(strstr(trial.message, "relocation number 4294967295 against "));
+	end_trial(&trial);
+	release(&file);
+}
+END_TEST
+
 /* A string table without NULs in it: each name goes on to its end. */
 #define MANY(text)                                                                                 \
 	".altmacro\n.macro one n\n" text "\n.endm\n"                                               \
@@ -1715,6 +1738,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, source_is_refused_in_one_line, 0, COUNT(refused));
 	tcase_add_loop_test(tests, damage_is_named_in_one_line, 0, COUNT(damages));
 	tcase_add_test(tests, names_in_messages_are_made_harmless);
+	tcase_add_test(tests, whoever_goes_on_after_an_error_is_told_of_it);
 	tcase_add_loop_test(tests, overlapping_names_are_refused_soon, 0, COUNT(overlapping));
 	tcase_add_loop_test(tests, damaged_files_do_no_harm, 0, COUNT(harmless));
 	tcase_add_loop_test(tests, truncated_files_do_no_harm, 0, COUNT(harmless));
