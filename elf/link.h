@@ -119,6 +119,7 @@ struct link_part {
 	uint64_t size;	 /* bytes */
 	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
+	bool zeroed;	       /* by the caller: what is zero is not written, and costs no memory */
 };
 
 /* One end of the interval: the relocation that sets it.  symbol is NULL if nothing does. */

@@ -386,7 +386,7 @@ static int relocate_all(struct link *link)
 /* Zero a part from `*done` to before `offset`. */
 static void fill_gap(struct link_part *part, uint64_t *done, uint64_t offset)
 {
-	if (offset > *done)
+	if (offset > *done && !part->zeroed)
 		memset(part->buffer + *done, 0, (size_t)(offset - *done));
 	*done = offset;
 }

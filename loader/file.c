@@ -80,7 +80,8 @@ bool may_write(size_t size)
 {
 	struct rlimit limit;
 
-	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur >= size;
+	/* Where nobody may ask for limits there is none, as a rule. */
+	return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur >= size;
 }
 
 char *name_of_path(const char *path)

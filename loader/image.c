@@ -198,6 +198,8 @@ int open_buffers(struct load *load)
 		const struct module_part *part = &module->part[region];
 
 		load->link->part[region].buffer = (unsigned char *)part->address;
+		/* A block is new from the system. */
+		load->link->part[region].zeroed = !part->page;
 		if (!is_written_at_once(part, region))
 			continue;
 		load->link->part[region].buffer = load->buffers + size;
