@@ -363,10 +363,8 @@ int link_choose(struct link *link, const char *root)
 	const struct link_symbol *known;
 	int error = 0;
 
-	if (root && (link->private->archives || link->gc_sections))
+	if (root)
 		error = want_root(link, root);
-	else
-		root = NULL;
 	if (!error && link->private->archives)
 		error = take(link, root);
 	if (error || (link->objects && !root))

@@ -205,7 +205,7 @@ int link_add_input(struct link *link, const char *name, const void *data, size_t
  * with a group of archives; the order of archives counts, not that of archives and objects.  This
  * begins with `root`, if it is not NULL, and with the objects.  Where an archive is the first input
  * and `root` is NULL, it begins with those of its members that have one of `roots`, or all if none
- * has.  -ENOENT if nobody defines `root` (without archives it counts for gc_sections only).
+ * has.  -ENOENT if nobody defines `root`.
  */
 int link_choose(struct link *link, const char *root);
 
