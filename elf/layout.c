@@ -400,8 +400,9 @@ static int place_regions(struct link *link)
 	uint64_t end = 0;
 
 	link->block_align = link_page_size(link);
-	for (size_t region = 0; region < LINK_PERCPU; region++) {
-		struct link_part *part = &link->part[region];
+	for (size_t i = 0; i < LINK_PERCPU; i++) {
+		enum link_region region = (enum link_region)i;
+		struct link_part *part = &link->part[i];
 
 		if (region == LINK_INIT_TEXT)
 			link->init_offset = end;
