@@ -218,18 +218,25 @@ static const struct builtin *find_in(const struct builtin *table, size_t count, 
 }
 
 /* The dynamic linker's; as of others, what is not there has no address. */
-static const struct builtin *find_tls_get_addr(void)
-{
-	static struct builtin getter = { .name = "__tls_get_addr", .function = true };
+static struct builtin tls_get_addr = { .name = "__tls_get_addr", .function = true };
 
-	__atomic_store_n(&getter.address, (const void *)tls_getter(), __ATOMIC_RELAXED);
-	return &getter;
+static void find_tls_get_addr(void)
+{
+	tls_get_addr.address = (const void *)tls_getter();
+}
+
+static const struct builtin *get_tls_get_addr(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_tls_get_addr);
+	return &tls_get_addr;
 }
 
 const struct builtin *find_builtin(const char *name)
 {
 	const struct builtin *found = strcmp(name, "__tls_get_addr") == 0
-					      ? find_tls_get_addr()
+					      ? get_tls_get_addr()
 					      : find_in(builtins, BUILTINS, name);
 
 	if (!found)

@@ -76,10 +76,10 @@ return_address_is_right()
 {
     offset=$(sed -n 's/^ #1 .*pass_on+0x//p' out)
     objdump -d --no-show-raw-insn back.ko > log &&
-        awk -v want="$offset" '
+        places=$(awk '
             /<pass_on>:$/ { start = $1; inside = 1 }
-            inside && /call/ { getline; sub(":", "", $1); print $1; exit }' log |
-        grep -qE "^0*$offset\$"
+            inside && /call/ { getline; sub(":", "", $1); print "0x" $1, "0x" start; exit }' log) &&
+        [ $((0x$offset)) -eq $((${places% *} - ${places#* })) ]
 }
 check "permod_backtrace()" stack_is_written
 

@@ -294,8 +294,9 @@ static bool has_huge_pages(void)
 START_TEST(large_text_is_in_huge_pages_on_request)
 {
 	static const char source[] =
-		"int first(void) { return 1; } __asm__(\".text; .skip 0x180000, 0x90\");\n"
-		"int last(void) { return 2; } int data = 3; int get(void) { return data; }\n";
+		"__asm__(\".text; .globl first, last; first: mov $1, %eax; ret\\n\"\n"
+		"        \".skip 0x180000, 0x90; last: mov $2, %eax; ret\");\n"
+		"int data = 3; int get(void) { return data; }\n";
 	static const struct permod_options options = { .size = sizeof(options),
 						       .flags = PERMOD_HUGE_TEXT };
 	struct permod_module *m = NULL;
@@ -303,8 +304,7 @@ START_TEST(large_text_is_in_huge_pages_on_request)
 	uintptr_t first;
 
 	must(NULL, permod_new(&pm, &options));
-	must(pm, permod_load(pm, compile("huge_text.ko", "-fno-toplevel-reorder", source), NULL, 0,
-			     &m));
+	must(pm, permod_load(pm, compile("huge_text.ko", "", source), NULL, 0, &m));
 	first = (uintptr_t)symbol(m, "first");
 	ck_assert_uint_eq(first >> 21 << 21, first & ~(uintptr_t)4095);
 	ck_assert_str_eq(protection_at(first), "r-xp");
