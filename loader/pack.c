@@ -503,13 +503,14 @@ void begin_packing(void)
 {
 	begin_packed();
 	if (!contexts++ && start()) {
-		/* Modules that stayed have kept it open. */
-		if (has_file() || open_file()) {
-			add_chunk(PACK_TEXT);
-			add_chunk(PACK_RODATA);
-			drop_file_if_empty();
+		/* Modules that stayed have kept it open, and their chunks. */
+		bool has = has_file() || open_file();
+
+		for (size_t kind = 0; kind < PACK_KINDS; kind++) {
+			if (!kept[kind] && (has || kind == PACK_DATA))
+				add_chunk((enum pack_kind)kind);
 		}
-		add_chunk(PACK_DATA);
+		drop_file_if_empty();
 	}
 	end_packed();
 }

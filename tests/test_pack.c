@@ -714,6 +714,25 @@ static int count_descriptors(void)
 	return count;
 }
 
+/* Bytes of the arena that are mapped for modules. */
+static size_t arena_in_use(void)
+{
+	struct pcpu_map map;
+	size_t sum = 0;
+
+	pcpu_get_map(&map);
+	read_whole("/proc/self/maps", maps, sizeof(maps));
+	for (char *line = maps; *line; line = strchr(line, '\n') + 1) {
+		unsigned long begin, end;
+		char access[8];
+
+		check_that(sscanf(line, "%lx-%lx %7s", &begin, &end, access) == 3);
+		if (begin - map.arena < map.arena_size && access[0] == 'r')
+			sum += end - begin;
+	}
+	return sum;
+}
+
 /* It has an init and no exit, so it is permanent. */
 static const char staying_source[] = "#include <permod/module.h>\n"
 				     "static int begin(void) { return 0; }\n"
@@ -725,12 +744,15 @@ static void leave_module_and_go_on(void *arg)
 	struct permod *pm = new_context();
 	struct permod_module *staying;
 	const char *name;
+	size_t in_use;
 	int count;
 
 	must(pm, permod_load(pm, arg, NULL, 0, &staying));
 	name = symbol(staying, "staying_name");
 	count = count_descriptors();
 	permod_free(pm);
+	in_use = arena_in_use();
+	check_that(in_use > 0);
 	for (int i = 0; i < 3; i++) {
 		struct permod_module *m;
 
@@ -741,6 +763,7 @@ static void leave_module_and_go_on(void *arg)
 		check_that(tick(m) == 2 && strcmp(name, "staying") == 0);
 		permod_free(pm);
 		check_that(count_descriptors() == count);
+		check_that(arena_in_use() == in_use);
 	}
 }
 
