@@ -64,6 +64,7 @@ struct pack_page {
 };
 
 struct pack_chunk {
+	struct pack_chunk *next, **link; /* of all; link is what points to this one */
 	enum pack_kind kind;
 	unsigned int generation; /* of the file; of data nothing */
 	unsigned int pieces;
@@ -73,8 +74,9 @@ struct pack_chunk {
 
 /* All under the shared lock. */
 static struct pack_page *lists[PACK_KINDS][NUM_LISTS]; /* pages that have room */
-static struct pack_chunk *kept[PACK_KINDS];	       /* is not dropped while there are contexts */
-static struct pack_page *spare[PACK_KINDS];	       /* without pieces, and filled */
+static struct pack_chunk *chunks;	    /* sealed ones too, which nothing else may point to */
+static struct pack_chunk *kept[PACK_KINDS]; /* is not dropped while there are contexts */
+static struct pack_page *spare[PACK_KINDS]; /* without pieces, and filled */
 static unsigned int contexts;
 static bool checked; /* the file, since begin_packed() */
 static size_t page_size, granule;
@@ -91,6 +93,9 @@ static struct {
 static void release_chunk(struct pack_chunk *chunk)
 {
 	release_range(chunk->base, CHUNK_PAGES * page_size);
+	*chunk->link = chunk->next;
+	if (chunk->next)
+		chunk->next->link = chunk->link;
 	free(chunk);
 }
 
@@ -333,6 +338,11 @@ static bool add_chunk(enum pack_kind kind)
 		free(chunk);
 		return false;
 	}
+	chunk->next = chunks;
+	chunk->link = &chunks;
+	if (chunks)
+		chunks->link = &chunk->next;
+	chunks = chunk;
 	if (kind != PACK_DATA)
 		file.chunks++;
 	if (!kept[kind])
