@@ -189,7 +189,7 @@ int open_buffers(struct load *load)
 			size += module->part[region].size;
 	}
 	if (size) {
-		load->buffers = malloc(size);
+		load->buffers = calloc(1, size);
 		if (!load->buffers)
 			return fail_memory(load->pm);
 	}

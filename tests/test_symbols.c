@@ -250,6 +250,11 @@ START_TEST(library_that_becomes_global_is_noticed)
 	struct permod *pm = new_context();
 	void *library, *again;
 
+	/* Valgrind runs all tests in one process, in which others have opened such libraries for all. */
+	if (under_valgrind()) {
+		permod_free(pm);
+		return;
+	}
 	dlclose(open_adder("adds_5", 5));
 	library = dlopen(work_file("adds_5.so"), RTLD_NOW | RTLD_LOCAL);
 	ck_assert_msg(library, "%s", dlerror());
