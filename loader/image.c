@@ -62,7 +62,7 @@ static size_t lay_out_rest(const struct load *load, size_t offset[LINK_PERCPU])
 		if (load->module->part[region].size || !link->part[region].size)
 			continue;
 		if (align > link->page_size)
-			end = (end + align - 1) & ~(align - 1);
+			end = round_up(end, align);
 		offset[region] = end;
 		end += link_part_extent(link, (enum link_region)region);
 	}

@@ -248,6 +248,12 @@ struct permod_plan {
 	bool incomplete; /* for lack of memory */
 };
 
+/* To a multiple of `align`, a power of two. */
+static inline size_t round_up(size_t size, size_t align)
+{
+	return (size + align - 1) & ~(align - 1);
+}
+
 /* ---- context.c ------------------------------------------------------------------------------ */
 
 /* Keep a line as the context's last error; returns `error`. */

@@ -25,11 +25,6 @@
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
 #define LARGE_PAGE ((uint64_t)2 << 20)
 
-static size_t round_up(size_t size, size_t align)
-{
-	return (size + align - 1) & ~(align - 1);
-}
-
 /* ---- Link ----------------------------------------------------------------------------------- */
 
 /* Symbols that every module has for itself: the loader fills them in. */

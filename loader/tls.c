@@ -289,11 +289,6 @@ struct carrier_file {
 
 #define DYNAMIC_ENTRIES 10 /* without DT_NEEDED */
 
-static size_t round_up(size_t size, size_t align)
-{
-	return (size + align - 1) & ~(align - 1);
-}
-
 /* Append `count` things of `size` bytes; returns where. */
 static size_t append(struct carrier_file *file, size_t count, size_t size, size_t align)
 {
