@@ -240,6 +240,7 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	forget_taint(&pm->taint);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);
