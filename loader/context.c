@@ -157,7 +157,22 @@ static int check_options(const struct permod_options *options)
 		return fail_new(-EINVAL,
 				"permod_new(): options->flags has a flag that this version "
 				"does not know");
+	if (options->signatures > PERMOD_SIGNATURES_ENFORCE)
+		return fail_new(-EINVAL, "permod_new(): options->signatures is none of "
+					 "PERMOD_SIGNATURES_*");
+	if (options->signatures != PERMOD_SIGNATURES_OFF && !can_verify)
+		return fail_new(-ENOSYS, "permod_new(): options->signatures: this permod was built "
+					 "without OpenSSL, which checks signatures");
 	return 0;
+}
+
+static void set_trust(struct permod *pm, const struct permod_options *options)
+{
+	pm->signatures = options ? options->signatures : PERMOD_SIGNATURES_OFF;
+	pm->max_file_size =
+		options && options->max_file_size ? options->max_file_size : PERMOD_MAX_FILE_SIZE;
+	pm->max_expanded_size = options && options->max_expanded_size ? options->max_expanded_size
+								      : PERMOD_MAX_EXPANDED_SIZE;
 }
 
 /* Init and exit of modules call back into their context. */
@@ -198,6 +213,7 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		return fail_new(-ENOMEM, no_memory_text);
 	}
 	made->flags = options ? options->flags : 0;
+	set_trust(made, options);
 	setting = getenv("PERMOD_PACK");
 	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
 	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
@@ -241,6 +257,7 @@ void permod_free(struct permod *pm)
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
 	forget_taint(&pm->taint);
+	free_certificates(&pm->certificates);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

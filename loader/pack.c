@@ -41,10 +41,6 @@
 #define VALGRIND_DISCARD_TRANSLATIONS(address, size) ((void)(address), (void)(size))
 #endif
 
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10U
-#endif
-
 #define GRANULES 64U
 #define CHUNK_PAGES 64U
 #define NUM_LISTS 7 /* by the longest free run of a page: 1, 2, 4, ... 64 granules at least */
@@ -101,24 +97,13 @@ static void release_chunk(struct pack_chunk *chunk)
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
-static int make_file(void)
-{
-	/* Since 6.3 the kernel wants to be told that the file is for code, and can be set to refuse
-	 * it if it isn't; before, the flag is unknown. */
-	int descriptor = memfd_create("permod-modules", MFD_CLOEXEC | MFD_EXEC);
-
-	if (descriptor < 0 && errno == EINVAL)
-		descriptor = memfd_create("permod-modules", MFD_CLOEXEC);
-	return descriptor;
-}
-
 static bool open_file(void)
 {
 	struct stat about;
 
 	if (!may_write(arena_size))
 		return false;
-	file.descriptor = make_file();
+	file.descriptor = make_memory_file("permod-modules", MFD_CLOEXEC);
 	if (file.descriptor < 0)
 		return false;
 	if (ftruncate(file.descriptor, (off_t)arena_size) || fstat(file.descriptor, &about)) {
