@@ -432,7 +432,8 @@ void forget_known(struct known_table *table);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
-bool is_shared_object(struct permod *pm, const char *path);
+/* 1 or 0, or an error: the file may be another by now. */
+int is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);

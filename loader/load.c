@@ -460,7 +460,7 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 static int take_steps(struct load *load, const char *name)
 {
 	struct load first;
-	int error;
+	int error, shared;
 
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
@@ -472,12 +472,14 @@ static int take_steps(struct load *load, const char *name)
 		return make_module(load, name, link_and_start);
 	}
 	/* Objects are what is loaded as a rule: only what is none is looked at again. */
-	if (error == -ENOEXEC && !first.inputs.data && first.inputs.num_paths == 1 &&
-	    is_shared_object(load->pm, load->path)) {
+	if (error != -ENOEXEC || first.inputs.data || first.inputs.num_paths != 1)
+		return error;
+	shared = is_shared_object(load->pm, load->path);
+	if (shared > 0) {
 		*load = first;
 		return make_module(load, name, load_shared);
 	}
-	return error;
+	return shared ? shared : error;
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)

@@ -468,7 +468,7 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		name = made = name_of_path(load.path);
 	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
 	free(made);
-	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path))
+	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path) > 0)
 		return fail(
 			pm, error,
 			"%s: a shared object, of which there is no plan: it can be loaded, but the "

@@ -49,18 +49,21 @@ struct image {
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
-bool is_shared_object(struct permod *pm, const char *path)
+int is_shared_object(struct permod *pm, const char *path)
 {
 	struct inputs inputs = { .pm = pm };
 	Elf64_Ehdr header;
 	const void *data;
 	size_t size;
-	bool shared = read_input(&inputs, path, &data, &size) == 0 && size >= sizeof(header);
+	int error = read_input(&inputs, path, &data, &size);
+	bool whole = !error && size >= sizeof(header);
 
-	if (shared)
+	if (whole)
 		memcpy(&header, data, sizeof(header));
 	free_inputs(&inputs);
-	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
+	if (error)
+		return error;
+	return whole && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
 }
 
 static bool is_loaded(const struct image *image, uint64_t address, uint64_t size)
