@@ -148,11 +148,24 @@ static int fail_new(int error, const char *text)
 	return error;
 }
 
-static int check_options(const struct permod_options *options)
+/* A caller that is older knows fewer fields, a newer one must not have set those that we don't know. */
+static int read_options(const struct permod_options *given, struct permod_options *options)
 {
-	if (options->size != sizeof(*options))
+	const size_t least = offsetof(struct permod_options, flags) + sizeof(options->flags);
+	const unsigned char *bytes = (const unsigned char *)given;
+
+	*options = (struct permod_options){ 0 };
+	if (!given)
+		return 0;
+	if (given->size < least)
 		return fail_new(-EINVAL, "permod_new(): options->size is not "
 					 "sizeof(struct permod_options)");
+	for (size_t i = sizeof(*options); i < given->size; i++) {
+		if (bytes[i])
+			return fail_new(-EINVAL, "permod_new(): options has a field that this "
+						 "version does not know");
+	}
+	memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
 	if (options->flags & ~PERMOD_FLAGS)
 		return fail_new(-EINVAL,
 				"permod_new(): options->flags has a flag that this version "
@@ -182,9 +195,10 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
-int permod_new(struct permod **pm, const struct permod_options *options)
+int permod_new(struct permod **pm, const struct permod_options *given)
 {
-	int error = options ? check_options(options) : 0;
+	struct permod_options options;
+	int error = read_options(given, &options);
 	const char *setting;
 	struct permod *made;
 
@@ -197,7 +211,13 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	made->flags = options ? options->flags : 0;
+	if (copy_demands(made, &options)) {
+		forget_demands(made);
+		pthread_mutex_destroy(&made->lock);
+		free(made);
+		return fail_new(-ENOMEM, no_memory_text);
+	}
+	made->flags = options.flags;
 	setting = getenv("PERMOD_PACK");
 	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
 	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
@@ -241,6 +261,7 @@ void permod_free(struct permod *pm)
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
 	forget_taint(&pm->taint);
+	forget_demands(pm);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

@@ -24,7 +24,8 @@
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules     taint.c   what spoils a module or context
+ *     shared.c   shared objects as modules     fit.c     interface, licence, namespaces
+ *     taint.c    what spoils modules, contexts
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -36,6 +37,7 @@
 #define LOADER_INTERNAL_H
 
 #define PCPU_NO_IMAGE
+#define PERMOD_NO_VERMAGIC
 #include <permod/permod.h>
 
 #include "elf/link.h"
@@ -61,6 +63,7 @@ struct tls_index;
 struct export
 {
 	const char *name;  /* the owner's memory */
+	const char *space; /* its namespace, in the same memory; or NULL */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
@@ -120,6 +123,8 @@ struct permod {
 	struct module_table modules;
 	struct known_table known;
 	struct taint taint;
+	char *demand;	 /* what modules must be for; or NULL */
+	char **licences; /* compatible ones; NULL: the usual */
 };
 
 enum module_state {
@@ -298,9 +303,6 @@ struct info_cursor {
 	size_t offset;
 };
 const char *next_info(struct link *link, struct info_cursor *cursor);
-/* Whether the licence that the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what
- * they say, or NULL. */
-bool is_gpl_compatible(struct link *link, const char **licence);
 
 /* ---- inputs.c ------------------------------------------------------------------------------- */
 
@@ -311,6 +313,8 @@ void free_inputs(struct inputs *inputs);
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
 uint32_t hash_name(const char *name);
+/* The namespace that it is in, or NULL. */
+const char *export_space(const struct permod_export *export);
 struct export *find_export(const struct export_table *table, const char *name);
 /* Room for `count` more, or -ENOMEM; after that add_export() can't fail. */
 int reserve_exports(struct export_table *table, size_t count);
@@ -612,6 +616,22 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- fit.c ---------------------------------------------------------------------------------- */
+
+/* A step of loading: was the module built for this loader and this host? */
+int check_fit(struct load *load);
+/* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
+int refuse_misfit(struct load *load, int error);
+/* -EINVAL unless the module imports the namespace that a symbol is in. */
+int check_namespace(struct load *load, const char *symbol, const char *name);
+bool is_compatible_licence(const struct permod *pm, const char *licence);
+/* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
+ * NULL. */
+bool has_compatible_licence(struct load *load, const char **licence);
+/* Keep what a host's options ask for; 0 or -ENOMEM.  Whatever was kept is to be forgotten. */
+int copy_demands(struct permod *pm, const struct permod_options *options);
+void forget_demands(struct permod *pm);
 
 /* ---- taint.c -------------------------------------------------------------------------------- */
 

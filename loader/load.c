@@ -407,9 +407,10 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	resolve_symbols, place_module,	 relocate_module, arrange_frames,
-	copy_variables, protect,	 tell_unwinders, find_calls,	  describe_module,
-	make_symfile,	publish,	 set_parameters, taint_by_info,	  start_module,
+	read_and_link,	 check_fit,	 resolve_symbols, place_module,
+	relocate_module, arrange_frames, copy_variables,  protect,
+	tell_unwinders,	 find_calls,	 describe_module, make_symfile,
+	publish,	 set_parameters, taint_by_info,	  start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -481,8 +482,8 @@ static int take_steps(struct load *load, const char *name)
 
 int check_request(struct permod *pm, const struct inputs *inputs)
 {
-	const unsigned int known =
-		PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE | PERMOD_LOAD_GC_SECTIONS;
+	const unsigned int known = PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE |
+				   PERMOD_LOAD_GC_SECTIONS | PERMOD_LOAD_FORCE;
 
 	if (!inputs->num_paths)
 		return fail(pm, -EINVAL, "a module needs at least one file");

@@ -208,6 +208,9 @@ static int add_to_exports(struct load *load, const void *entry, const struct arr
 
 	if (!is_string_in_module(module, declared->name))
 		return fail_entry(load, from, "name");
+	if (declared->flags & PERMOD_EXPORT_NAMESPACE &&
+	    !is_string_in_module(module, export_space(declared)))
+		return fail_entry(load, from, "namespace");
 	if (declared->flags & PERMOD_EXPORT_THREAD && find_thread_export(load, declared, &address))
 		return -ENOEXEC;
 	if (goes_with_init(module, (uintptr_t)declared->address))
@@ -217,6 +220,7 @@ static int add_to_exports(struct load *load, const void *entry, const struct arr
 			    load->path, from->name, declared->name);
 	module->exports[module->num_exports++] = (struct export){
 		.name = declared->name,
+		.space = export_space(declared),
 		.address = address,
 		.flags = from->flags |
 			 (declared->flags & (PERMOD_EXPORT_GPL | PERMOD_EXPORT_THREAD)),

@@ -31,6 +31,7 @@ struct found {
 	uintptr_t address;
 	struct permod_module *provider;
 	unsigned long flags; /* PERMOD_EXPORT_* */
+	const char *space;   /* the namespace that it is exported in, or NULL */
 	uint64_t tls_module; /* of a thread-local variable; then the address is the offset */
 	const struct builtin *builtin;
 	struct known *known; /* no thread-local variable */
@@ -82,12 +83,14 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 		found->address = export->address;
 		found->provider = export->owner ? export->owner : &provider_host;
 		found->flags = export->flags;
+		found->space = export->space;
 		return true;
 	}
 	if (find_program_export(name, &program)) {
 		found->address = pcpu_image_cookie(program.address);
 		found->provider = &provider_host;
 		found->flags = program.flags;
+		found->space = export_space(&program);
 		return true;
 	}
 	builtin = find_builtin(name);
@@ -302,15 +305,20 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	const char *licence;
 	int error;
 
-	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence)) {
+	if ((found->flags & PERMOD_EXPORT_GPL) && !has_compatible_licence(load, &licence)) {
 		/* It can do without. */
 		if (symbol->bind == STB_WEAK)
 			return 0;
 		return fail(load->pm, -EPERM,
-			    "%s: %s is exported to modules with a GPL-compatible licence only "
+			    "%s: %s is exported to modules with a %s licence only "
 			    "(found MODULE_LICENSE \"%s\")",
-			    load->path, symbol->name, licence ? licence : "");
+			    load->path, symbol->name,
+			    load->pm->licences ? "host-approved" : "GPL-compatible",
+			    licence ? licence : "");
 	}
+	error = found->space ? check_namespace(load, symbol->name, found->space) : 0;
+	if (error)
+		return error;
 	error = check_thread_local(load, symbol, found);
 	if (error)
 		return error;

@@ -122,7 +122,7 @@ END_TEST
 
 START_TEST(unknown_flags_are_refused)
 {
-	struct permod_options options = { sizeof(options), 1U << 30 };
+	struct permod_options options = { .size = sizeof(options), .flags = 1U << 30 };
 	struct permod *pm = (void *)&options;
 	struct permod_module *m;
 

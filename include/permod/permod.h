@@ -44,10 +44,18 @@ struct permod_module;
  * struct permod_options - settings of a context; zero means the default.
  * @size:	sizeof(struct permod_options), so that later versions can add fields
  * @flags:	PERMOD_*
+ * @licences:	NULL, or a list with a NULL behind the last: licences of modules that may use
+ *		EXPORT_SYMBOL_GPL(), compared with MODULE_LICENSE() as a whole; copied.  Others taint.  The
+ *		default is the kernel's: "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual
+ *		MIT/GPL", "Dual MPL/GPL"
+ * @host:	NULL, or the name of the host's interface and its version, "nginx-1.24-abi3": modules
+ *		must say by MODULE_HOST() that they are for it, best in a header of the host's; copied
  */
 struct permod_options {
 	size_t size;
 	unsigned int flags;
+	const char *const *licences;
+	const char *host;
 };
 
 /** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
@@ -131,6 +139,13 @@ int permod_load_memory(struct permod *pm, const char *name, const void *data, si
 
 /** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
 #define PERMOD_LOAD_NO_INIT 1U
+
+/**
+ * PERMOD_LOAD_FORCE - load a module though it was built for another permod, for another host, or against
+ * other types than those of the symbols that it uses.  That it works is the caller's responsibility; it
+ * taints (PERMOD_TAINT_FORCED_LOAD).
+ */
+#define PERMOD_LOAD_FORCE 0x100U
 
 /** PERMOD_LOAD_WHOLE_ARCHIVE - take all members of all archives. */
 #define PERMOD_LOAD_WHOLE_ARCHIVE 0x10U
