@@ -50,15 +50,31 @@ static int check_vermagic(struct load *load, const char *vermagic)
 	return refuse_misfit(load, -ENOEXEC);
 }
 
-static int check_host(struct load *load, const char *demand, const char *said, bool found)
+int check_info(struct load *load, struct fit *fit, const char *info)
 {
-	if (!demand || found)
+	const char *vermagic = value_of(info, "vermagic"), *host = value_of(info, "host");
+
+	if (vermagic)
+		return check_vermagic(load, vermagic);
+	fit->described = true;
+	if (host) {
+		fit->host = host;
+		fit->for_host |= load->pm->demand && strcmp(host, load->pm->demand) == 0;
+	}
+	return 0;
+}
+
+int check_host(struct load *load, const struct fit *fit)
+{
+	const char *demand = load->pm->demand;
+
+	if (!demand || fit->for_host)
 		return 0;
-	if (said)
+	if (fit->host)
 		fail(load->pm, -ENOEXEC,
 		     "%s: it was built for host \"%s\", and this is host \"%s\"; rebuild it with the "
 		     "headers of this one",
-		     load->path, said, demand);
+		     load->path, fit->host, demand);
 	else
 		fail(load->pm, -ENOEXEC,
 		     "%s: it does not say which host it is for, and this is host \"%s\"; add "
@@ -70,21 +86,13 @@ static int check_host(struct load *load, const char *demand, const char *said, b
 int check_fit(struct load *load)
 {
 	struct info_cursor cursor = { NULL, 0 };
-	const char *info, *said = NULL;
-	bool found = false;
+	struct fit fit = { NULL, false, false };
+	const char *info;
 	int error = 0;
 
-	while (!error && (info = next_info(load->link, &cursor))) {
-		const char *vermagic = value_of(info, "vermagic"), *host = value_of(info, "host");
-
-		if (vermagic)
-			error = check_vermagic(load, vermagic);
-		if (host) {
-			said = host;
-			found |= load->pm->demand && strcmp(host, load->pm->demand) == 0;
-		}
-	}
-	return error ? error : check_host(load, load->pm->demand, said, found);
+	while (!error && (info = next_info(load->link, &cursor)))
+		error = check_info(load, &fit, info);
+	return error ? error : check_host(load, &fit);
 }
 
 /* ---- Namespaces ----------------------------------------------------------------------------- */

@@ -621,6 +621,14 @@ void hide_from_debugger(struct permod_module *module);
 
 /* A step of loading: was the module built for this loader and this host? */
 int check_fit(struct load *load);
+/* The same for strings that come one by one: each of .modinfo, then the end. */
+struct fit {
+	const char *host; /* that the module says that it is for, the last; or NULL */
+	bool for_host;	  /* it is for this one */
+	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+};
+int check_info(struct load *load, struct fit *fit, const char *info);
+int check_host(struct load *load, const struct fit *fit);
 /* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
 int refuse_misfit(struct load *load, int error);
 /* -EINVAL unless the module imports the namespace that a symbol is in. */

@@ -147,8 +147,7 @@ void module_put(struct module *module);
 #define MODULE_HOST(text) MODULE_INFO(host, text)
 #define MODULE_PARM_DESC(name, text) PERMOD_MODINFO("parm=" #name ":" text)
 
-/* Not in shared objects: what they need of the loader they find by names with versions. */
-#if defined(PERMOD_MODULE) && !defined(PERMOD_NO_VERMAGIC)
+#ifndef PERMOD_NO_VERMAGIC
 MODULE_INFO(vermagic, PERMOD_VERMAGIC);
 #endif
 
