@@ -14,6 +14,9 @@
  */
 #include "elf/internal.h"
 
+#include <gelf.h>
+#include <libelf.h>
+
 #define PREFIX ".debug_"
 /* No compressed section is larger than its bytes times this: zlib's limit, rounded up. */
 #define MOST_COMPRESSED 1100
@@ -164,7 +167,7 @@ static int add_piece(struct link *link, struct link_section *section,
 static int read_entries(struct link_object *object, size_t index, struct link_debug_piece **pieces)
 {
 	struct link_debug_piece *piece;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 
 	if (object->sections[index].type != SHT_RELA)
 		return 0;

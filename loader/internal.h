@@ -20,12 +20,12 @@
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said
+ *     known.c    what the dynamic linker said      dynamic.c whether that is a function
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules     fit.c     interface, licence, namespaces
- *     taint.c    what spoils modules, contexts
+ *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -290,7 +290,7 @@ void unlock_shared(void);
 
 /* ---- file.c --------------------------------------------------------------------------------- */
 
-/* A whole file in memory of ours, to be freed by free(). */
+/* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
@@ -369,6 +369,11 @@ struct known *find_known(const struct known_table *table, const char *name);
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
 
+/* ---- dynamic.c ------------------------------------------------------------------------------ */
+
+/* Whether what the dynamic linker found by this name, with a version or not, is a function. */
+bool names_function(const char *name, uintptr_t address);
+
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
 bool is_shared_object(struct permod *pm, const char *path);
@@ -395,6 +400,17 @@ void release_range(uintptr_t base, size_t size);
 int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- buffer.c ------------------------------------------------------------------------------- */
+
+#define LARGE_PAGE ((size_t)2 << 20) /* bytes */
+/* Memory that is about to be written as a whole; NULL if there is none.  It is not zeroed. */
+void *take_buffer(size_t size);
+void give_buffer(void *buffer, size_t size);
+/* How many of `size` bytes from a multiple of a large page on are worth large pages. */
+size_t in_large_pages(size_t size);
+/* Have `size` bytes of new memory, of which `mapped` are there, ready to be written. */
+void populate(uintptr_t address, size_t size, size_t mapped);
 
 /* ---- image.c -------------------------------------------------------------------------------- */
 

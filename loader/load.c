@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
-#define LARGE_PAGE ((uint64_t)2 << 20)
 
 /* ---- Link ----------------------------------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ bool is_shared_object(struct permod *pm, const char *path)
 	shared = size >= sizeof(header);
 	if (shared)
 		memcpy(&header, data, sizeof(header));
-	free(data);
+	give_buffer(data, size);
 	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
 }
 
@@ -335,7 +335,7 @@ static int describe_shared(struct load *load)
 	if (error)
 		return error;
 	error = describe_image(load, &image, data, size);
-	free(data);
+	give_buffer(data, size);
 	return error;
 }
 
