@@ -30,7 +30,14 @@ void unlock_context(struct permod *pm)
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+/* It is held for a moment only: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define BRIEF_MUTEX PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define BRIEF_MUTEX PTHREAD_MUTEX_INITIALIZER
+#endif
+
+static _Alignas(64) pthread_mutex_t shared_lock = BRIEF_MUTEX;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
 void lock_shared(void)
@@ -51,6 +58,7 @@ static void before_fork(void)
 {
 	bool locked = lock_tls();
 
+	lock_packs();
 	lock_shared();
 	forking_with_tls = locked;
 }
@@ -59,18 +67,18 @@ static void parent_after_fork(void)
 {
 	bool locked = forking_with_tls;
 
-	seal_packed();
 	unlock_shared();
+	seal_and_unlock_packs();
 	unlock_tls(locked);
 }
 
 static void child_after_fork(void)
 {
-	seal_packed();
 	forget_readers();
 	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
+	seal_and_unlock_packs();
 }
 
 static void watch_forks(void)
@@ -223,7 +231,7 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
-	begin_packing();
+	made->pack = begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -264,8 +272,8 @@ void permod_free(struct permod *pm)
 	forget_demands(pm);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
+	end_packing(pm->pack);
 	free(pm);
-	end_packing();
 }
 
 const char *permod_version(void)

@@ -28,10 +28,12 @@
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     tls.c      thread-local variables
  *
- * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
- * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
- * address, texts of parameters.  It is taken last, and held over a fork; so is, before it, the one of
- * thread-local variables.
+ * Locks, in this order: a context's lock, which is recursive as init and exit may call back, guards all
+ * its modules and exports.  One is held while a carrier of thread-local variables is opened or closed.
+ * A pack's lock (pack.c) is held over system calls too, and so there are several packs.  The shared lock
+ * is for what all contexts have in common: the arena, the program's exports, modules by address, texts
+ * of parameters.  It is taken last, and for a moment only: what is added is made before, and what is taken
+ * out freed behind it, and pages of the arena are mapped without it.  All but the first are held over a fork.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
@@ -95,7 +97,7 @@ struct known {
 struct known_table {
 	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
 	size_t size, count;
-	unsigned long long changes; /* of the list of libraries when it was right */
+	unsigned long long changes; /* of libraries, loaded and unloaded, when it was right */
 };
 
 /* What permod_export() was given at once. */
@@ -115,8 +117,9 @@ struct taint {
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
-	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
-	char *error;	  /* NULL: none yet; or no_memory_text */
+	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
+	struct pack *pack; /* where they share them */
+	char *error;	   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
@@ -204,6 +207,7 @@ struct permod_module {
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	bool had_thread_exits;		  /* atomic: there may be some in the list */
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
@@ -360,8 +364,6 @@ bool use_own_symbols(struct load *load);
 
 /* dl_iterate_phdr(), as it can be called here. */
 void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
-/* How often libraries were loaded and unloaded. */
-unsigned long long image_changes(void);
 /* Forget what may have changed; before a load looks up its symbols. */
 void check_known(struct known_table *table);
 struct known *find_known(const struct known_table *table, const char *name);
@@ -389,9 +391,13 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
-/* Under the shared lock: make ready for the next two. */
-int open_arena(void);
-/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+/* Where it lies; it never moves. */
+struct arena {
+	uintptr_t begin;
+	size_t size; /* bytes */
+};
+const struct arena *arena(void);
+/* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
 

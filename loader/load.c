@@ -126,11 +126,8 @@ static bool is_empty(const struct link_interval *interval)
 
 static bool meets_arena(const struct link_interval *interval)
 {
-	struct pcpu_map map;
-
-	pcpu_get_map(&map);
-	return !is_empty(interval) && interval->low.base < map.arena + map.arena_size &&
-	       interval->high.base >= map.arena;
+	return !is_empty(interval) && interval->low.base < arena()->begin + arena()->size &&
+	       interval->high.base >= arena()->begin;
 }
 
 /*
