@@ -208,6 +208,7 @@ int register_module(struct permod_module *module)
 	if (!error) {
 		show_to_debugger(module);
 		show_to_profiler(module);
+		show_to_valgrind(module);
 	}
 	module->registered = !error;
 	unlock_shared();

@@ -25,7 +25,7 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules
- *     tls.c      thread-local variables
+ *     tls.c      thread-local variables    valgrind.c modules in valgrind's reports
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -609,6 +609,12 @@ void hide_from_debugger(struct permod_module *module);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);
+
+/* ---- valgrind.c ----------------------------------------------------------------------------- */
+
+bool runs_on_valgrind(void);
+/* If it does: let it have names and lines of the module's code, which is in place. */
+void show_to_valgrind(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {
