@@ -178,7 +178,8 @@ struct link {
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
 	uint64_t frames_offset, frames_size;
 	uint64_t tls_initial_size; /* bytes of LINK_TLS with contents; they come first */
-	struct link_tls *tls; /* thread-local variables that code refers to, own and external */
+	struct link_tls *tls;	 /* thread-local variables that code refers to, own and external */
+	uint64_t tls_debug_base; /* what debug information has for offset 0 of the module's block */
 	struct link_object *objects; /* list, in the order of linking */
 	bool unasked;		     /* members of archives were taken that nobody needed */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
