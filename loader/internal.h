@@ -25,6 +25,7 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules
+ *     shadow.c   shadow stacks
  *     tls.c      thread-local variables    valgrind.c modules in valgrind's reports
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -362,6 +363,11 @@ bool is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);
+
+/* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* A step of loading: whether the code can run where there are shadow stacks; -ENOEXEC if not. */
+int check_shadow_stack(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
