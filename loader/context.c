@@ -227,10 +227,13 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	}
 	made->flags = options.flags;
 	setting = getenv("PERMOD_PACK");
-	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
-	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
+	 * for files that it can read. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
+			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
+			     runs_on_valgrind());
 	made->pack = begin_packing();
 	*pm = made;
 	return 0;

@@ -26,6 +26,7 @@
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
+ *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables
  *
  * Locks, in this order: a context's lock, which is recursive as init and exit may call back, guards all
@@ -383,6 +384,11 @@ bool is_shared_object(struct permod *pm, const char *path);
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);
 
+/* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* A step of loading: whether the code can run where there are shadow stacks; -ENOEXEC if not. */
+int check_shadow_stack(struct load *load);
+
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
 /* The known name that is most like this one, in `buffer`; false if none is. */
@@ -678,6 +684,12 @@ int taint_by_info(struct load *load);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);
+
+/* ---- valgrind.c ----------------------------------------------------------------------------- */
+
+bool runs_on_valgrind(void);
+/* If it does: let it have names and lines of the module's code, which is in place. */
+void show_to_valgrind(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

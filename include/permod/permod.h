@@ -445,7 +445,12 @@ struct permod_plan_place {
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
 	size_t discarded;		  /* references to sections that are so */
+	unsigned int features;		  /* PERMOD_FEATURE_* that all objects have */
 };
+
+/** What code can be fit for, as objects say in .note.gnu.property; see permod-linking(7). */
+#define PERMOD_FEATURE_IBT 1U	/* it marks the targets of indirect branches */
+#define PERMOD_FEATURE_SHSTK 2U /* it does nothing that a shadow stack would find */
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
 struct permod_plan;
