@@ -150,7 +150,9 @@ static int fail_new(int error, const char *text)
 
 static int check_options(const struct permod_options *options)
 {
-	if (options->size != sizeof(*options))
+	/* Programs that know the first version have no more than the flags. */
+	if (options->size < offsetof(struct permod_options, module_dir) ||
+	    options->size > sizeof(*options))
 		return fail_new(-EINVAL, "permod_new(): options->size is not "
 					 "sizeof(struct permod_options)");
 	if (options->flags & ~PERMOD_FLAGS)
@@ -182,6 +184,45 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
+static void free_options(struct permod *pm)
+{
+	for (char **path = pm->config_paths; path && *path; path++)
+		free(*path);
+	free(pm->config_paths);
+	free(pm->module_dir);
+}
+
+static int copy_paths(struct permod *pm, const char *const *paths)
+{
+	size_t count = 0;
+
+	while (paths[count])
+		count++;
+	pm->config_paths = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; pm->config_paths && i < count; i++) {
+		pm->config_paths[i] = strdup(paths[i]);
+		if (!pm->config_paths[i])
+			return -ENOMEM;
+	}
+	return pm->config_paths ? 0 : -ENOMEM;
+}
+
+/* What the caller knows of; the rest is 0. */
+static int take_options(struct permod *pm, const struct permod_options *options)
+{
+	struct permod_options known = { .size = 0 };
+
+	if (!options)
+		return 0;
+	memcpy(&known, options, options->size);
+	pm->flags = known.flags;
+	pm->request = known.request;
+	pm->request_arg = known.request_arg;
+	if (known.module_dir && !(pm->module_dir = strdup(known.module_dir)))
+		return -ENOMEM;
+	return known.config_paths ? copy_paths(pm, known.config_paths) : 0;
+}
+
 int permod_new(struct permod **pm, const struct permod_options *options)
 {
 	int error = options ? check_options(options) : 0;
@@ -197,7 +238,12 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	made->flags = options ? options->flags : 0;
+	if (take_options(made, options)) {
+		free_options(made);
+		pthread_mutex_destroy(&made->lock);
+		free(made);
+		return fail_new(-ENOMEM, no_memory_text);
+	}
 	setting = getenv("PERMOD_PACK");
 	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
 	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
@@ -240,6 +286,7 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	free_options(pm);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

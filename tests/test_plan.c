@@ -747,7 +747,7 @@ START_TEST(flipped_bytes_never_crash)
 {
 	static const unsigned char masks[] = { 0x01, 0x80, 0xff };
 	static const char *const files[] = { "basic", "percpu" };
-	struct permod_options options = { sizeof(options), PERMOD_NO_LIBDL };
+	struct permod_options options = { .size = sizeof(options), .flags = PERMOD_NO_LIBDL };
 	struct permod *pm = NULL, *open = new_context();
 	size_t size, step = under_valgrind() ? 97 : getenv("PERMOD_LONG") ? 1 : 7;
 	unsigned char *bytes = read_file(module_file(files[_i]), &size);
