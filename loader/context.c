@@ -287,6 +287,7 @@ void permod_free(struct permod *pm)
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
 	free_options(pm);
+	forget_taint(&pm->taint);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);

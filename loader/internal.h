@@ -24,8 +24,8 @@
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules     find.c    modules by name; see tree.h
- *     tls.c      thread-local variables
+ *     shared.c   shared objects as modules     taint.c   what spoils a module or context
+ *     tls.c      thread-local variables        find.c    modules by name; see tree.h
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
  * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
@@ -102,6 +102,13 @@ struct host_exports {
 	struct export export[];
 };
 
+/* What is to be known of a module, or of all that a context has had; see taint.c. */
+#define TAINT_KINDS 5
+struct taint {
+	unsigned int flags;	   /* PERMOD_TAINT_* */
+	char *reason[TAINT_KINDS]; /* of each flag, the first one's; or NULL */
+};
+
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int flags;
@@ -117,6 +124,7 @@ struct permod {
 	int (*request)(struct permod *pm, const char *symbol, void *arg); /* or NULL */
 	void *request_arg;
 	unsigned long arrivals; /* modules that came so far */
+	struct taint taint;
 };
 
 enum module_state {
@@ -202,6 +210,7 @@ struct permod_module {
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
+	struct taint taint;
 };
 
 /* What a module is made of; see inputs.c. */
@@ -642,6 +651,16 @@ void forget_readers(void);
 /* Under the shared lock; to hide what was not shown is nothing. */
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
+
+/* ---- taint.c -------------------------------------------------------------------------------- */
+
+/* Set one of PERMOD_TAINT_*, for the context and a module (or NULL), and say why if it is the first
+ * time: "FILE or module: reason". */
+__attribute__((format(printf, 4, 5))) void taint(struct permod *pm, struct permod_module *module,
+						 unsigned int flag, const char *format, ...);
+void forget_taint(struct taint *taint);
+/* A step of loading: for what .modinfo says. */
+int taint_by_info(struct load *load);
 
 /* ---- perf.c --------------------------------------------------------------------------------- */
 

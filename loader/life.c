@@ -108,6 +108,7 @@ void discard_module(struct permod_module *module)
 	free(module->symfile);
 	free(module->wished_before);
 	free(module->wished_after);
+	forget_taint(&module->taint);
 	free(module->name);
 	free(module);
 }

@@ -393,6 +393,46 @@ void permod_backtrace(int fd);
  */
 int permod_catch_crashes(int fd);
 
+/* ---- Taint ---------------------------------------------------------------------------------- */
+
+/**
+ * PERMOD_TAINT_* - what somebody who looks for a fault should know first: bits and letters are the
+ * kernel's (Documentation/admin-guide/tainted-kernels.rst).
+ */
+/** P: a module names no licence, or one that is not compatible with EXPORT_SYMBOL_GPL() */
+#define PERMOD_TAINT_PROPRIETARY (1U << 0)
+/** F: a module was loaded by force, though it does not fit */
+#define PERMOD_TAINT_FORCED_LOAD (1U << 1)
+/** R: a module was unloaded by force */
+#define PERMOD_TAINT_FORCED_UNLOAD (1U << 3)
+/** E: a module without a good signature was loaded */
+#define PERMOD_TAINT_UNSIGNED (1U << 13)
+/** N: a test module was loaded: one with MODULE_INFO(test, "Y") */
+#define PERMOD_TAINT_TEST (1U << 18)
+
+/** permod_taint() - PERMOD_TAINT_* of all modules that the context has or ever had. */
+unsigned int permod_taint(struct permod *pm);
+
+/** permod_module_taint() - those of one module. */
+unsigned int permod_module_taint(const struct permod_module *m);
+
+/**
+ * permod_taint_reason() - why a context has a flag, or if @m is not NULL, why this module of it has.
+ * @flag:	one of PERMOD_TAINT_*
+ *
+ * Returns one line, of the first time that it was set; valid as long as the context, or the module.
+ * "" if there was no memory to keep it, NULL if the flag is not set.
+ */
+const char *permod_taint_reason(struct permod *pm, const struct permod_module *m,
+				unsigned int flag);
+
+/**
+ * permod_taint_text() - the letters of flags, as in the kernel's /proc/modules: "PF"; "" if none is set.
+ * @text:	of PERMOD_TAINT_TEXT bytes; is returned
+ */
+char *permod_taint_text(unsigned int taint, char *text);
+#define PERMOD_TAINT_TEXT 32
+
 /* ---- Looking at files without loading them -------------------------------------------------- */
 
 /** struct permod_file - a module file, opened for inspection. */
