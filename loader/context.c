@@ -203,6 +203,60 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
+static void free_list(char **list)
+{
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
+}
+
+static void free_options(struct permod *pm)
+{
+	free_list(pm->config_paths);
+	free(pm->module_dir);
+	free_list(pm->licences);
+	free(pm->demand);
+}
+
+static int copy_text(char **copy, const char *text)
+{
+	if (!text)
+		return 0;
+	*copy = strdup(text);
+	return *copy ? 0 : -ENOMEM;
+}
+
+/* With a NULL behind the last. */
+static int copy_list(char ***copy, const char *const *list)
+{
+	size_t count = 0;
+
+	if (!list)
+		return 0;
+	while (list[count])
+		count++;
+	*copy = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; *copy && i < count; i++) {
+		(*copy)[i] = strdup(list[i]);
+		if (!(*copy)[i])
+			return -ENOMEM;
+	}
+	return *copy ? 0 : -ENOMEM;
+}
+
+static int copy_options(struct permod *pm, const struct permod_options *options)
+{
+	pm->flags = options->flags;
+	pm->request = options->request;
+	pm->request_arg = options->request_arg;
+	if (copy_text(&pm->demand, options->host) ||
+	    copy_text(&pm->module_dir, options->module_dir))
+		return -ENOMEM;
+	if (copy_list(&pm->licences, options->licences))
+		return -ENOMEM;
+	return copy_list(&pm->config_paths, options->config_paths);
+}
+
 int permod_new(struct permod **pm, const struct permod_options *given)
 {
 	struct permod_options options;
@@ -219,13 +273,12 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	if (copy_demands(made, &options)) {
-		forget_demands(made);
+	if (copy_options(made, &options)) {
+		free_options(made);
 		pthread_mutex_destroy(&made->lock);
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	made->flags = options.flags;
 	setting = getenv("PERMOD_PACK");
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
@@ -271,8 +324,8 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	free_options(pm);
 	forget_taint(&pm->taint);
-	forget_demands(pm);
 	set_error(pm, NULL);
 	pthread_mutex_destroy(&pm->lock);
 	end_packing(pm->pack);

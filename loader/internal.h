@@ -27,7 +27,7 @@
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
- *     tls.c      thread-local variables
+ *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *
  * Locks, in this order: a context's lock, which is recursive as init and exit may call back, guards all
  * its modules and exports.  One is held while a carrier of thread-local variables is opened or closed.
@@ -126,6 +126,11 @@ struct permod {
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
 	struct known_table known;
+	char *module_dir;    /* or NULL */
+	char **config_paths; /* NULL behind the last; or NULL */
+	int (*request)(struct permod *pm, const char *symbol, void *arg); /* or NULL */
+	void *request_arg;
+	unsigned long arrivals; /* modules that came so far */
 	struct taint taint;
 	char *demand;	 /* what modules must be for; or NULL */
 	char **licences; /* compatible ones; NULL: the usual */
@@ -197,7 +202,11 @@ struct permod_module {
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
-	void **libraries; /* that it named; of dlopen() */
+	unsigned long arrival; /* the how many-th of its context it was */
+	bool on_demand;	       /* it came for another one's sake */
+	char *wished_before,
+		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
+	void **libraries;      /* that it named; of dlopen() */
 	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
@@ -224,6 +233,9 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	struct permod_module *const
+		*needs; /* modules to be kept, whether it uses their symbols or not */
+	size_t num_needs;
 };
 
 /* One load on its way. */
@@ -245,6 +257,7 @@ struct load {
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
 	unsigned char *tls_image;    /* the same of thread-local variables */
+	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -338,6 +351,8 @@ bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Hold a module as long as the user is there; 0 or -ENOMEM. */
+int use_module(struct permod_module *user, struct permod_module *used);
 /* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
 bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
@@ -456,8 +471,32 @@ int publish_names(struct load *load);
 int protect_region(struct load *load, size_t region, int protection);
 /* What sets an end of the interval: a variable rather than the section that it is in. */
 const char *bound_name(const struct link_bound *bound);
+/* Load a module; without a name it is called after the first file. */
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- find.c --------------------------------------------------------------------------------- */
+
+/* A load on its way, or a request for a symbol; of the thread that is in it. */
+struct operation {
+	struct operation *outer;
+	struct permod *pm;
+	const char *symbol;  /* that was requested, or NULL */
+	unsigned long first; /* the number of the last module that came before */
+	bool on_demand;	     /* what is loaded now is so for another one's sake */
+};
+
+/* All under the context's lock. */
+void begin_operation(struct operation *operation, struct permod *pm);
+/* A module is live. */
+void note_arrival(struct permod_module *module);
+/* After an error also unload what came on demand meanwhile; the error line stays. */
+void end_operation(struct operation *operation, int error);
+/* Ask the host for a symbol; true if it has done something about it. */
+bool request_symbol(struct load *load, const char *symbol);
+int unload_with_dependencies(struct permod_module *module, unsigned int flags);
 
 /* ---- frames.c ------------------------------------------------------------------------------- */
 
@@ -665,9 +704,6 @@ bool is_compatible_licence(const struct permod *pm, const char *licence);
 /* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
  * NULL. */
 bool has_compatible_licence(struct load *load, const char **licence);
-/* Keep what a host's options ask for; 0 or -ENOMEM.  Whatever was kept is to be forgotten. */
-int copy_demands(struct permod *pm, const struct permod_options *options);
-void forget_demands(struct permod *pm);
 
 /* ---- taint.c -------------------------------------------------------------------------------- */
 

@@ -106,6 +106,8 @@ void discard_module(struct permod_module *module)
 	free(module->exports);
 	free(module->symbols);
 	free(module->symfile);
+	free(module->wished_before);
+	free(module->wished_after);
 	forget_taint(&module->taint);
 	free(module->name);
 	free(module);
@@ -488,6 +490,8 @@ int permod_unload(struct permod_module *m, unsigned int flags)
 	/* It stayed when its context was freed. */
 	if (!pm)
 		return -EBUSY;
+	if (flags & PERMOD_UNLOAD_DEPENDENCIES)
+		return unload_with_dependencies(m, flags & ~PERMOD_UNLOAD_DEPENDENCIES);
 	lock_context(pm);
 	error = check_unload(m, flags);
 	if (!error)

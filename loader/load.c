@@ -377,6 +377,9 @@ int publish_names(struct load *load)
 	if (reserve_exports(&load->pm->exports, module->num_exports) ||
 	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
+	/* The host may have loaded one when it was asked for a symbol. */
+	if (check_name(load, module->name))
+		return -EEXIST;
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
 		int error = check_export(load, export);
@@ -426,6 +429,7 @@ void free_load(struct load *load)
 	free(load->tls_image);
 	free(load->externals);
 	free(load->owns);
+	free(load->refused);
 }
 
 static int link_and_start(struct load *load)
@@ -437,6 +441,15 @@ static int link_and_start(struct load *load)
 	return error;
 }
 
+static int hold_needs(struct load *load)
+{
+	for (size_t i = 0; i < load->inputs.num_needs; i++) {
+		if (use_module(load->module, load->inputs.needs[i]))
+			return fail_memory(load->pm);
+	}
+	return 0;
+}
+
 static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
@@ -446,7 +459,9 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 	load->module = new_module(load->pm, name);
 	if (!load->module)
 		return fail_memory(load->pm);
-	error = take_each_step(load);
+	error = hold_needs(load);
+	if (!error)
+		error = take_each_step(load);
 	if (error)
 		discard_module(load->module);
 	free_load(load);
@@ -488,18 +503,19 @@ int check_request(struct permod *pm, const struct inputs *inputs)
 	return 0;
 }
 
-/* Without a name it is called after the first file. */
-static int load_inputs(const struct inputs *inputs, const char *name, const char *params,
-		       struct permod_module **m)
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m)
 {
 	struct permod *pm = inputs->pm;
 	struct load load = {
 		.pm = pm, .params = params, .flags = inputs->flags, .inputs = *inputs
 	};
+	struct operation operation;
 	char *made = NULL;
 	int error;
 
 	lock_context(pm);
+	begin_operation(&operation, pm);
 	error = check_request(pm, inputs);
 	if (!error) {
 		load.path = inputs->paths[0];
@@ -508,6 +524,9 @@ static int load_inputs(const struct inputs *inputs, const char *name, const char
 		error = name ? take_steps(&load, name) : fail_memory(pm);
 		free(made);
 	}
+	if (!error)
+		note_arrival(load.module);
+	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;
 	unlock_context(pm);

@@ -185,8 +185,7 @@ static int check_thread_local(struct load *load, const struct link_symbol *symbo
 
 /* ---- All that a link needs ------------------------------------------------------------------ */
 
-/* Hold the module that has the symbol as long as this one is there. */
-static int use_module(struct permod_module *user, struct permod_module *used)
+int use_module(struct permod_module *user, struct permod_module *used)
 {
 	struct permod_module **entry;
 
@@ -247,12 +246,12 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 		free(wanting->text);
 		return fail_memory(load->pm);
 	}
-	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s", load->path,
+	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s%s", load->path,
 	     wanting->count > 1 ? "s" : "", wanting->text,
 	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
 					       : "no module, no export of the host and no library "
 						 "that the host has loaded defines them",
-	     hint_for_archive(load));
+	     hint_for_archive(load), load->refused ? load->refused : "");
 	free(wanting->text);
 	return -ENOENT;
 }
@@ -309,6 +308,9 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 	struct found found;
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
+		return accept_symbol(load, symbol, &found);
+	if (symbol->visibility == STV_DEFAULT && symbol->bind != STB_WEAK &&
+	    request_symbol(load, symbol->name) && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	/* A plan has a line for each: see note_undefined().  There is no address that says that a
 	 * thread-local variable isn't there. */

@@ -50,12 +50,26 @@ struct permod_module;
  *		MIT/GPL", "Dual MPL/GPL"
  * @host:	NULL, or the name of the host's interface and its version, "nginx-1.24-abi3": modules
  *		must say by MODULE_HOST() that they are for it, best in a header of the host's; copied
+ * @module_dir:	where permod_load_by_name() finds modules: what `depmod -b DIR VERSION` made, given as DIR
+ *		if there is one VERSION, or as the folder with modules.dep; copied.  NULL: nowhere, and
+ *		never in the system's /lib/modules
+ * @config_paths: folders with *.conf files as in modprobe.d(5), or such files, with a NULL behind the
+ *		last; copied.  NULL: none, and never the system's /etc/modprobe.d
+ * @request:	asked for a symbol that a module needs and nobody has; it may load another one, and
+ *		if it returns 0 the symbol is looked for once more.  It is called in the thread that
+ *		loads, may call everything but permod_free(), and is not asked again for a symbol that it
+ *		is being asked for, nor after 50 requests within each other.  See permod_request_symbol()
+ * @request_arg: for @request
  */
 struct permod_options {
 	size_t size;
 	unsigned int flags;
 	const char *const *licences;
 	const char *host;
+	const char *module_dir;
+	const char *const *config_paths;
+	int (*request)(struct permod *pm, const char *symbol, void *arg);
+	void *request_arg;
 };
 
 /** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
@@ -188,8 +202,87 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
 		     unsigned int flags, struct permod_module **m);
 
 /**
+ * permod_load_by_name() - load a module from the module tree, and before it what it needs.
+ * @name:	a module's name, with '-' and '_' alike, or an alias: of a module, as MODULE_ALIAS() or
+ *		the configuration gives it, or "symbol:NAME" for the module that exports NAME
+ * @params:	as for permod_load(); they come behind the options of the configuration.  Only for
+ *		modules that @name means; NULL for none
+ * @flags:	PERMOD_LOAD_*.  Those for archives and sections are not for what is loaded before it
+ * @m:		receives the module, the first if an alias means several; may be NULL
+ *
+ * The order is modprobe(8)'s: what modules.dep lists, then soft dependencies "pre", the module, soft
+ * dependencies "post".  What a module needs is kept by it, whether it uses its symbols or not.  A
+ * module that is there already will do; it is not loaded again, and given no parameters.  If
+ * loading fails, all that was loaded for it is unloaded again, but for what is permanent.  A soft
+ * dependency may fail, and may be missing; permod_error() may tell of it though this returns 0.
+ *
+ * A module that is blacklisted is not loaded by an alias.  Commands that modprobe would have a shell
+ * run (install) are not run: the module is refused.  Those for unloading (remove) count for nothing.
+ *
+ * The tree is read anew by each call.  depmod(8) replaces its files; they must not be written to while
+ * a call reads them.
+ *
+ * Errors: those of permod_load(), and -ENOSYS (permod was built without libkmod), -ENOENT (no tree, or
+ * nothing so called in it, or a file of it is not there), -EINVAL (the tree or the configuration is
+ * damaged; the line has the file), -ELOOP (modules need each other), -EPERM (blacklisted), -EOPNOTSUPP
+ * (a command), -EEXIST (loaded already, and @params were given).
+ */
+int permod_load_by_name(struct permod *pm, const char *name, const char *params, unsigned int flags,
+			struct permod_module **m);
+
+/** PERMOD_LOAD_BLACKLIST - also refuse a blacklisted module by its own name, as `modprobe -b` does. */
+#define PERMOD_LOAD_BLACKLIST 0x1000U
+
+/** PERMOD_LOAD_IGNORE_COMMANDS - load modules for which the configuration has an install command. */
+#define PERMOD_LOAD_IGNORE_COMMANDS 0x2000U
+
+/**
+ * struct permod_step - a module that permod_load_by_name() would load; see permod_steps().
+ * @path:	of its file; "" if the configuration only has a command for it
+ * @options:	of the configuration; "" if there are none
+ * @asked:	the name or alias means it
+ * @optional:	it is a soft dependency, and may fail
+ */
+struct permod_step {
+	const char *name;
+	const char *path;
+	const char *options;
+	int asked;
+	int optional;
+};
+
+/** struct permod_steps - the modules, in the order in which they would be loaded. */
+struct permod_steps;
+
+/**
+ * permod_steps() - tell what permod_load_by_name() would load if nothing were loaded yet, as
+ * `modprobe --show-depends` does; freed by permod_steps_free().  Nothing of the files is read.
+ * @flags:	0 or PERMOD_LOAD_BLACKLIST
+ */
+int permod_steps(struct permod *pm, const char *name, unsigned int flags,
+		 struct permod_steps **steps);
+
+/** permod_step() - the @index-th; NULL behind the last.  It lives as long as the list. */
+const struct permod_step *permod_step(const struct permod_steps *steps, unsigned int index);
+void permod_steps_free(struct permod_steps *steps);
+
+/**
+ * permod_request_symbol() - for permod_options: load the module of the tree that exports the symbol, by
+ * its alias "symbol:NAME".
+ */
+int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
+
+/**
+ * PERMOD_UNLOAD_DEPENDENCIES - also unload what was loaded for the module's sake, by
+ * permod_load_by_name() or by permod_options.request, and is used by no other one, as `modprobe -r`
+ * does.  Soft dependencies "post" go first, so they are gone even if the module is refused then.
+ * What cannot be unloaded stays; that is no error.
+ */
+#define PERMOD_UNLOAD_DEPENDENCIES 4U
+
+/**
  * permod_unload() - run a module's exit and take it out.
- * @flags:	0
+ * @flags:	0 or PERMOD_UNLOAD_DEPENDENCIES
  *
  * No thread may be in the module's code or come back to it; hold a reference where one may be.
  * Errors: -EBUSY (referenced, used by another module, or permanent, or threads have destructors of its
