@@ -18,14 +18,41 @@ static char no_memory_text[] = "out of memory";
 /* Why permod_new() failed last, in any thread. */
 static const char *new_error = "";
 
+/* Callbacks that the thread is in. */
+static __thread unsigned int callbacks __attribute__((tls_model("initial-exec")));
+
 void lock_context(struct permod *pm)
 {
 	pthread_mutex_lock(&pm->lock);
+	pm->depth++;
 }
 
 void unlock_context(struct permod *pm)
 {
+	pm->depth--;
 	pthread_mutex_unlock(&pm->lock);
+}
+
+unsigned int begin_callback(struct permod *pm)
+{
+	unsigned int depth = pm->depth;
+
+	callbacks++;
+	for (unsigned int i = 0; i < depth; i++)
+		unlock_context(pm);
+	return depth;
+}
+
+void end_callback(struct permod *pm, unsigned int depth)
+{
+	callbacks--;
+	for (unsigned int i = 0; i < depth; i++)
+		lock_context(pm);
+}
+
+bool in_callback(void)
+{
+	return callbacks > 0;
 }
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
@@ -52,6 +79,7 @@ static void before_fork(void)
 	bool locked = lock_tls();
 
 	lock_shared();
+	lock_hooks();
 	forking_with_tls = locked;
 }
 
@@ -59,6 +87,7 @@ static void parent_after_fork(void)
 {
 	bool locked = forking_with_tls;
 
+	unlock_hooks();
 	seal_packed();
 	unlock_shared();
 	unlock_tls(locked);
@@ -66,6 +95,7 @@ static void parent_after_fork(void)
 
 static void child_after_fork(void)
 {
+	forget_calls_of_others();
 	seal_packed();
 	forget_readers();
 	forget_exits_of_others();
@@ -73,9 +103,24 @@ static void child_after_fork(void)
 	unlock_shared();
 }
 
-static void watch_forks(void)
+static void release_nothing(struct percpu_ref *ref)
 {
+	(void)ref;
+}
+
+/* Handlers of libpercpu's have to come first: in the child its locks are free then. */
+static void start_watching(void)
+{
+	struct percpu_ref first;
+
+	if (!percpu_ref_init(&first, release_nothing, 0))
+		percpu_ref_exit(&first);
 	pthread_atfork(before_fork, parent_after_fork, child_after_fork);
+}
+
+void watch_forks(void)
+{
+	pthread_once(&shared_once, start_watching);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -98,6 +143,11 @@ void report_error(void *arg, const char *format, va_list args)
 	else
 		link_keep_one_line(text);
 	set_error(arg, text);
+}
+
+void keep_error(struct permod *pm, char *text)
+{
+	set_error(pm, text);
 }
 
 int fail(struct permod *pm, int error, const char *format, ...)
@@ -191,12 +241,14 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 	*pm = NULL;
 	if (error)
 		return error;
-	pthread_once(&shared_once, watch_forks);
+	watch_forks();
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
+	pthread_cond_init(&made->changed, NULL);
+	made->notifiers.name = "notifiers";
 	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
 	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
@@ -213,7 +265,8 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
+	while (module && (module->state == PERMOD_COMING || module->num_users ||
+			  is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }
@@ -233,6 +286,7 @@ void permod_free(struct permod *pm)
 	for (module = pm->first; module; module = module->next)
 		module->pm = NULL;
 	unlock_context(pm);
+	forget_notifiers(pm);
 	while ((exports = pm->host_exports)) {
 		pm->host_exports = exports->next;
 		free(exports);
@@ -242,6 +296,7 @@ void permod_free(struct permod *pm)
 	forget_known(&pm->known);
 	forget_taint(&pm->taint);
 	set_error(pm, NULL);
+	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);
 	free(pm);
 	end_packing();
