@@ -18,14 +18,41 @@ static char no_memory_text[] = "out of memory";
 /* Why permod_new() failed last, in any thread. */
 static const char *new_error = "";
 
+/* Callbacks that the thread is in. */
+static __thread unsigned int callbacks __attribute__((tls_model("initial-exec")));
+
 void lock_context(struct permod *pm)
 {
 	pthread_mutex_lock(&pm->lock);
+	pm->depth++;
 }
 
 void unlock_context(struct permod *pm)
 {
+	pm->depth--;
 	pthread_mutex_unlock(&pm->lock);
+}
+
+unsigned int begin_callback(struct permod *pm)
+{
+	unsigned int depth = pm->depth;
+
+	callbacks++;
+	for (unsigned int i = 0; i < depth; i++)
+		unlock_context(pm);
+	return depth;
+}
+
+void end_callback(struct permod *pm, unsigned int depth)
+{
+	callbacks--;
+	for (unsigned int i = 0; i < depth; i++)
+		lock_context(pm);
+}
+
+bool in_callback(void)
+{
+	return callbacks > 0;
 }
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
@@ -60,6 +87,7 @@ static void before_fork(void)
 
 	lock_packs();
 	lock_shared();
+	lock_hooks();
 	forking_with_tls = locked;
 }
 
@@ -67,6 +95,7 @@ static void parent_after_fork(void)
 {
 	bool locked = forking_with_tls;
 
+	unlock_hooks();
 	unlock_shared();
 	seal_and_unlock_packs();
 	unlock_tls(locked);
@@ -74,6 +103,7 @@ static void parent_after_fork(void)
 
 static void child_after_fork(void)
 {
+	forget_calls_of_others();
 	forget_readers();
 	forget_exits_of_others();
 	forget_tls_threads();
@@ -81,9 +111,24 @@ static void child_after_fork(void)
 	seal_and_unlock_packs();
 }
 
-static void watch_forks(void)
+static void release_nothing(struct percpu_ref *ref)
 {
+	(void)ref;
+}
+
+/* Handlers of libpercpu's have to come first: in the child its locks are free then. */
+static void start_watching(void)
+{
+	struct percpu_ref first;
+
+	if (!percpu_ref_init(&first, release_nothing, 0))
+		percpu_ref_exit(&first);
 	pthread_atfork(before_fork, parent_after_fork, child_after_fork);
+}
+
+void watch_forks(void)
+{
+	pthread_once(&shared_once, start_watching);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -106,6 +151,11 @@ void report_error(void *arg, const char *format, va_list args)
 	else
 		link_keep_one_line(text);
 	set_error(arg, text);
+}
+
+void keep_error(struct permod *pm, char *text)
+{
+	set_error(pm, text);
 }
 
 int fail(struct permod *pm, int error, const char *format, ...)
@@ -267,7 +317,7 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	*pm = NULL;
 	if (error)
 		return error;
-	pthread_once(&shared_once, watch_forks);
+	watch_forks();
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);
@@ -279,6 +329,8 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
+	pthread_cond_init(&made->changed, NULL);
+	made->notifiers.name = "notifiers";
 	setting = getenv("PERMOD_PACK");
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
@@ -297,7 +349,8 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
+	while (module && (module->state == PERMOD_COMING || module->num_users ||
+			  is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }
@@ -317,6 +370,7 @@ void permod_free(struct permod *pm)
 	for (module = pm->first; module; module = module->next)
 		module->pm = NULL;
 	unlock_context(pm);
+	forget_notifiers(pm);
 	while ((exports = pm->host_exports)) {
 		pm->host_exports = exports->next;
 		free(exports);
@@ -327,6 +381,7 @@ void permod_free(struct permod *pm)
 	free_options(pm);
 	forget_taint(&pm->taint);
 	set_error(pm, NULL);
+	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);
 	end_packing(pm->pack);
 	free(pm);

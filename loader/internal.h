@@ -28,9 +28,12 @@
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
+ *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     states.c   notifiers; waiting for a module
  *
- * Locks, in this order: a context's lock, which is recursive as init and exit may call back, guards all
- * its modules and exports.  One is held while a carrier of thread-local variables is opened or closed.
+ * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
+ * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
+ * notifiers run.  One is held while a carrier of thread-local variables is opened or closed.
  * A pack's lock (pack.c) is held over system calls too, and so there are several packs.  The shared lock
  * is for what all contexts have in common: the arena, the program's exports, modules by address, texts
  * of parameters.  It is taken last, and for a moment only: what is added is made before, and what is taken
@@ -41,6 +44,7 @@
 
 #define PCPU_NO_IMAGE
 #define PERMOD_NO_VERMAGIC
+#include <permod/hook.h>
 #include <permod/permod.h>
 
 #include "elf/link.h"
@@ -52,6 +56,7 @@
 
 struct dl_phdr_info;
 struct kernel_param;
+struct notifier;
 struct own_symbol;
 struct shared_object;
 struct unwound;
@@ -117,6 +122,8 @@ struct taint {
 
 struct permod {
 	pthread_mutex_t lock;
+	unsigned int depth;	/* how often its thread has the lock */
+	pthread_cond_t changed; /* a module became live, or is gone */
 	unsigned int flags;
 	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
 	struct pack *pack; /* where they share them */
@@ -134,12 +141,8 @@ struct permod {
 	struct taint taint;
 	char *demand;	 /* what modules must be for; or NULL */
 	char **licences; /* compatible ones; NULL: the usual */
-};
-
-enum module_state {
-	MODULE_COMING, /* its init has not returned */
-	MODULE_LIVE,
-	MODULE_GOING, /* its exit runs */
+	struct permod_hook notifiers;
+	struct notifier *notifier; /* all of them */
 };
 
 /* A global symbol of a module, or a per-CPU variable. */
@@ -170,8 +173,11 @@ struct permod_module {
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
-	enum module_state state;
-	int references; /* atomic; -1 once it is going */
+	enum permod_state state;
+	struct percpu_ref references; /* dead once it is going */
+	int drained;		      /* atomic: the last reference is gone */
+	pthread_t thread;	      /* that runs init or exit */
+	bool announced;		      /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -256,6 +262,7 @@ struct load {
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
+	bool early;		     /* failed, as another thread is loading what it needs */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
@@ -292,12 +299,22 @@ static inline size_t round_up(size_t size, size_t align)
 __attribute__((format(printf, 3, 4))) int fail(struct permod *pm, int error, const char *format,
 					       ...);
 int fail_memory(struct permod *pm);
+/* Put back a line that was taken out. */
+void keep_error(struct permod *pm, char *text);
 /* For struct link; `arg` is the context. */
 __attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *format,
 							va_list args);
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
+/* Around what is not ours to know: let go of the lock, however often it was taken, and take it so often
+ * again. */
+unsigned int begin_callback(struct permod *pm);
+void end_callback(struct permod *pm, unsigned int depth);
+/* Whether the calling thread runs a module's init or exit, or a notifier. */
+bool in_callback(void);
+/* Have what is held over forks held. */
+void watch_forks(void);
 /* Make room for one more entry of a list, and zero it; NULL without memory.  `list` is the address of
  * the pointer to its entries. */
 void *grow(void *list, size_t *count, size_t size);
@@ -551,6 +568,8 @@ struct permod_module *new_module(struct permod *pm, const char *name);
 void discard_module(struct permod_module *module);
 void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
+/* Free the module itself, unless somebody forgot to put a reference. */
+void free_module(struct permod_module *module);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
 /* Whether threads have destructors of its thread-local variables to run. */
@@ -559,6 +578,34 @@ bool has_thread_exits(const struct permod_module *module);
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
 int start_module(struct load *load);
+
+/* ---- states.c ------------------------------------------------------------------------------- */
+
+/* Tell the notifiers: 0, or what one said against a module that is coming; then it is told to those
+ * before that one that the module goes. */
+int announce(struct permod_module *module, enum permod_state state);
+/* The same as a step of a load. */
+int announce_coming(struct load *load);
+/* And that it goes, if it was announced; the context's last error stays. */
+void announce_going(struct permod_module *module);
+void forget_notifiers(struct permod *pm);
+/* Others may go on that wait for a module. */
+void tell_change(struct permod *pm);
+/* Wait for a change; false: the calling thread must not wait, as others may be waiting for it. */
+bool wait_for_change(struct permod *pm);
+
+/* ---- hook.c --------------------------------------------------------------------------------- */
+
+/* Take functions out of all hooks that are in memory of a module, of which `has` tells, and wait until
+ * nobody is in one; returns how many.  Not under the context's lock. */
+typedef bool has_function(const struct permod_module *module, uintptr_t address);
+unsigned int drop_from_hooks(const struct permod_module *module, has_function *has);
+/* Take an entry out whatever its state, and wait for all who are in it. */
+void finish_entry(struct permod_hook_entry *entry);
+/* Held over a fork; in the child: the threads that were in functions of hooks are not there. */
+void lock_hooks(void);
+void unlock_hooks(void);
+void forget_calls_of_others(void);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
@@ -574,6 +621,8 @@ void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);
+/* Either. */
+bool has_address(const struct permod_module *module, uintptr_t address);
 /* An address in the window as a cookie; others as they are. */
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address);
 /* What users see of regions. */

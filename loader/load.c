@@ -408,16 +408,18 @@ static int publish(struct load *load)
 static int (*const steps[])(struct load *) = {
 	read_and_link,	 check_fit,	  check_shadow_stack, resolve_symbols, place_module,
 	relocate_module, arrange_frames,  copy_variables,     protect,	       tell_unwinders,
-	find_calls,	 describe_module, make_symfile,	      publish,	       set_parameters,
-	taint_by_info,	 start_module,
+	find_calls,	 describe_module, make_symfile,	      publish,	       announce_coming,
+	set_parameters,	 taint_by_info,	  start_module,
 };
 
 int check_name(struct load *load, const char *name)
 {
-	if (find_module(load->pm, name))
-		return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already",
-			    load->path, name);
-	return 0;
+	const struct permod_module *other = find_module(load->pm, name);
+
+	if (!other)
+		return 0;
+	load->early = other->state != PERMOD_LIVE;
+	return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already", load->path, name);
 }
 
 void free_load(struct load *load)
@@ -450,6 +452,16 @@ static int hold_needs(struct load *load)
 	return 0;
 }
 
+/* Others learn that it goes, and the line that says why stays. */
+static void discard_failed(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+
+	announce_going(module);
+	discard_module(module);
+	tell_change(pm);
+}
+
 static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
@@ -463,7 +475,7 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 	if (!error)
 		error = take_each_step(load);
 	if (error)
-		discard_module(load->module);
+		discard_failed(load->module);
 	free_load(load);
 	return error;
 }
@@ -476,7 +488,10 @@ static int take_steps(struct load *load, const char *name)
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
 	error = make_module(load, name, link_and_start);
-
+	while (error && load->early && wait_for_change(load->pm)) {
+		*load = first;
+		error = make_module(load, name, link_and_start);
+	}
 	if (load->again) {
 		*load = first;
 		load->whole_pages = true;

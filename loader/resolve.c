@@ -281,13 +281,14 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	if (error)
 		return error;
 	if (is_module(provider)) {
-		if (provider->state != MODULE_LIVE)
+		load->early |= provider->state != PERMOD_LIVE;
+		if (provider->state != PERMOD_LIVE)
 			return fail(
 				load->pm, -EBUSY,
 				"%s: %s is exported by module %s, which is not live: its %s has "
 				"not returned",
 				load->path, symbol->name, provider->name,
-				provider->state == MODULE_COMING ? "init" : "exit");
+				provider->state == PERMOD_COMING ? "init" : "exit");
 		if (use_module(load->module, provider))
 			return fail_memory(load->pm);
 	}

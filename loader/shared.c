@@ -342,7 +342,8 @@ static int describe_shared(struct load *load)
 int load_shared(struct load *load)
 {
 	static int (*const steps[])(struct load *) = {
-		open_shared, describe_shared, publish_names, set_parameters, start_module,
+		open_shared,	 describe_shared, publish_names,
+		announce_coming, set_parameters,  start_module,
 	};
 	int error = 0;
 
