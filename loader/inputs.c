@@ -15,6 +15,7 @@
 struct input {
 	struct input *next;
 	void *data;
+	size_t size; /* of the data */
 	struct content content;
 };
 
@@ -35,7 +36,7 @@ static int take_memory(struct inputs *inputs, struct input *input, const void **
 	*size = inputs->size;
 	if (inputs->pm->signatures == PERMOD_SIGNATURES_OFF)
 		return 0;
-	input->data = malloc(*size + 1);
+	input->data = take_buffer(*size ? *size : 1);
 	if (!input->data)
 		return fail_memory(inputs->pm);
 	*data = memcpy(input->data, inputs->data, *size);
@@ -64,6 +65,7 @@ int read_raw(struct inputs *inputs, const char *path, const void **data, size_t 
 		free(input);
 		return error;
 	}
+	input->size = *size;
 	input->next = inputs->read;
 	inputs->read = input;
 	return 0;
@@ -137,7 +139,7 @@ void free_inputs(struct inputs *inputs)
 	while ((input = inputs->read)) {
 		inputs->read = input->next;
 		close_content(&input->content);
-		free(input->data);
+		give_buffer(input->data, input->size);
 		free(input);
 	}
 }
