@@ -19,6 +19,9 @@
 #endif
 
 #define MEMORY_BLOCK ((size_t)32 << 10) /* bytes of an ordinary block of memory */
+#define LARGE_BLOCK ((size_t)2 << 20)	/* bytes of one that the caller gives */
+/* Of a file's bytes as many become memory of the link, by experience. */
+#define EXPECTED(size) ((size) / 2)
 #define MEMORY_ALIGN _Alignof(max_align_t)
 #define LINE_BYTES 1024 /* of a message; longer ones are cut */
 /* Nobody reads more of what is wrong with one link. */
@@ -27,6 +30,7 @@
 struct link_memory {
 	struct link_memory *next;
 	size_t used, size; /* bytes of `bytes` */
+	bool given;	   /* by the caller */
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -77,6 +81,37 @@ static void *fail_memory(struct link *link)
 	return NULL;
 }
 
+/* Large memory that the caller may have at a lower price, if as much is likely to be wanted. */
+static struct link_memory *take_large(struct link *link, size_t wanted)
+{
+	struct link_private *private = link->private;
+	struct link_memory *memory;
+
+	if (!link->take_memory || private->expected < LARGE_BLOCK / 2 ||
+	    wanted > LARGE_BLOCK - sizeof(*memory))
+		return NULL;
+	memory = link->take_memory(LARGE_BLOCK);
+	if (!memory)
+		return NULL;
+	memory->size = LARGE_BLOCK - sizeof(*memory);
+	memory->given = true;
+	private->expected -= private->expected < LARGE_BLOCK ? private->expected : LARGE_BLOCK;
+	return memory;
+}
+
+static struct link_memory *take_block(struct link *link, size_t wanted)
+{
+	size_t bytes = wanted > MEMORY_BLOCK ? wanted : MEMORY_BLOCK;
+	struct link_memory *memory = take_large(link, wanted);
+
+	if (memory || bytes > SIZE_MAX - sizeof(*memory))
+		return memory;
+	memory = calloc(1, sizeof(*memory) + bytes);
+	if (memory)
+		memory->size = bytes;
+	return memory;
+}
+
 void *link_allocate(struct link *link, size_t size)
 {
 	struct link_memory *memory = link->private->memory;
@@ -87,14 +122,9 @@ void *link_allocate(struct link *link, size_t size)
 		return fail_memory(link);
 	wanted &= ~(MEMORY_ALIGN - 1);
 	if (!memory || memory->size - memory->used < wanted) {
-		size_t bytes = wanted > MEMORY_BLOCK ? wanted : MEMORY_BLOCK;
-
-		if (bytes > SIZE_MAX - sizeof(*memory))
-			return fail_memory(link);
-		memory = calloc(1, sizeof(*memory) + bytes);
+		memory = take_block(link, wanted);
 		if (!memory)
 			return fail_memory(link);
-		memory->size = bytes;
 		memory->next = link->private->memory;
 		link->private->memory = memory;
 	}
@@ -154,7 +184,10 @@ void link_free(struct link *link)
 		return;
 	for (memory = link->private->memory; memory; memory = next) {
 		next = memory->next;
-		free(memory);
+		if (memory->given)
+			link->give_memory(memory, LARGE_BLOCK);
+		else
+			free(memory);
 	}
 	free(link->private);
 	free(link);
@@ -181,6 +214,7 @@ int link_add_input(struct link *link, const char *name, const void *data, size_t
 	struct link_object *object;
 	int error;
 
+	link->private->expected += EXPECTED(size);
 	name = link_copy_string(link, name, strlen(name));
 	if (!name)
 		return -ENOMEM;
@@ -293,6 +327,23 @@ struct link_section *link_object_section(struct link_object *object, unsigned in
 struct link_symbol *link_object_symbol(struct link_object *object, unsigned int index)
 {
 	return index < object->defined_count ? object->defined[index] : NULL;
+}
+
+size_t link_object_symbols(const struct link_object *object)
+{
+	return object->defined_count;
+}
+
+const char *link_object_strings(const struct link_object *object, size_t *size)
+{
+	*size = object->strings_size;
+	return object->strings;
+}
+
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count)
+{
+	*count = link->private->placed_count;
+	return link->private->placed;
 }
 
 const char *link_object_name(const struct link_object *object)

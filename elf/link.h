@@ -159,6 +159,9 @@ struct link {
 	int (*read_file)(void *arg, const char *by, const char *path, const void **data,
 			 size_t *size);
 	void *read_file_arg;
+	/* Have large pieces of memory, zeroed, from here; NULL: it is all from malloc(). */
+	void *(*take_memory)(size_t size);
+	void (*give_memory)(void *memory, size_t size);
 	const struct link_root *roots;
 	size_t num_roots;
 	bool whole_archives;	 /* take all members */
@@ -191,6 +194,9 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
+
+/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
+void *link_allocate(struct link *link, size_t size);
 
 /*
  * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
@@ -244,6 +250,16 @@ struct link_symbol *link_find(struct link *link, const char *name);
 
 /* Local and global symbols of an object that are defined in it; `index` from 0, NULL at the end. */
 struct link_symbol *link_object_symbol(struct link_object *object, unsigned int index);
+
+/* How many these are. */
+size_t link_object_symbols(const struct link_object *object);
+
+/* Where an object has the names of its symbols, `size` bytes; most symbols that it defines have theirs
+ * there. */
+const char *link_object_strings(const struct link_object *object, size_t *size);
+
+/* What is loaded, by region and then by offset; after link_layout(). */
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count);
 
 /* An object's sections from index 0 of its table; NULL at the end. */
 struct link_section *link_object_section(struct link_object *object, unsigned int index);

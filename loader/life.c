@@ -105,7 +105,8 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
-	free(module->symfile);
+	free(module->symbol_index);
+	free_symfile(module->symfile);
 	free(module->name);
 	free(module);
 }

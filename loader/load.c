@@ -64,6 +64,8 @@ int read_and_link(struct load *load)
 		return fail_memory(load->pm);
 	load->link->keep_going = load->plan != NULL;
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	load->link->take_memory = take_buffer;
+	load->link->give_memory = give_buffer;
 	if (load->pm->flags & PERMOD_HUGE_TEXT)
 		load->link->large_page = LARGE_PAGE;
 	error = add_cells(load->link, true);
@@ -406,9 +408,9 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	resolve_symbols, place_module,	 relocate_module, arrange_frames,
-	copy_variables, protect,	 tell_unwinders, find_calls,	  describe_module,
-	make_symfile,	publish,	 set_parameters, start_module,
+	read_and_link,	 resolve_symbols, place_module,	  relocate_module, arrange_frames,
+	copy_variables,	 protect,	  tell_unwinders, find_calls,	   make_symfile,
+	describe_module, publish,	  set_parameters, start_module,
 };
 
 int check_name(struct load *load, const char *name)
