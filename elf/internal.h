@@ -157,7 +157,6 @@ struct link_indirect {
 
 struct link_private {
 	struct link_memory *memory;
-	size_t expected; /* bytes of it that files are likely to need yet */
 	struct link_object *last;
 	struct link_names globals;
 	struct link_names bounded;  /* names of sections whose ends are asked for: see bounds.c */

@@ -19,9 +19,6 @@
 #endif
 
 #define MEMORY_BLOCK ((size_t)32 << 10) /* bytes of an ordinary block of memory */
-#define LARGE_BLOCK ((size_t)2 << 20)	/* bytes of one that the caller gives */
-/* Of a file's bytes as many become memory of the link, by experience. */
-#define EXPECTED(size) ((size) / 2)
 #define MEMORY_ALIGN _Alignof(max_align_t)
 #define LINE_BYTES 1024 /* of a message; longer ones are cut */
 /* Nobody reads more of what is wrong with one link. */
@@ -30,7 +27,7 @@
 struct link_memory {
 	struct link_memory *next;
 	size_t used, size; /* bytes of `bytes` */
-	bool given;	   /* by the caller */
+	bool lent;	   /* the caller's */
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -81,35 +78,16 @@ static void *fail_memory(struct link *link)
 	return NULL;
 }
 
-/* Large memory that the caller may have at a lower price, if as much is likely to be wanted. */
-static struct link_memory *take_large(struct link *link, size_t wanted)
+void link_lend_memory(struct link *link, void *memory, size_t size)
 {
-	struct link_private *private = link->private;
-	struct link_memory *memory;
+	struct link_memory *lent = memory;
 
-	if (!link->take_memory || private->expected < LARGE_BLOCK / 2 ||
-	    wanted > LARGE_BLOCK - sizeof(*memory))
-		return NULL;
-	memory = link->take_memory(LARGE_BLOCK);
-	if (!memory)
-		return NULL;
-	memory->size = LARGE_BLOCK - sizeof(*memory);
-	memory->given = true;
-	private->expected -= private->expected < LARGE_BLOCK ? private->expected : LARGE_BLOCK;
-	return memory;
-}
-
-static struct link_memory *take_block(struct link *link, size_t wanted)
-{
-	size_t bytes = wanted > MEMORY_BLOCK ? wanted : MEMORY_BLOCK;
-	struct link_memory *memory = take_large(link, wanted);
-
-	if (memory || bytes > SIZE_MAX - sizeof(*memory))
-		return memory;
-	memory = calloc(1, sizeof(*memory) + bytes);
-	if (memory)
-		memory->size = bytes;
-	return memory;
+	if (size < sizeof(*lent) + MEMORY_BLOCK)
+		return;
+	lent->size = size - sizeof(*lent);
+	lent->lent = true;
+	lent->next = link->private->memory;
+	link->private->memory = lent;
 }
 
 void *link_allocate(struct link *link, size_t size)
@@ -122,11 +100,19 @@ void *link_allocate(struct link *link, size_t size)
 		return fail_memory(link);
 	wanted &= ~(MEMORY_ALIGN - 1);
 	if (!memory || memory->size - memory->used < wanted) {
-		memory = take_block(link, wanted);
+		/* What is large has a block of its own, and does not end the one that is filled. */
+		struct link_memory **place =
+			memory && wanted > MEMORY_BLOCK ? &memory->next : &link->private->memory;
+		size_t bytes = wanted > MEMORY_BLOCK ? wanted : MEMORY_BLOCK;
+
+		if (bytes > SIZE_MAX - sizeof(*memory))
+			return fail_memory(link);
+		memory = calloc(1, sizeof(*memory) + bytes);
 		if (!memory)
 			return fail_memory(link);
-		memory->next = link->private->memory;
-		link->private->memory = memory;
+		memory->size = bytes;
+		memory->next = *place;
+		*place = memory;
 	}
 	piece = memory->bytes + memory->used;
 	memory->used += wanted;
@@ -184,9 +170,7 @@ void link_free(struct link *link)
 		return;
 	for (memory = link->private->memory; memory; memory = next) {
 		next = memory->next;
-		if (memory->given)
-			link->give_memory(memory, LARGE_BLOCK);
-		else
+		if (!memory->lent)
 			free(memory);
 	}
 	free(link->private);
@@ -214,7 +198,6 @@ int link_add_input(struct link *link, const char *name, const void *data, size_t
 	struct link_object *object;
 	int error;
 
-	link->private->expected += EXPECTED(size);
 	name = link_copy_string(link, name, strlen(name));
 	if (!name)
 		return -ENOMEM;

@@ -159,9 +159,6 @@ struct link {
 	int (*read_file)(void *arg, const char *by, const char *path, const void **data,
 			 size_t *size);
 	void *read_file_arg;
-	/* Have large pieces of memory, zeroed, from here; NULL: it is all from malloc(). */
-	void *(*take_memory)(size_t size);
-	void (*give_memory)(void *memory, size_t size);
 	const struct link_root *roots;
 	size_t num_roots;
 	bool whole_archives;	 /* take all members */
@@ -194,6 +191,10 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
+
+/* Let the link use memory of the caller's first: zeroed, aligned as malloc()'s, and there as long as the
+ * link. */
+void link_lend_memory(struct link *link, void *memory, size_t size);
 
 /* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
 void *link_allocate(struct link *link, size_t size);

@@ -206,6 +206,8 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	void *lent;	    /* to the link, or NULL; a buffer */
+	size_t lent_size;
 };
 
 /* One load on its way. */
@@ -392,9 +394,10 @@ void give_block(uintptr_t address, size_t size);
 /* ---- buffer.c ------------------------------------------------------------------------------- */
 
 #define LARGE_PAGE ((size_t)2 << 20) /* bytes */
-/* Memory that is about to be written as a whole; NULL if there is none.  That of LARGE_PAGE and more is
- * zeroed, less need not be. */
+/* Memory that is about to be written as a whole, not zeroed; NULL if there is none. */
 void *take_buffer(size_t size);
+/* The same for whole large pages, zeroed, that are touched when they are needed. */
+void *take_room(size_t size);
 void give_buffer(void *buffer, size_t size);
 /* How many of `size` bytes from a multiple of a large page on are worth large pages. */
 size_t in_large_pages(size_t size);

@@ -64,8 +64,6 @@ int read_and_link(struct load *load)
 		return fail_memory(load->pm);
 	load->link->keep_going = load->plan != NULL;
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	load->link->take_memory = take_buffer;
-	load->link->give_memory = give_buffer;
 	if (load->pm->flags & PERMOD_HUGE_TEXT)
 		load->link->large_page = LARGE_PAGE;
 	error = add_cells(load->link, true);
