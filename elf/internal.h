@@ -324,6 +324,17 @@ int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
 const char *link_symbol_word(const struct link_symbol *symbol);
 
+/* ---- property.c ----------------------------------------------------------------------------- */
+
+/* Set link->features; when it is known which objects there are. */
+void link_read_properties(struct link *link);
+
+/* Bytes of a stub. */
+static inline uint64_t link_stub_size(const struct link *link)
+{
+	return link->features & LINK_IBT ? link->arch->marked_stub_bytes : link->arch->stub_bytes;
+}
+
 /* ---- layout.c ------------------------------------------------------------------------------- */
 
 /* Set section->region by name and flags. */

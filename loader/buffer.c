@@ -85,7 +85,7 @@ void *take_buffer(size_t size)
 	return buffer;
 }
 
-void *take_room(size_t size)
+void *take_large(size_t size)
 {
 	char *room = map_aligned(size);
 

@@ -125,28 +125,3 @@ const char *next_info(struct link *link, struct info_cursor *cursor)
 			return NULL;
 	}
 }
-
-bool is_gpl_compatible(struct link *link, const char **licence)
-{
-	/* As the kernel has them. */
-	static const char *const compatible[] = {
-		"GPL",		"GPL v2",	"GPL and additional rights",
-		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
-	};
-	struct info_cursor cursor = { NULL, 0 };
-	const char *info;
-
-	*licence = NULL;
-	while ((info = next_info(link, &cursor))) {
-		bool good = false;
-
-		if (strncmp(info, "license=", 8) != 0)
-			continue;
-		*licence = info + 8;
-		for (size_t i = 0; i < sizeof(compatible) / sizeof(compatible[0]); i++)
-			good |= strcmp(*licence, compatible[i]) == 0;
-		if (!good)
-			return false;
-	}
-	return *licence != NULL;
-}

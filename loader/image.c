@@ -29,13 +29,10 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
  * before it is complete, which takes pages that can be written. */
 static bool may_pack(const struct load *load)
 {
-	struct pcpu_map map;
-
 	if (load->whole_pages || link_has_indirects(load->link))
 		return false;
-	pcpu_get_map(&map);
-	return load->interval.low.base + load->link->block_size <= map.arena &&
-	       load->interval.high.base >= map.arena + map.arena_size;
+	return load->interval.low.base + load->link->block_size <= arena()->begin &&
+	       load->interval.high.base >= arena()->begin + arena()->size;
 }
 
 static void pack_part(struct load *load, size_t region)
@@ -45,7 +42,8 @@ static void pack_part(struct load *load, size_t region)
 
 	if (kind_of[region] == PACK_KINDS || part->size > load->link->page_size / 2)
 		return;
-	place->page = take_packed(kind_of[region], part->size, part->align, &place->address);
+	place->page = take_packed(load->pm->pack, kind_of[region], part->size, part->align,
+				  &place->address);
 	if (place->page)
 		place->size = part->size;
 }
@@ -143,17 +141,15 @@ static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 
 static int pack(struct load *load)
 {
-	struct pcpu_map map;
 	int error;
 
-	begin_packed();
+	begin_packed(load->pm->pack);
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		if (load->link->part[region].size)
 			pack_part(load, region);
 	}
-	end_packed();
-	pcpu_get_map(&map);
-	error = take_rest(load, map.arena, map.arena + map.arena_size);
+	end_packed(load->pm->pack);
+	error = take_rest(load, arena()->begin, arena()->begin + arena()->size);
 	if (error)
 		give_image(load->module);
 	return error;
@@ -177,9 +173,22 @@ int place_image(struct load *load)
 	return 0;
 }
 
+/* The module's context may be gone. */
+static struct pack *pack_of_module(const struct permod_module *module, size_t first, size_t last)
+{
+	for (size_t region = first; region <= last; region++) {
+		if (module->part[region].page)
+			return pack_of(module->part[region].page);
+	}
+	return NULL;
+}
+
 static void give_pieces(struct permod_module *module, size_t first, size_t last)
 {
-	begin_packed();
+	struct pack *pack = pack_of_module(module, first, last);
+
+	if (pack)
+		begin_packed(pack);
 	for (size_t region = first; region <= last; region++) {
 		struct module_part *part = &module->part[region];
 
@@ -188,7 +197,8 @@ static void give_pieces(struct permod_module *module, size_t first, size_t last)
 		part->page = NULL;
 		part->size = 0;
 	}
-	end_packed();
+	if (pack)
+		end_packed(pack);
 }
 
 void give_init_image(struct permod_module *module)
@@ -256,7 +266,7 @@ int write_parts(struct load *load)
 
 	if (!load->buffers)
 		return 0;
-	begin_packed();
+	begin_packed(load->pm->pack);
 	for (size_t region = 0; region < LINK_PERCPU && written; region++) {
 		const struct module_part *part = &load->module->part[region];
 		unsigned char **buffer = &load->link->part[region].buffer;
@@ -266,7 +276,7 @@ int write_parts(struct load *load)
 		written = write_packed(part->page, part->address, *buffer, part->size);
 		*buffer = (unsigned char *)part->address;
 	}
-	end_packed();
+	end_packed(load->pm->pack);
 	load->again = !written;
 	return written ? 0 : -EAGAIN;
 }

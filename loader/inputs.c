@@ -66,7 +66,7 @@ static void lend_memory(struct inputs *inputs, struct link *link, size_t size)
 
 	if (inputs->lent || !room)
 		return;
-	inputs->lent = take_room(room);
+	inputs->lent = take_large(room);
 	if (!inputs->lent)
 		return;
 	inputs->lent_size = room;
