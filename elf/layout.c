@@ -51,8 +51,12 @@ static const struct {
 
 static bool matches(const char *section, const char *name, enum match match)
 {
-	size_t length = strlen(name);
+	size_t length;
 
+	/* Most names differ here. */
+	if (section[0] != name[0] || section[1] != name[1])
+		return false;
+	length = strlen(name);
 	if (strncmp(section, name, length) != 0)
 		return false;
 	return match == MATCH_PREFIX || !section[length] || section[length] == '.';

@@ -198,6 +198,13 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
 
+/* Let the link use memory of the caller's first: zeroed, aligned as malloc()'s, and there as long as the
+ * link. */
+void link_lend_memory(struct link *link, void *memory, size_t size);
+
+/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
+void *link_allocate(struct link *link, size_t size);
+
 /*
  * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
  * only names such files, as Debian's libm.a does.  `data` stays the caller's and must live as long
@@ -250,6 +257,16 @@ struct link_symbol *link_find(struct link *link, const char *name);
 
 /* Local and global symbols of an object that are defined in it; `index` from 0, NULL at the end. */
 struct link_symbol *link_object_symbol(struct link_object *object, unsigned int index);
+
+/* How many these are. */
+size_t link_object_symbols(const struct link_object *object);
+
+/* Where an object has the names of its symbols, `size` bytes; most symbols that it defines have theirs
+ * there. */
+const char *link_object_strings(const struct link_object *object, size_t *size);
+
+/* What is loaded, by region and then by offset; after link_layout(). */
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count);
 
 /* An object's sections from index 0 of its table; NULL at the end. */
 struct link_section *link_object_section(struct link_object *object, unsigned int index);

@@ -157,7 +157,7 @@ struct permod {
 
 /* A global symbol of a module, or a per-CPU variable. */
 struct module_symbol {
-	const char *name;  /* behind the tables */
+	const char *name;  /* behind the tables, or in the symfile */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	size_t size;
 };
@@ -205,8 +205,9 @@ struct permod_module {
 	size_t window_size;	 /* bytes, whole pages */
 
 	/* tables */
-	struct module_symbol *symbols; /* by name; their memory has variables and names too */
+	struct module_symbol *symbols; /* their memory has variables and names too */
 	size_t num_symbols;
+	uint32_t *symbol_index;		 /* by name, when somebody asked for one; atomic */
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
 	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
@@ -249,6 +250,8 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	void *lent;	    /* to the link, or NULL; a buffer */
+	size_t lent_size;
 	struct permod_module *const
 		*needs; /* modules to be kept, whether it uses their symbols or not */
 	size_t num_needs;
@@ -514,8 +517,10 @@ void give_block(uintptr_t address, size_t size);
 /* ---- buffer.c ------------------------------------------------------------------------------- */
 
 #define LARGE_PAGE ((size_t)2 << 20) /* bytes */
-/* Memory that is about to be written as a whole; NULL if there is none.  It is not zeroed. */
+/* Memory that is about to be written as a whole, not zeroed; NULL if there is none. */
 void *take_buffer(size_t size);
+/* The same for whole large pages, zeroed, that are touched when they are needed. */
+void *take_large(size_t size);
 void give_buffer(void *buffer, size_t size);
 /* How many of `size` bytes from a multiple of a large page on are worth large pages. */
 size_t in_large_pages(size_t size);
@@ -768,8 +773,10 @@ struct symfile {
 	_Alignas(uint64_t) unsigned char bytes[];
 };
 
-/* A step of loading, when everything is relocated. */
+/* A step of loading, when everything is relocated.  Symbols that are in it have as `note` where in
+ * `names` theirs is. */
 int make_symfile(struct load *load);
+void free_symfile(struct symfile *file);
 /* Forget what init alone needed. */
 void drop_init_symbols(struct load *load);
 /* What an address in a region is in; NULL if nothing.  Signal-safe. */

@@ -159,7 +159,8 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
-	free(module->symfile);
+	free(module->symbol_index);
+	free_symfile(module->symfile);
 	free(module->wished_before);
 	free(module->wished_after);
 	forget_taint(&module->taint);
