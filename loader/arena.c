@@ -148,10 +148,19 @@ int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 
 void release_range(uintptr_t base, size_t size)
 {
-	/* The system may have no memory even for giving some back: then the place stays taken. */
-	if (mmap((void *)base, size, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED)
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	int fixed = MAP_FIXED;
+	void *at;
+
+	/* valgrind forgets the names of code only with this call.  Should another thread then be
+	 * faster, or have the system no memory even for giving some back, the place stays taken. */
+	if (runs_on_valgrind() && !munmap((void *)base, size))
+		fixed = MAP_FIXED_NOREPLACE;
+	at = mmap((void *)base, size, PROT_NONE, flags | fixed, -1, 0);
+	if (at == (void *)base)
 		give_run((base - arena()->begin) / page, size / page);
+	else if (at != MAP_FAILED)
+		munmap(at, size);
 }
 
 /* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */

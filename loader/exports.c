@@ -22,6 +22,12 @@ uint32_t hash_name(const char *name)
 	return hash;
 }
 
+const char *export_space(const struct permod_export *export)
+{
+	return export->flags & PERMOD_EXPORT_NAMESPACE ? export->name + strlen(export->name) + 1
+						       : NULL;
+}
+
 static struct export **bucket_of(const struct export_table *table, uint32_t hash)
 {
 	return &table->bucket[hash & (table->size - 1)];
@@ -129,6 +135,7 @@ static int export_copies(struct permod *pm, const struct permod_export *exports,
 		added->export[i] =
 			(struct export){ .name = exports[i].name,
 					 .address = pcpu_image_cookie(exports[i].address),
+					 .space = export_space(&exports[i]),
 					 .flags = exports[i].flags };
 	error = add_all(pm, added);
 	if (error) {
@@ -142,11 +149,12 @@ static int export_copies(struct permod *pm, const struct permod_export *exports,
 
 int permod_export(struct permod *pm, const struct permod_export *exports, size_t count)
 {
+	const unsigned long host_flags = PERMOD_EXPORT_GPL | PERMOD_EXPORT_NAMESPACE;
 	int error = 0;
 
 	lock_context(pm);
 	for (size_t i = 0; i < count && !error; i++) {
-		if (!exports[i].name || !*exports[i].name || exports[i].flags & ~PERMOD_EXPORT_GPL)
+		if (!exports[i].name || !*exports[i].name || exports[i].flags & ~host_flags)
 			error = fail(pm, -EINVAL,
 				     "permod_export(): entry %zu has no name, or flags that this "
 				     "version does not know (%#lx)",

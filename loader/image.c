@@ -67,17 +67,58 @@ static size_t lay_out_rest(const struct load *load, size_t offset[LINK_PERCPU])
 	return end;
 }
 
+/* Pages without contents between parts that are worth a fault for each that is needed. */
+#define LEAST_GAP ((size_t)64 << 10)
+
+/* The next run of parts in the block with contents, from `*begin` bytes on: bytes, 0 if there is none. */
+static size_t find_run(const struct load *load, const size_t offset[LINK_PERCPU], size_t *begin)
+{
+	size_t end = 0;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		size_t filled = load->link->part[region].filled;
+
+		if (load->module->part[region].page || !filled || offset[region] < *begin)
+			continue;
+		if (!end)
+			*begin = offset[region];
+		else if (offset[region] - end >= LEAST_GAP)
+			break;
+		end = offset[region] + filled;
+	}
+	return end ? end - *begin : 0;
+}
+
+/* Have memory for what is written, and none for the rest. */
+static void populate_block(const struct load *load, const size_t offset[LINK_PERCPU])
+{
+	const struct permod_module *module = load->module;
+	size_t begin = 0, size;
+
+	for (; (size = find_run(load, offset, &begin)); begin += size)
+		populate(module->base + begin, size, module->size - begin);
+}
+
 /* Take a block for all parts that have no place yet. */
 static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 {
 	struct permod_module *module = load->module;
 	const struct link *link = load->link;
-	size_t offset[LINK_PERCPU], size = lay_out_rest(load, offset);
-	int error;
+	size_t offset[LINK_PERCPU], size = lay_out_rest(load, offset), begin = 0;
+	size_t large = in_large_pages(find_run(load, offset, &begin));
+	int error = -ERANGE;
 
 	if (!size)
 		return 0;
-	error = take_block(low, high, size, link->block_align, &module->base);
+	if (large && !begin) {
+		size_t align = link->block_align > LARGE_PAGE ? link->block_align : LARGE_PAGE;
+
+		large = size > large ? size : large;
+		error = take_block(low, high, large, align, &module->base);
+		size = error ? size : large;
+	}
+	if (error)
+		error = take_block(low, high, size, link->block_align, &module->base);
 	if (error)
 		return error;
 	module->size = size;
@@ -94,6 +135,7 @@ static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 	if (link->large_page && link_part_extent(link, LINK_TEXT) % link->large_page == 0)
 		madvise((void *)module->part[LINK_TEXT].address, link_part_extent(link, LINK_TEXT),
 			MADV_HUGEPAGE);
+	populate_block(load, offset);
 	return 0;
 }
 

@@ -252,6 +252,7 @@ static void map_place(struct permod_plan *plan, const struct load *load)
 	place->percpu_reserved = map.reserved_size;
 	place->tls_size = link->part[LINK_TLS].size;
 	place->tls_align = link->part[LINK_TLS].align;
+	place->features = link->features;
 }
 
 void map_plan(struct permod_plan *plan, const struct load *load)
