@@ -45,6 +45,7 @@ static const struct {
 	{ ".ctors", MATCH_PART, LINK_RODATA },
 	{ ".dtors", MATCH_PART, LINK_RODATA },
 	{ "__pcpu_rseq_cs", MATCH_PART, LINK_RODATA },
+	{ "__rseq_cs", MATCH_PART, LINK_RSEQ },
 	{ ".modinfo", MATCH_PART, LINK_RODATA },
 	{ ".eh_frame", MATCH_PART, LINK_RODATA },
 };

@@ -364,6 +364,8 @@ uint64_t link_section_address(const struct link *link, const struct link_section
 		return link->percpu_address + section->offset;
 	if (section->region == LINK_TLS)
 		return section->offset;
+	if (section->region == LINK_RSEQ)
+		return link->rseq_address + section->offset;
 	return link->base + link->part[section->region].offset + section->offset;
 }
 

@@ -48,6 +48,7 @@ enum link_region {
 	LINK_INIT_DATA,
 	LINK_PERCPU, /* .data.percpu*, .data..percpu*, pcpu_data; not in the block */
 	LINK_TLS,    /* SHF_TLS: what each thread has a copy of; not in the block */
+	LINK_RSEQ,   /* __rseq_cs: descriptors of restartable sequences; not in the block */
 	LINK_REGIONS,
 	LINK_NONE, /* not loaded: debug information, notes, groups, and what has no SHF_ALLOC */
 };
@@ -115,7 +116,7 @@ struct link_tls {
 #define LINK_IBT 1U   /* targets of indirect branches are marked */
 #define LINK_SHSTK 2U /* a shadow stack knows where functions return to */
 
-/* A part of the block; see the drawing.  Regions LINK_PERCPU and LINK_TLS have no offset.  Of LINK_TLS,
+/* A part of the block; see the drawing.  Regions from LINK_PERCPU on have no offset.  Of LINK_TLS,
  * `size` is what each thread has, and the buffer has tls_initial_size bytes. */
 struct link_part {
 	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
@@ -171,6 +172,7 @@ struct link {
 	uint64_t large_page;	 /* of text that fills half of one, or more; bytes, 0: none */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
+	uint64_t rseq_address;	 /* of region LINK_RSEQ; 0: not known yet, and bounds nothing */
 
 	int flaw; /* the first error that was passed over, and why nothing can be relocated; or 0 */
 	const struct link_arch *arch;

@@ -28,6 +28,7 @@
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
+ *     rseq.c     foreign restartable sequences
  *     hook.c     hooks of programs                 readers.c waiting for those who call them
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
@@ -59,6 +60,7 @@ struct dl_phdr_info;
 struct kernel_param;
 struct notifier;
 struct own_symbol;
+struct rseq_slots;
 struct shared_object;
 struct unwound;
 struct thread_exit;
@@ -196,9 +198,10 @@ struct permod_module {
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size;	 /* bytes */
-	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
+	void *percpu;			/* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;		/* bytes */
+	struct rseq_slots *descriptors; /* of foreign restartable sequences, or NULL */
+	struct tls_carrier *tls;	/* what libc has of its thread-local variables, or NULL */
 	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
 	struct unwound *unwound; /* what unwinders were told of */
 	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
@@ -239,6 +242,9 @@ struct permod_module {
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
 };
+
+/* Whether an address is in some memory of a module. */
+typedef bool has_function(const struct permod_module *module, uintptr_t address);
 
 /* What a module is made of; see inputs.c. */
 struct inputs {
@@ -291,6 +297,7 @@ struct load {
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
+	unsigned char *descriptors;  /* those of the sequences; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
 	bool early;		     /* failed, as another thread is loading what it needs */
@@ -650,6 +657,18 @@ void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
 int start_module(struct load *load);
 
+/* ---- rseq.c --------------------------------------------------------------------------------- */
+
+/* Find a place for a module's descriptors of foreign restartable sequences, in or near an interval. */
+int place_descriptors(struct load *load);
+/* Let the link have a buffer for them. */
+int open_descriptors(struct load *load);
+/* A step of loading, when the code is in place: let the kernel see them. */
+int publish_descriptors(struct load *load);
+/* Those whose sequences are in memory that goes mean nothing from here on. */
+void bury_descriptors(struct permod_module *module, has_function *goes);
+void give_descriptors(struct permod_module *module);
+
 /* ---- states.c ------------------------------------------------------------------------------- */
 
 /* Tell the notifiers: 0, or what one said against a module that is coming; then it is told to those
@@ -669,7 +688,6 @@ bool wait_for_change(struct permod *pm);
 
 /* Take functions out of all hooks that are in memory of a module, of which `has` tells, and wait until
  * nobody is in one; returns how many.  Not under the context's lock. */
-typedef bool has_function(const struct permod_module *module, uintptr_t address);
 unsigned int drop_from_hooks(const struct permod_module *module, has_function *has);
 /* Take an entry out whatever its state, and wait for all who are in it. */
 void finish_entry(struct permod_hook_entry *entry);

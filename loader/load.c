@@ -218,6 +218,13 @@ int place_module(struct load *load)
 		return error;
 	if (is_empty(&load->interval))
 		return fail_interval(load);
+	error = place_descriptors(load);
+	if (!error && load->link->rseq_address)
+		error = find_interval(load);
+	if (error)
+		return error;
+	if (is_empty(&load->interval))
+		return fail_interval(load);
 	if (!load->link->block_size)
 		return 0;
 	error = place_image(load);
@@ -286,7 +293,9 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	error = open_tls(load);
+	error = open_descriptors(load);
+	if (!error)
+		error = open_tls(load);
 	return error ? error : link_relocate(link);
 }
 
@@ -406,10 +415,13 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	 check_shadow_stack, resolve_symbols, place_module,
-	relocate_module, arrange_frames, copy_variables,     protect,	      tell_unwinders,
-	find_calls,	 make_symfile,	 describe_module,    publish,	      announce_coming,
-	set_parameters,	 taint_by_info,	 taint_by_signature, start_module,
+	read_and_link,	     check_fit,	      check_shadow_stack,
+	resolve_symbols,     place_module,    relocate_module,
+	arrange_frames,	     copy_variables,  protect,
+	publish_descriptors, tell_unwinders,  find_calls,
+	make_symfile,	     describe_module, publish,
+	announce_coming,     set_parameters,  taint_by_info,
+	taint_by_signature,  start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -428,6 +440,7 @@ void free_load(struct load *load)
 	free_inputs(&load->inputs);
 	free(load->percpu_image);
 	free(load->buffers);
+	free(load->descriptors);
 	free(load->tls_image);
 	free(load->externals);
 	free(load->owns);

@@ -593,6 +593,7 @@ const char *const region_names[LINK_REGIONS] = {
 	[LINK_INIT_DATA] = "init.data",
 	[LINK_PERCPU] = "percpu",
 	[LINK_TLS] = "tls",
+	[LINK_RSEQ] = "rseq",
 };
 
 const char region_access[LINK_PERCPU][4] = {
