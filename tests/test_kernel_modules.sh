@@ -18,6 +18,7 @@ runtime=$top_builddir/libpermod-kernel.a
 # init returns, and the text is a line of its log. (test-kstrtox prints only what is wrong.)
 modules='
 percpu_test.c||-11|percpu test done
+atomic64_test.c||0|atomic64_test: passed
 bitfield_kunit.c||kunit|
 cmdline_kunit.c|cmdline.c string.c string_helpers.c hexdump.c|kunit|
 crc32test.c|crc32.c bitrev.c|0|crc32c_combine: 8373 self tests passed
@@ -26,6 +27,7 @@ interval_tree_test.c|interval_tree.c rbtree.c|-11|interval tree search
 is_signed_type_kunit.c||kunit|
 kunit/kunit-example-test.c||kunit|
 list-test.c||kunit|
+memcpy_kunit.c||kunit|
 math/rational-test.c|math/rational.c string.c|kunit|
 math/test_div64.c|math/div64.c|0|test_div64: Completed 64bit/32bit division and modulo test
 rbtree_test.c|rbtree.c|-11|augmented rbtree testing
@@ -53,12 +55,14 @@ others='
 include/asm-generic/bitops/generic-non-atomic.h include/asm-generic/bitops/le.h
 include/asm-generic/bitops/non-atomic.h include/asm-generic/bitops/non-instrumented-non-atomic.h
 include/asm-generic/word-at-a-time.h
+include/linux/atomic.h include/linux/atomic/atomic-arch-fallback.h
+include/linux/atomic/atomic-instrumented.h include/linux/atomic/atomic-long.h
 include/linux/bitfield.h include/linux/bitmap.h include/linux/bitops.h include/linux/bitrev.h
 include/linux/bits.h include/linux/crc32.h include/linux/crc32poly.h include/linux/find.h
 include/linux/glob.h include/linux/hash.h include/linux/interval_tree.h
 include/linux/interval_tree_generic.h include/linux/linear_range.h include/linux/list.h
 include/linux/list_sort.h include/linux/log2.h include/linux/math64.h include/linux/min_heap.h
-include/linux/parman.h include/linux/rational.h include/linux/rbtree.h
+include/linux/overflow.h include/linux/parman.h include/linux/rational.h include/linux/rbtree.h
 include/linux/rbtree_augmented.h include/linux/rbtree_types.h include/linux/siphash.h
 include/linux/sort.h include/linux/string_helpers.h include/linux/stringhash.h
 include/linux/typecheck.h include/linux/uuid.h

@@ -24,6 +24,11 @@
 #define __used __attribute__((used))
 #define __packed __attribute__((packed))
 #define __aligned(bytes) __attribute__((aligned(bytes)))
+#if __has_attribute(nonstring)
+#define __nonstring __attribute__((nonstring))
+#else
+#define __nonstring
+#endif
 #define __weak __attribute__((weak))
 #define __alias(function) __attribute__((alias(#function)))
 #define ____cacheline_aligned __aligned(64)
@@ -58,6 +63,10 @@ read_word_at_a_time(const void *from)
 
 	return *(const volatile word *)from;
 }
+
+/** __native_word() - whether a type is one that the CPU reads and writes at once. */
+#define __native_word(type)                                                                        \
+	(sizeof(type) == 1 || sizeof(type) == 2 || sizeof(type) == 4 || sizeof(type) == 8)
 
 #define __same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 
