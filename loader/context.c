@@ -268,7 +268,7 @@ static void free_options(struct permod *pm)
 	free(pm->demand);
 }
 
-static int copy_text(char **copy, const char *text)
+static int copy_string(char **copy, const char *text)
 {
 	if (!text)
 		return 0;
@@ -299,8 +299,8 @@ static int copy_options(struct permod *pm, const struct permod_options *options)
 	pm->flags = options->flags;
 	pm->request = options->request;
 	pm->request_arg = options->request_arg;
-	if (copy_text(&pm->demand, options->host) ||
-	    copy_text(&pm->module_dir, options->module_dir))
+	if (copy_string(&pm->demand, options->host) ||
+	    copy_string(&pm->module_dir, options->module_dir))
 		return -ENOMEM;
 	if (copy_list(&pm->licences, options->licences))
 		return -ENOMEM;

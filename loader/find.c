@@ -222,7 +222,7 @@ static bool is_wished_for(const struct permod_module *module, const struct permo
 /* Whether one came for another's sake, and nobody has to do with it now, but for the one that goes. */
 static bool is_unused(const struct permod_module *module, const struct permod_module *going)
 {
-	return module->on_demand && module->state == MODULE_LIVE && !module->num_users &&
+	return module->on_demand && module->state == PERMOD_LIVE && !module->num_users &&
 	       !is_permanent(module) && !is_wished_for(module, going);
 }
 
@@ -323,10 +323,10 @@ static int take_loaded(const struct wanted *wanted, struct step *step, struct pe
 {
 	struct permod *pm = wanted->pm;
 
-	if (module->state != MODULE_LIVE)
+	if (module->state != PERMOD_LIVE)
 		return fail(pm, -EBUSY, "%s: module %s is not live: its %s has not returned",
 			    wanted->name, module->name,
-			    module->state == MODULE_COMING ? "init" : "exit");
+			    module->state == PERMOD_COMING ? "init" : "exit");
 	if (step->public.asked && wanted->params && *wanted->params)
 		return fail(pm, -EEXIST,
 			    "%s: a module named %s is loaded already, and takes no more parameters",
