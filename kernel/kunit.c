@@ -47,8 +47,8 @@ static void begin_failure(struct kunit *test, const struct kunit_check *check)
 		check->assertion ? "ASSERTION" : "EXPECTATION", check->file, check->line);
 }
 
-static void end_failure(struct kunit *test, const struct kunit_check *check, const char *format,
-			va_list args)
+__printf(3, 0) static void end_failure(struct kunit *test, const struct kunit_check *check,
+				       const char *format, va_list args)
 {
 	char text[512];
 

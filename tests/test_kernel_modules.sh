@@ -157,6 +157,15 @@ module()
     [ $? = 0 ] && no_complaint
 }
 
+# The kernel's test of per-CPU operations, in a process that does them in another way.
+percpu_with()
+{
+    export "$2"
+    load --with "$runtime" "$1/percpu_test.o"
+    unset "${2%=*}"
+    has err "percpu test done" && ended -11 && no_complaint
+}
+
 # own COMPILER NAME: a module of tests/kernel, which needs permod's headers only.
 own()
 {
@@ -213,6 +222,9 @@ for compiler in "$CC" $CLANG; do
     while IFS='|' read -r name with ends text <&3; do
         check "$name, $compiler" module "$compiler" "$name" "$with" "$ends" "$text"
     done 3< list
+    for way in PERCPU_OPS=atomic PERCPU_INDEX=mm_cid PERCPU_CPUS=64; do
+        check "percpu_test.c with $way, $compiler" percpu_with "$compiler" $way
+    done
     check "a thread stays on its CPU, $compiler" stays "$compiler"
     check "every end of a KUnit case, $compiler" cases "$compiler"
     check "a broken library is found, $compiler" broken "$compiler"

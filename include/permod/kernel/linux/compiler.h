@@ -17,7 +17,6 @@
 #define __always_inline inline __attribute__((always_inline))
 #define noinline __attribute__((noinline))
 #define __pure __attribute__((pure))
-#define __malloc __attribute__((malloc))
 #define __must_check __attribute__((warn_unused_result))
 #define __maybe_unused __attribute__((unused))
 #define __always_unused __attribute__((unused))
@@ -49,7 +48,6 @@
 #define __rcu
 
 #define barrier() __asm__ volatile("" ::: "memory")
-#define OPTIMIZER_HIDE_VAR(variable) __asm__("" : "+r"(variable))
 
 /** READ_ONCE(), WRITE_ONCE() - one access of the whole variable, which the compiler leaves alone. */
 #define READ_ONCE(variable) (*(const volatile __typeof__(variable) *)&(variable))
