@@ -34,6 +34,8 @@ void kunit_mark_skipped(struct kunit *test, const char *format, ...)
 {
 	va_list args;
 
+	if (test->status == KUNIT_FAILURE)
+		return;
 	va_start(args, format);
 	vsnprintf(test->comment, sizeof(test->comment), format, args);
 	va_end(args);
