@@ -29,7 +29,8 @@
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *     hook.c     hooks of programs                 readers.c waiting for those who call them
- *     states.c   notifiers; waiting for a module
+ *     states.c   notifiers; waiting for a module   compress.c compressed files
+ *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
  *
  * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
  * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
@@ -120,6 +121,12 @@ struct taint {
 	char *reason[TAINT_KINDS]; /* of each flag, the first one's; or NULL */
 };
 
+/* What the host trusts; of OpenSSL. */
+struct certificates {
+	void **list;
+	size_t count;
+};
+
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int depth;	/* how often its thread has the lock */
@@ -139,8 +146,11 @@ struct permod {
 	void *request_arg;
 	unsigned long arrivals; /* modules that came so far */
 	struct taint taint;
-	char *demand;	 /* what modules must be for; or NULL */
-	char **licences; /* compatible ones; NULL: the usual */
+	unsigned int signatures; /* PERMOD_SIGNATURES_* */
+	struct certificates certificates;
+	uint64_t max_file_size, max_expanded_size; /* bytes */
+	char *demand;				   /* what modules must be for; or NULL */
+	char **licences;			   /* compatible ones; NULL: the usual */
 	struct permod_hook notifiers;
 	struct notifier *notifier; /* all of them */
 };
@@ -242,6 +252,22 @@ struct inputs {
 	struct permod_module *const
 		*needs; /* modules to be kept, whether it uses their symbols or not */
 	size_t num_needs;
+	/* of the file read first */
+	const unsigned char *signature; /* a PKCS#7 message, or NULL */
+	size_t signature_size;
+	bool expanded; /* it was compressed */
+	const char *
+		distrusted; /* why one of them is not to be trusted, if that is no error; or NULL */
+};
+
+/* What of a file is loaded: what it holds, without its signature; see signature.c. */
+struct content {
+	const void *data;
+	size_t size;
+	void *expanded;			/* of a compressed file, or NULL */
+	const unsigned char *signature; /* a PKCS#7 message, or NULL */
+	size_t signature_size;
+	char *distrusted; /* why it is not to be trusted, if that is no error; or NULL */
 };
 
 /* One load on its way. */
@@ -251,6 +277,8 @@ struct load {
 	const char *params; /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct inputs inputs;
+	const void *shared_data; /* a shared object's file, of the inputs' */
+	size_t shared_size;
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
@@ -327,6 +355,8 @@ void unlock_shared(void);
 
 /* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* A file in memory, for code; its descriptor, or -1 and errno.  Flags are MFD_*. */
+int make_memory_file(const char *name, unsigned int flags);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
 /* The module name that a path stands for, to be freed; NULL without memory. */
@@ -344,6 +374,41 @@ const char *next_info(struct link *link, struct info_cursor *cursor);
 /* Give them to a link, and choose what of them is taken.  They must live as long as the link. */
 int add_inputs(struct inputs *inputs, struct link *link);
 void free_inputs(struct inputs *inputs);
+/* A file, expanded and with its signature checked, or as it is; it lives as long as the inputs. */
+int read_input(struct inputs *inputs, const char *path, const void **data, size_t *size);
+int read_raw(struct inputs *inputs, const char *path, const void **data, size_t *size);
+
+/* ---- compress.c ----------------------------------------------------------------------------- */
+
+bool is_compressed(const void *data, size_t size);
+/* What such a file holds, to be freed by free(). */
+int expand(struct permod *pm, const char *path, const void *data, size_t size, void **expanded,
+	   size_t *expanded_size);
+
+/* ---- signature.c ---------------------------------------------------------------------------- */
+
+/* Find what is to be loaded of a file that nobody else can write to, by the context's policy. */
+int open_content(struct permod *pm, const char *path, const void *data, size_t size,
+		 struct content *content);
+void close_content(struct content *content);
+/* A step of loading. */
+int taint_by_signature(struct load *load);
+/* Let *why be a text, to be freed; returns `error`, or -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int distrust(char **why, int error, const char *format, ...);
+
+/* ---- pkcs7.c, or pkcs7_none.c --------------------------------------------------------------- */
+
+/* Whether there are signatures at all. */
+extern const bool can_verify;
+/* Add all certificates of a file, PEM or DER. */
+int read_certificates(struct certificates *certificates, const void *data, size_t size, char **why);
+void free_certificates(struct certificates *certificates);
+/* Whether the signature is one of this content by one of the certificates. */
+int verify_pkcs7(const struct certificates *certificates, const struct content *content,
+		 char **why);
+/* Tell of a message without checking anything; *value is to be freed. */
+int describe_pkcs7(const unsigned char *data, size_t size, struct permod_signature *signature,
+		   unsigned char **value);
 
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
@@ -411,7 +476,8 @@ bool names_function(const char *name, uintptr_t address);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
-bool is_shared_object(struct permod *pm, const char *path);
+/* 1 or 0, or an error: the file may be another by now. */
+int is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);

@@ -409,7 +409,7 @@ static int (*const steps[])(struct load *) = {
 	read_and_link,	 check_fit,	  check_shadow_stack, resolve_symbols, place_module,
 	relocate_module, arrange_frames,  copy_variables,     protect,	       tell_unwinders,
 	find_calls,	 describe_module, make_symfile,	      publish,	       announce_coming,
-	set_parameters,	 taint_by_info,	  start_module,
+	set_parameters,	 taint_by_info,	  taint_by_signature, start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -483,7 +483,7 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 static int take_steps(struct load *load, const char *name)
 {
 	struct load first;
-	int error;
+	int error, shared;
 
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
@@ -498,12 +498,14 @@ static int take_steps(struct load *load, const char *name)
 		return make_module(load, name, link_and_start);
 	}
 	/* Objects are what is loaded as a rule: only what is none is looked at again. */
-	if (error == -ENOEXEC && !first.inputs.data && first.inputs.num_paths == 1 &&
-	    is_shared_object(load->pm, load->path)) {
+	if (error != -ENOEXEC || first.inputs.data || first.inputs.num_paths != 1)
+		return error;
+	shared = is_shared_object(load->pm, load->path);
+	if (shared > 0) {
 		*load = first;
 		return make_module(load, name, load_shared);
 	}
-	return error;
+	return shared ? shared : error;
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)
