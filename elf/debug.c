@@ -14,6 +14,9 @@
  */
 #include "elf/internal.h"
 
+#include <gelf.h>
+#include <libelf.h>
+
 #define PREFIX ".debug_"
 #define OP_CONST8U 0x0e /* DW_OP_const8u */
 /* No compressed section is larger than its bytes times this: zlib's limit, rounded up. */
@@ -165,7 +168,7 @@ static int add_piece(struct link *link, struct link_section *section,
 static int read_entries(struct link_object *object, size_t index, struct link_debug_piece **pieces)
 {
 	struct link_debug_piece *piece;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 
 	if (object->sections[index].type != SHT_RELA)
 		return 0;

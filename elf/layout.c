@@ -363,6 +363,8 @@ static int place_sections(struct link *link)
 
 		error = append(link, section->region, section->size, section->align,
 			       &section->offset);
+		if (!error && section->data)
+			link->part[section->region].filled = link->part[section->region].size;
 		if (!error && kind_of(section) == KIND_FRAMES)
 			error = extend_frames(link, section);
 		if (section->region == LINK_TLS && section->data)

@@ -90,7 +90,6 @@ struct link_symbol {
 	bool got_used, stub_used; /* by link_relocate() */
 	struct link_tls *tls;	  /* how code reaches it as a thread-local variable, or NULL */
 	void *owner;		  /* the caller's, for external symbols */
-	struct link_symbol *next; /* of the same hash */
 };
 
 /*
@@ -122,6 +121,7 @@ struct link_tls {
 struct link_part {
 	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
 	uint64_t size;	 /* bytes */
+	uint64_t filled; /* bytes, to the end of the last section with contents */
 	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 	bool zeroed;	       /* by the caller: what is zero is not written, and costs no memory */
