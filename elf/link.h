@@ -79,6 +79,7 @@ struct link_symbol {
 	uint8_t type, bind, visibility; /* STT_*, STB_*, STV_* */
 	bool defined;			/* in the link, or by link_define() */
 	bool external;			/* by link_define() */
+	bool narrow;			/* an absolute relocation of few bits refers to it */
 	bool function;			/* external and a function: may be reached through a stub */
 	bool needed;			/* a relocation refers to it */
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */

@@ -54,6 +54,8 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
 		symbol->direct = true;
+		symbol->narrow |= relocation->type->kind == LINK_ABSOLUTE &&
+				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
 		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL)
 			want_stub(link, symbol);

@@ -21,6 +21,7 @@
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
@@ -206,6 +207,8 @@ struct permod_module {
 	struct unwound *unwound; /* what unwinders were told of */
 	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
 	size_t window_size;	 /* bytes, whole pages */
+	uintptr_t copies;	 /* of constants that are out of reach, or 0; see copies.c */
+	size_t copies_size;	 /* bytes, whole pages */
 
 	/* tables */
 	struct module_symbol *symbols; /* their memory has variables and names too */
@@ -467,6 +470,13 @@ const char *runtime_library(const struct load *load, const char *name);
 int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
+
+/* ---- copies.c ------------------------------------------------------------------------------- */
+
+/* Whether the code has too few bits for the address of a constant that can be copied. */
+bool needs_copies(const struct load *load);
+/* Let the module have copies of all that can be, below 1 GiB; once.  false: it goes on without. */
+bool use_copies(struct load *load);
 
 /* ---- known.c -------------------------------------------------------------------------------- */
 

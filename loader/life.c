@@ -151,6 +151,7 @@ void discard_module(struct permod_module *module)
 	give_image(module);
 	give_descriptors(module);
 	give_block(module->window, module->window_size);
+	give_block(module->copies, module->copies_size);
 	free_percpu(module->percpu);
 	close_tls(module->tls);
 	close_libraries(module);

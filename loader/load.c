@@ -150,13 +150,28 @@ static int find_interval_with_originals(struct load *load)
 	return 0;
 }
 
+/* If it has copies, they take the place of originals. */
+static int find_interval_with_copies(struct load *load)
+{
+	if (load->module->copies_size)
+		return link_interval(load->link, &load->interval);
+	return find_interval_with_originals(load);
+}
+
 static int find_interval(struct load *load)
 {
-	int error = find_interval_with_originals(load);
+	int error;
 
-	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
-		return error;
-	return find_interval_with_originals(load);
+	if (needs_copies(load))
+		use_copies(load);
+	error = find_interval_with_copies(load);
+	if (!error && is_empty(&load->interval) && use_own_symbols(load))
+		error = find_interval_with_copies(load);
+	/* Code with 32 bits for an address may have to be far from what it reaches otherwise. */
+	if (!error && is_empty(&load->interval) && load->interval.high.base <= UINT32_MAX &&
+	    use_copies(load))
+		error = find_interval_with_copies(load);
+	return error;
 }
 
 static bool needs_window(const struct load *load)
