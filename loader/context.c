@@ -18,19 +18,53 @@ static char no_memory_text[] = "out of memory";
 /* Why permod_new() failed last, in any thread. */
 static const char *new_error = "";
 
+/* Callbacks that the thread is in. */
+static __thread unsigned int callbacks __attribute__((tls_model("initial-exec")));
+
 void lock_context(struct permod *pm)
 {
 	pthread_mutex_lock(&pm->lock);
+	pm->depth++;
 }
 
 void unlock_context(struct permod *pm)
 {
+	pm->depth--;
 	pthread_mutex_unlock(&pm->lock);
+}
+
+unsigned int begin_callback(struct permod *pm)
+{
+	unsigned int depth = pm->depth;
+
+	callbacks++;
+	for (unsigned int i = 0; i < depth; i++)
+		unlock_context(pm);
+	return depth;
+}
+
+void end_callback(struct permod *pm, unsigned int depth)
+{
+	callbacks--;
+	for (unsigned int i = 0; i < depth; i++)
+		lock_context(pm);
+}
+
+bool in_callback(void)
+{
+	return callbacks > 0;
 }
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+/* It is held for a moment only: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define BRIEF_MUTEX PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define BRIEF_MUTEX PTHREAD_MUTEX_INITIALIZER
+#endif
+
+static _Alignas(64) pthread_mutex_t shared_lock = BRIEF_MUTEX;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
 void lock_shared(void)
@@ -51,7 +85,9 @@ static void before_fork(void)
 {
 	bool locked = lock_tls();
 
+	lock_packs();
 	lock_shared();
+	lock_hooks();
 	forking_with_tls = locked;
 }
 
@@ -59,23 +95,40 @@ static void parent_after_fork(void)
 {
 	bool locked = forking_with_tls;
 
-	seal_packed();
+	unlock_hooks();
 	unlock_shared();
+	seal_and_unlock_packs();
 	unlock_tls(locked);
 }
 
 static void child_after_fork(void)
 {
-	seal_packed();
+	forget_calls_of_others();
 	forget_readers();
 	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
+	seal_and_unlock_packs();
 }
 
-static void watch_forks(void)
+static void release_nothing(struct percpu_ref *ref)
 {
+	(void)ref;
+}
+
+/* Handlers of libpercpu's have to come first: in the child its locks are free then. */
+static void start_watching(void)
+{
+	struct percpu_ref first;
+
+	if (!percpu_ref_init(&first, release_nothing, 0))
+		percpu_ref_exit(&first);
 	pthread_atfork(before_fork, parent_after_fork, child_after_fork);
+}
+
+void watch_forks(void)
+{
+	pthread_once(&shared_once, start_watching);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -98,6 +151,11 @@ void report_error(void *arg, const char *format, va_list args)
 	else
 		link_keep_one_line(text);
 	set_error(arg, text);
+}
+
+void keep_error(struct permod *pm, char *text)
+{
+	set_error(pm, text);
 }
 
 int fail(struct permod *pm, int error, const char *format, ...)
@@ -148,13 +206,24 @@ static int fail_new(int error, const char *text)
 	return error;
 }
 
-static int check_options(const struct permod_options *options)
+/* A caller that is older knows fewer fields, a newer one must not have set those that we don't know. */
+static int read_options(const struct permod_options *given, struct permod_options *options)
 {
-	/* Programs that know the first version have no more than the flags. */
-	if (options->size < offsetof(struct permod_options, module_dir) ||
-	    options->size > sizeof(*options))
+	const size_t least = offsetof(struct permod_options, flags) + sizeof(options->flags);
+	const unsigned char *bytes = (const unsigned char *)given;
+
+	*options = (struct permod_options){ 0 };
+	if (!given)
+		return 0;
+	if (given->size < least)
 		return fail_new(-EINVAL, "permod_new(): options->size is not "
 					 "sizeof(struct permod_options)");
+	for (size_t i = sizeof(*options); i < given->size; i++) {
+		if (bytes[i])
+			return fail_new(-EINVAL, "permod_new(): options has a field that this "
+						 "version does not know");
+	}
+	memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
 	if (options->flags & ~PERMOD_FLAGS)
 		return fail_new(-EINVAL,
 				"permod_new(): options->flags has a flag that this version "
@@ -184,72 +253,93 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
-static void free_options(struct permod *pm)
+static void free_list(char **list)
 {
-	for (char **path = pm->config_paths; path && *path; path++)
-		free(*path);
-	free(pm->config_paths);
-	free(pm->module_dir);
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
 }
 
-static int copy_paths(struct permod *pm, const char *const *paths)
+static void free_options(struct permod *pm)
+{
+	free_list(pm->config_paths);
+	free(pm->module_dir);
+	free_list(pm->licences);
+	free(pm->demand);
+}
+
+static int copy_string(char **copy, const char *text)
+{
+	if (!text)
+		return 0;
+	*copy = strdup(text);
+	return *copy ? 0 : -ENOMEM;
+}
+
+/* With a NULL behind the last. */
+static int copy_list(char ***copy, const char *const *list)
 {
 	size_t count = 0;
 
-	while (paths[count])
+	if (!list)
+		return 0;
+	while (list[count])
 		count++;
-	pm->config_paths = calloc(count + 1, sizeof(char *));
-	for (size_t i = 0; pm->config_paths && i < count; i++) {
-		pm->config_paths[i] = strdup(paths[i]);
-		if (!pm->config_paths[i])
+	*copy = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; *copy && i < count; i++) {
+		(*copy)[i] = strdup(list[i]);
+		if (!(*copy)[i])
 			return -ENOMEM;
 	}
-	return pm->config_paths ? 0 : -ENOMEM;
+	return *copy ? 0 : -ENOMEM;
 }
 
-/* What the caller knows of; the rest is 0. */
-static int take_options(struct permod *pm, const struct permod_options *options)
+static int copy_options(struct permod *pm, const struct permod_options *options)
 {
-	struct permod_options known = { .size = 0 };
-
-	if (!options)
-		return 0;
-	memcpy(&known, options, options->size);
-	pm->flags = known.flags;
-	pm->request = known.request;
-	pm->request_arg = known.request_arg;
-	if (known.module_dir && !(pm->module_dir = strdup(known.module_dir)))
+	pm->flags = options->flags;
+	pm->request = options->request;
+	pm->request_arg = options->request_arg;
+	if (copy_string(&pm->demand, options->host) ||
+	    copy_string(&pm->module_dir, options->module_dir))
 		return -ENOMEM;
-	return known.config_paths ? copy_paths(pm, known.config_paths) : 0;
+	if (copy_list(&pm->licences, options->licences))
+		return -ENOMEM;
+	return copy_list(&pm->config_paths, options->config_paths);
 }
 
-int permod_new(struct permod **pm, const struct permod_options *options)
+int permod_new(struct permod **pm, const struct permod_options *given)
 {
-	int error = options ? check_options(options) : 0;
+	struct permod_options options;
+	int error = read_options(given, &options);
 	const char *setting;
 	struct permod *made;
 
 	*pm = NULL;
 	if (error)
 		return error;
-	pthread_once(&shared_once, watch_forks);
+	watch_forks();
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	if (take_options(made, options)) {
+	if (copy_options(made, &options)) {
 		free_options(made);
 		pthread_mutex_destroy(&made->lock);
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
+	pthread_cond_init(&made->changed, NULL);
+	made->notifiers.name = "notifiers";
 	setting = getenv("PERMOD_PACK");
-	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
-	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
-	begin_packing();
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
+	 * for files that it can read. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
+			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
+			     runs_on_valgrind());
+	made->pack = begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -259,7 +349,8 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
+	while (module && (module->state == PERMOD_COMING || module->num_users ||
+			  is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }
@@ -279,6 +370,7 @@ void permod_free(struct permod *pm)
 	for (module = pm->first; module; module = module->next)
 		module->pm = NULL;
 	unlock_context(pm);
+	forget_notifiers(pm);
 	while ((exports = pm->host_exports)) {
 		pm->host_exports = exports->next;
 		free(exports);
@@ -289,9 +381,10 @@ void permod_free(struct permod *pm)
 	free_options(pm);
 	forget_taint(&pm->taint);
 	set_error(pm, NULL);
+	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);
+	end_packing(pm->pack);
 	free(pm);
-	end_packing();
 }
 
 const char *permod_version(void)

@@ -53,12 +53,12 @@ static int read_open_file(struct permod *pm, const char *path, int fd, void **da
 	if (about.st_size == 0)
 		return fail(pm, -ENOEXEC, "%s: empty; a module is made by 'cc -c'", path);
 	*size = (size_t)about.st_size;
-	*data = malloc(*size);
+	*data = take_buffer(*size);
 	if (!*data)
 		return fail_memory(pm);
 	error = read_all(pm, path, fd, *data, *size);
 	if (error) {
-		free(*data);
+		give_buffer(*data, *size);
 		*data = NULL;
 	}
 	return error;
@@ -124,29 +124,4 @@ const char *next_info(struct link *link, struct info_cursor *cursor)
 		if (!cursor->section)
 			return NULL;
 	}
-}
-
-bool is_gpl_compatible(struct link *link, const char **licence)
-{
-	/* As the kernel has them. */
-	static const char *const compatible[] = {
-		"GPL",		"GPL v2",	"GPL and additional rights",
-		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
-	};
-	struct info_cursor cursor = { NULL, 0 };
-	const char *info;
-
-	*licence = NULL;
-	while ((info = next_info(link, &cursor))) {
-		bool good = false;
-
-		if (strncmp(info, "license=", 8) != 0)
-			continue;
-		*licence = info + 8;
-		for (size_t i = 0; i < sizeof(compatible) / sizeof(compatible[0]); i++)
-			good |= strcmp(*licence, compatible[i]) == 0;
-		if (!good)
-			return false;
-	}
-	return *licence != NULL;
 }

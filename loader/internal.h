@@ -20,22 +20,31 @@
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said
+ *     known.c    what the dynamic linker said      dynamic.c whether that is a function
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules     taint.c   what spoils a module or context
- *     tls.c      thread-local variables        find.c    modules by name; see tree.h
+ *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
+ *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
+ *     tls.c      thread-local variables            find.c    modules by name; see tree.h
+ *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     states.c   notifiers; waiting for a module
  *
- * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
- * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
- * address, texts of parameters.  It is taken last, and held over a fork; so is, before it, the one of
- * thread-local variables.
+ * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
+ * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
+ * notifiers run.  One is held while a carrier of thread-local variables is opened or closed.
+ * A pack's lock (pack.c) is held over system calls too, and so there are several packs.  The shared lock
+ * is for what all contexts have in common: the arena, the program's exports, modules by address, texts
+ * of parameters.  It is taken last, and for a moment only: what is added is made before, and what is taken
+ * out freed behind it, and pages of the arena are mapped without it.  All but the first are held over a fork.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
 
 #define PCPU_NO_IMAGE
+#define PERMOD_NO_VERMAGIC
+#include <permod/hook.h>
 #include <permod/permod.h>
 
 #include "elf/link.h"
@@ -47,6 +56,7 @@
 
 struct dl_phdr_info;
 struct kernel_param;
+struct notifier;
 struct own_symbol;
 struct shared_object;
 struct unwound;
@@ -61,6 +71,7 @@ struct tls_index;
 struct export
 {
 	const char *name;  /* the owner's memory */
+	const char *space; /* its namespace, in the same memory; or NULL */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
@@ -92,7 +103,7 @@ struct known {
 struct known_table {
 	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
 	size_t size, count;
-	unsigned long long changes; /* of the list of libraries when it was right */
+	unsigned long long changes; /* of libraries, loaded and unloaded, when it was right */
 };
 
 /* What permod_export() was given at once. */
@@ -111,9 +122,12 @@ struct taint {
 
 struct permod {
 	pthread_mutex_t lock;
+	unsigned int depth;	/* how often its thread has the lock */
+	pthread_cond_t changed; /* a module became live, or is gone */
 	unsigned int flags;
-	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
-	char *error;	  /* NULL: none yet; or no_memory_text */
+	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
+	struct pack *pack; /* where they share them */
+	char *error;	   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
@@ -125,12 +139,10 @@ struct permod {
 	void *request_arg;
 	unsigned long arrivals; /* modules that came so far */
 	struct taint taint;
-};
-
-enum module_state {
-	MODULE_COMING, /* its init has not returned */
-	MODULE_LIVE,
-	MODULE_GOING, /* its exit runs */
+	char *demand;	 /* what modules must be for; or NULL */
+	char **licences; /* compatible ones; NULL: the usual */
+	struct permod_hook notifiers;
+	struct notifier *notifier; /* all of them */
 };
 
 /* A global symbol of a module, or a per-CPU variable. */
@@ -161,8 +173,11 @@ struct permod_module {
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
-	enum module_state state;
-	int references; /* atomic; -1 once it is going */
+	enum permod_state state;
+	struct percpu_ref references; /* dead once it is going */
+	int drained;		      /* atomic: the last reference is gone */
+	pthread_t thread;	      /* that runs init or exit */
+	bool announced;		      /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -194,6 +209,7 @@ struct permod_module {
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
 	unsigned long arrival; /* the how many-th of its context it was */
+	unsigned long chain;   /* of loads within each other that it came in */
 	bool on_demand;	       /* it came for another one's sake */
 	char *wished_before,
 		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
@@ -208,6 +224,7 @@ struct permod_module {
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	bool had_thread_exits;		  /* atomic: there may be some in the list */
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
@@ -226,6 +243,7 @@ struct inputs {
 	struct permod_module *const
 		*needs; /* modules to be kept, whether it uses their symbols or not */
 	size_t num_needs;
+	bool hold; /* take a reference to the module, for the caller to give back */
 };
 
 /* One load on its way. */
@@ -246,6 +264,7 @@ struct load {
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
+	bool early;		     /* failed, as another thread is loading what it needs */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
@@ -282,12 +301,22 @@ static inline size_t round_up(size_t size, size_t align)
 __attribute__((format(printf, 3, 4))) int fail(struct permod *pm, int error, const char *format,
 					       ...);
 int fail_memory(struct permod *pm);
+/* Put back a line that was taken out. */
+void keep_error(struct permod *pm, char *text);
 /* For struct link; `arg` is the context. */
 __attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *format,
 							va_list args);
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
+/* Around what is not ours to know: let go of the lock, however often it was taken, and take it so often
+ * again. */
+unsigned int begin_callback(struct permod *pm);
+void end_callback(struct permod *pm, unsigned int depth);
+/* Whether the calling thread runs a module's init or exit, or a notifier. */
+bool in_callback(void);
+/* Have what is held over forks held. */
+void watch_forks(void);
 /* Make room for one more entry of a list, and zero it; NULL without memory.  `list` is the address of
  * the pointer to its entries. */
 void *grow(void *list, size_t *count, size_t size);
@@ -298,7 +327,7 @@ void unlock_shared(void);
 
 /* ---- file.c --------------------------------------------------------------------------------- */
 
-/* A whole file in memory of ours, to be freed by free(). */
+/* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
@@ -311,9 +340,6 @@ struct info_cursor {
 	size_t offset;
 };
 const char *next_info(struct link *link, struct info_cursor *cursor);
-/* Whether the licence that the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what
- * they say, or NULL. */
-bool is_gpl_compatible(struct link *link, const char **licence);
 
 /* ---- inputs.c ------------------------------------------------------------------------------- */
 
@@ -324,6 +350,8 @@ void free_inputs(struct inputs *inputs);
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
 uint32_t hash_name(const char *name);
+/* The namespace that it is in, or NULL. */
+const char *export_space(const struct permod_export *export);
 struct export *find_export(const struct export_table *table, const char *name);
 /* Room for `count` more, or -ENOMEM; after that add_export() can't fail. */
 int reserve_exports(struct export_table *table, size_t count);
@@ -371,8 +399,6 @@ bool use_own_symbols(struct load *load);
 
 /* dl_iterate_phdr(), as it can be called here. */
 void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
-/* How often libraries were loaded and unloaded. */
-unsigned long long image_changes(void);
 /* Forget what may have changed; before a load looks up its symbols. */
 void check_known(struct known_table *table);
 struct known *find_known(const struct known_table *table, const char *name);
@@ -380,12 +406,22 @@ struct known *find_known(const struct known_table *table, const char *name);
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
 
+/* ---- dynamic.c ------------------------------------------------------------------------------ */
+
+/* Whether what the dynamic linker found by this name, with a version or not, is a function. */
+bool names_function(const char *name, uintptr_t address);
+
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
 bool is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);
+
+/* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* A step of loading: whether the code can run where there are shadow stacks; -ENOEXEC if not. */
+int check_shadow_stack(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -395,9 +431,13 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
-/* Under the shared lock: make ready for the next two. */
-int open_arena(void);
-/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+/* Where it lies; it never moves. */
+struct arena {
+	uintptr_t begin;
+	size_t size; /* bytes */
+};
+const struct arena *arena(void);
+/* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
 
@@ -406,6 +446,17 @@ void release_range(uintptr_t base, size_t size);
 int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- buffer.c ------------------------------------------------------------------------------- */
+
+#define LARGE_PAGE ((size_t)2 << 20) /* bytes */
+/* Memory that is about to be written as a whole; NULL if there is none.  It is not zeroed. */
+void *take_buffer(size_t size);
+void give_buffer(void *buffer, size_t size);
+/* How many of `size` bytes from a multiple of a large page on are worth large pages. */
+size_t in_large_pages(size_t size);
+/* Have `size` bytes of new memory, of which `mapped` are there, ready to be written. */
+void populate(uintptr_t address, size_t size, size_t mapped);
 
 /* ---- image.c -------------------------------------------------------------------------------- */
 
@@ -452,6 +503,7 @@ struct operation {
 	struct operation *outer;
 	struct permod *pm;
 	const char *symbol;  /* that was requested, or NULL */
+	unsigned long chain; /* a number that all within each other have */
 	unsigned long first; /* the number of the last module that came before */
 	bool on_demand;	     /* what is loaded now is so for another one's sake */
 };
@@ -519,6 +571,8 @@ struct permod_module *new_module(struct permod *pm, const char *name);
 void discard_module(struct permod_module *module);
 void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
+/* Free the module itself, unless somebody forgot to put a reference. */
+void free_module(struct permod_module *module);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
 /* Whether threads have destructors of its thread-local variables to run. */
@@ -527,6 +581,34 @@ bool has_thread_exits(const struct permod_module *module);
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
 int start_module(struct load *load);
+
+/* ---- states.c ------------------------------------------------------------------------------- */
+
+/* Tell the notifiers: 0, or what one said against a module that is coming; then it is told to those
+ * before that one that the module goes. */
+int announce(struct permod_module *module, enum permod_state state);
+/* The same as a step of a load. */
+int announce_coming(struct load *load);
+/* And that it goes, if it was announced; the context's last error stays. */
+void announce_going(struct permod_module *module);
+void forget_notifiers(struct permod *pm);
+/* Others may go on that wait for a module. */
+void tell_change(struct permod *pm);
+/* Wait for a change; false: the calling thread must not wait, as others may be waiting for it. */
+bool wait_for_change(struct permod *pm);
+
+/* ---- hook.c --------------------------------------------------------------------------------- */
+
+/* Take functions out of all hooks that are in memory of a module, of which `has` tells, and wait until
+ * nobody is in one; returns how many.  Not under the context's lock. */
+typedef bool has_function(const struct permod_module *module, uintptr_t address);
+unsigned int drop_from_hooks(const struct permod_module *module, has_function *has);
+/* Take an entry out whatever its state, and wait for all who are in it. */
+void finish_entry(struct permod_hook_entry *entry);
+/* Held over a fork; in the child: the threads that were in functions of hooks are not there. */
+void lock_hooks(void);
+void unlock_hooks(void);
+void forget_calls_of_others(void);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
@@ -542,6 +624,8 @@ void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);
+/* Either. */
+bool has_address(const struct permod_module *module, uintptr_t address);
 /* An address in the window as a cookie; others as they are. */
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address);
 /* What users see of regions. */
@@ -652,6 +736,27 @@ void forget_readers(void);
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
 
+/* ---- fit.c ---------------------------------------------------------------------------------- */
+
+/* A step of loading: was the module built for this loader and this host? */
+int check_fit(struct load *load);
+/* The same for strings that come one by one: each of .modinfo, then the end. */
+struct fit {
+	const char *host; /* that the module says that it is for, the last; or NULL */
+	bool for_host;	  /* it is for this one */
+	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+};
+int check_info(struct load *load, struct fit *fit, const char *info);
+int check_host(struct load *load, const struct fit *fit);
+/* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
+int refuse_misfit(struct load *load, int error);
+/* -EINVAL unless the module imports the namespace that a symbol is in. */
+int check_namespace(struct load *load, const char *symbol, const char *name);
+bool is_compatible_licence(const struct permod *pm, const char *licence);
+/* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
+ * NULL. */
+bool has_compatible_licence(struct load *load, const char **licence);
+
 /* ---- taint.c -------------------------------------------------------------------------------- */
 
 /* Set one of PERMOD_TAINT_*, for the context and a module (or NULL), and say why if it is the first
@@ -667,6 +772,12 @@ int taint_by_info(struct load *load);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);
+
+/* ---- valgrind.c ----------------------------------------------------------------------------- */
+
+bool runs_on_valgrind(void);
+/* If it does: let it have names and lines of the module's code, which is in place. */
+void show_to_valgrind(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

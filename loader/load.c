@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
-#define LARGE_PAGE ((uint64_t)2 << 20)
 
 /* ---- Link ----------------------------------------------------------------------------------- */
 
@@ -127,11 +126,8 @@ static bool is_empty(const struct link_interval *interval)
 
 static bool meets_arena(const struct link_interval *interval)
 {
-	struct pcpu_map map;
-
-	pcpu_get_map(&map);
-	return !is_empty(interval) && interval->low.base < map.arena + map.arena_size &&
-	       interval->high.base >= map.arena;
+	return !is_empty(interval) && interval->low.base < arena()->begin + arena()->size &&
+	       interval->high.base >= arena()->begin;
 }
 
 /*
@@ -410,17 +406,20 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	resolve_symbols, place_module,	 relocate_module, arrange_frames,
-	copy_variables, protect,	 tell_unwinders, find_calls,	  describe_module,
-	make_symfile,	publish,	 set_parameters, taint_by_info,	  start_module,
+	read_and_link,	 check_fit,	  check_shadow_stack, resolve_symbols, place_module,
+	relocate_module, arrange_frames,  copy_variables,     protect,	       tell_unwinders,
+	find_calls,	 describe_module, make_symfile,	      publish,	       announce_coming,
+	set_parameters,	 taint_by_info,	  start_module,
 };
 
 int check_name(struct load *load, const char *name)
 {
-	if (find_module(load->pm, name))
-		return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already",
-			    load->path, name);
-	return 0;
+	const struct permod_module *other = find_module(load->pm, name);
+
+	if (!other)
+		return 0;
+	load->early = other->state != PERMOD_LIVE;
+	return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already", load->path, name);
 }
 
 void free_load(struct load *load)
@@ -453,6 +452,16 @@ static int hold_needs(struct load *load)
 	return 0;
 }
 
+/* Others learn that it goes, and the line that says why stays. */
+static void discard_failed(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+
+	announce_going(module);
+	discard_module(module);
+	tell_change(pm);
+}
+
 static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
@@ -466,7 +475,7 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 	if (!error)
 		error = take_each_step(load);
 	if (error)
-		discard_module(load->module);
+		discard_failed(load->module);
 	free_load(load);
 	return error;
 }
@@ -479,7 +488,10 @@ static int take_steps(struct load *load, const char *name)
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
 	error = make_module(load, name, link_and_start);
-
+	while (error && load->early && wait_for_change(load->pm)) {
+		*load = first;
+		error = make_module(load, name, link_and_start);
+	}
 	if (load->again) {
 		*load = first;
 		load->whole_pages = true;
@@ -496,8 +508,8 @@ static int take_steps(struct load *load, const char *name)
 
 int check_request(struct permod *pm, const struct inputs *inputs)
 {
-	const unsigned int known =
-		PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE | PERMOD_LOAD_GC_SECTIONS;
+	const unsigned int known = PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE |
+				   PERMOD_LOAD_GC_SECTIONS | PERMOD_LOAD_FORCE;
 
 	if (!inputs->num_paths)
 		return fail(pm, -EINVAL, "a module needs at least one file");
@@ -529,6 +541,8 @@ int load_inputs(const struct inputs *inputs, const char *name, const char *param
 	}
 	if (!error)
 		note_arrival(load.module);
+	if (!error && inputs->hold)
+		permod_get(load.module);
 	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;

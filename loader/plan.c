@@ -373,6 +373,12 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 
 	if (load->link->flaw)
 		note_problem(plan, load->pm, load->link->flaw);
+	error = check_fit(load);
+	if (error)
+		note_problem(plan, load->pm, error);
+	error = check_shadow_stack(load);
+	if (error)
+		note_problem(plan, load->pm, error);
 	error = resolve_symbols(load);
 	if (error)
 		note_problem(plan, load->pm, error);

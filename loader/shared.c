@@ -36,7 +36,7 @@ struct image {
 	uintptr_t base;	   /* what to add to its addresses */
 	size_t variables;  /* index of the section of per-CPU variables, or 0 */
 	bool shared;	   /* compiled with -DPERMOD_SHARED */
-	bool described;	   /* by what <permod/module.h> puts into it */
+	struct fit fit;	   /* what it says of itself */
 	Elf_Scn *symbols;  /* the larger of its symbol tables, or NULL */
 	size_t names_size; /* bytes of the names of symbols that are kept */
 	char *texts;	   /* where they go; NULL while they are counted */
@@ -56,7 +56,7 @@ bool is_shared_object(struct permod *pm, const char *path)
 	shared = size >= sizeof(header);
 	if (shared)
 		memcpy(&header, data, sizeof(header));
-	free(data);
+	give_buffer(data, size);
 	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
 }
 
@@ -110,6 +110,24 @@ static int tell_itself(const struct image *image, const GElf_Shdr *header)
 	return 0;
 }
 
+/* What does not end is no string. */
+static int visit_info(struct image *image, const char *text, size_t size)
+{
+	int error = 0;
+
+	while (size && !error) {
+		size_t length = strnlen(text, size);
+
+		if (length == size)
+			break;
+		if (length)
+			error = check_info(image->load, &image->fit, text);
+		text += length + 1;
+		size -= length + 1;
+	}
+	return error;
+}
+
 static int visit_section(struct image *image, Elf_Scn *section)
 {
 	const char *name;
@@ -126,7 +144,10 @@ static int visit_section(struct image *image, Elf_Scn *section)
 		return 0;
 	if (strcmp(name, "pcpu_data") == 0)
 		image->variables = elf_ndxscn(section);
-	image->described |= strcmp(name, ".modinfo") == 0 || strcmp(name, "__param") == 0;
+	image->fit.described |= strcmp(name, "__param") == 0;
+	if (strcmp(name, ".modinfo") == 0)
+		return visit_info(image, (const char *)(image->base + header.sh_addr),
+				  header.sh_size);
 	if (strcmp(name, "__permod_module") == 0) {
 		image->shared = true;
 		return tell_itself(image, &header);
@@ -143,12 +164,12 @@ static int visit_sections(struct image *image)
 	while (!error && (section = elf_nextscn(image->elf, section)))
 		error = visit_section(image, section);
 	/* Its per-CPU variables would be like others, and using one a crash. */
-	if (!error && image->described && !image->shared)
+	if (!error && image->fit.described && !image->shared)
 		return fail(image->load->pm, -ENOEXEC,
 			    "%s: compiled as a relocatable object; compile all files of a shared "
 			    "object with -DPERMOD_SHARED",
 			    image->load->path);
-	return error;
+	return error ? error : check_host(image->load, &image->fit);
 }
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
@@ -314,14 +335,15 @@ static int describe_shared(struct load *load)
 	if (error)
 		return error;
 	error = describe_image(load, &image, data, size);
-	free(data);
+	give_buffer(data, size);
 	return error;
 }
 
 int load_shared(struct load *load)
 {
 	static int (*const steps[])(struct load *) = {
-		open_shared, describe_shared, publish_names, set_parameters, start_module,
+		open_shared,	 describe_shared, publish_names,
+		announce_coming, set_parameters,  start_module,
 	};
 	int error = 0;
 

@@ -15,8 +15,9 @@
  *
  * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
  * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, with one exception: a module's init and exit may call back into their own
- * context.
+ * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
+ * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
+ * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
@@ -44,6 +45,12 @@ struct permod_module;
  * struct permod_options - settings of a context; zero means the default.
  * @size:	sizeof(struct permod_options), so that later versions can add fields
  * @flags:	PERMOD_*
+ * @licences:	NULL, or a list with a NULL behind the last: licences of modules that may use
+ *		EXPORT_SYMBOL_GPL(), compared with MODULE_LICENSE() as a whole; copied.  Others taint.  The
+ *		default is the kernel's: "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual
+ *		MIT/GPL", "Dual MPL/GPL"
+ * @host:	NULL, or the name of the host's interface and its version, "nginx-1.24-abi3": modules
+ *		must say by MODULE_HOST() that they are for it, best in a header of the host's; copied
  * @module_dir:	where permod_load_by_name() finds modules: what `depmod -b DIR VERSION` made, given as DIR
  *		if there is one VERSION, or as the folder with modules.dep; copied.  NULL: nowhere, and
  *		never in the system's /lib/modules
@@ -58,6 +65,8 @@ struct permod_module;
 struct permod_options {
 	size_t size;
 	unsigned int flags;
+	const char *const *licences;
+	const char *host;
 	const char *module_dir;
 	const char *const *config_paths;
 	int (*request)(struct permod *pm, const char *symbol, void *arg);
@@ -145,6 +154,13 @@ int permod_load_memory(struct permod *pm, const char *name, const void *data, si
 
 /** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
 #define PERMOD_LOAD_NO_INIT 1U
+
+/**
+ * PERMOD_LOAD_FORCE - load a module though it was built for another permod, for another host, or against
+ * other types than those of the symbols that it uses.  That it works is the caller's responsibility; it
+ * taints (PERMOD_TAINT_FORCED_LOAD).
+ */
+#define PERMOD_LOAD_FORCE 0x100U
 
 /** PERMOD_LOAD_WHOLE_ARCHIVE - take all members of all archives. */
 #define PERMOD_LOAD_WHOLE_ARCHIVE 0x10U
@@ -267,25 +283,80 @@ int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
 
 /**
  * permod_unload() - run a module's exit and take it out.
- * @flags:	0 or PERMOD_UNLOAD_DEPENDENCIES
+ * @flags:	PERMOD_UNLOAD_*, or 0
  *
- * No thread may be in the module's code or come back to it; hold a reference where one may be.
- * Errors: -EBUSY (referenced, used by another module, or permanent, or threads have destructors of its
- * thread-local variables to run; the line says by whom and why), -EINVAL (unknown flags).
+ * From here on nobody can take a reference.  Then its functions are taken out of all hooks, and no
+ * thread is in one any more; exit runs; notifiers are told; and nothing of it is left.  Where else a
+ * thread may be in the module's code, or come back to it, somebody has to hold a reference.
+ *
+ * Errors: -EBUSY (referenced, used by another module, or permanent, or its init or exit is running, or
+ * threads have destructors of its thread-local variables to run; the line says by whom and why),
+ * -EDEADLK (called by a function that a hook called, or by a notifier: it can't wait for others), -EINVAL
+ * (unknown flags).
  *
  * A shared object can stay in memory when it has been unloaded, as it is the dynamic linker that
  * decides; then permod_error() says why, though this returns 0.
  */
 int permod_unload(struct permod_module *m, unsigned int flags);
 
+/** permod_unload_by_name() - the same for whoever has this name now, or -ENOENT: for programs whose
+ * threads load and unload at the same time. */
+int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flags);
+
+/**
+ * PERMOD_UNLOAD_WAIT - if there are references wait for the last one to be put, instead of refusing.
+ *
+ * The module is going at once: no new references.  There is no way back, no limit of time, and no
+ * signal ends it.  A thread that holds a reference itself waits for ever.
+ */
+#define PERMOD_UNLOAD_WAIT 1U
+
+/**
+ * PERMOD_UNLOAD_FORCE - also if somebody has a reference, or if there is an init and no exit.
+ *
+ * Whoever is in the module, or comes back, crashes, or worse: the context is tainted (R).  References
+ * can still be put.  It is stronger than PERMOD_UNLOAD_WAIT.  What other modules use is refused all the
+ * same, and so is what is not live.
+ */
+#define PERMOD_UNLOAD_FORCE 2U
+
 /**
  * permod_get(), permod_put() - hold a module: it can't be unloaded until it was put as often.
  *
  * permod_get() returns -EBUSY, without a line, if the module is being unloaded.  Neither takes a
- * lock; both are async-signal-safe.
+ * lock; both are async-signal-safe, and cheap: a count for each CPU (percpu_ref(3)).
  */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
+
+/** enum permod_state - of a module; names and numbers are the kernel's. */
+enum permod_state {
+	PERMOD_LIVE,   /* its init has returned */
+	PERMOD_COMING, /* it is linked; parameters are set, constructors and init run */
+	PERMOD_GOING,  /* exit and destructors run; also when init has failed */
+};
+
+/** permod_state() - a module's. */
+enum permod_state permod_state(struct permod_module *m);
+
+/**
+ * permod_notifier - is told of each change of a module's state, by the thread that loads or unloads:
+ * PERMOD_COMING before its parameters are set, PERMOD_LIVE behind init, PERMOD_GOING behind exit, or when
+ * a load fails.  A negative errno for PERMOD_COMING refuses the load, with this error; what it returns
+ * otherwise does not matter.  It may load, look, and hold the module; not unload.
+ */
+typedef int permod_notifier(void *arg, struct permod_module *m, enum permod_state state);
+
+/**
+ * permod_notify() - call @function with @arg for each change in this context, those first that were
+ * there first; until permod_unnotify() with the same.  When that has returned no thread is in the
+ * function, unless a notifier or a function that a hook called has called it.
+ *
+ * A module's notifiers are gone when its exit runs, if not before.  Errors: -ENOMEM, -EINVAL;
+ * -ENOENT.
+ */
+int permod_notify(struct permod *pm, permod_notifier *function, void *arg);
+int permod_unnotify(struct permod *pm, permod_notifier *function, void *arg);
 
 /**
  * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
@@ -523,7 +594,12 @@ struct permod_plan_place {
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
 	size_t discarded;		  /* references to sections that are so */
+	unsigned int features;		  /* PERMOD_FEATURE_* that all objects have */
 };
+
+/** What code can be fit for, as objects say in .note.gnu.property; see permod-linking(7). */
+#define PERMOD_FEATURE_IBT 1U	/* it marks the targets of indirect branches */
+#define PERMOD_FEATURE_SHSTK 2U /* it does nothing that a shadow stack would find */
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
 struct permod_plan;
