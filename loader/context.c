@@ -260,6 +260,7 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	forget_image_types(pm);
 	forget_taint(&pm->taint);
 	forget_demands(pm);
 	set_error(pm, NULL);

@@ -25,7 +25,7 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules     fit.c     interface, licence, namespaces
- *     taint.c    what spoils modules, contexts
+ *     taint.c    what spoils modules, contexts types.c   types of symbols: do they agree?
  *     tls.c      thread-local variables
  *
  * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
@@ -55,6 +55,8 @@ struct unwound;
 struct thread_exit;
 struct tls_carrier;
 struct tls_index;
+struct types;
+struct image_types;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -123,8 +125,10 @@ struct permod {
 	struct module_table modules;
 	struct known_table known;
 	struct taint taint;
-	char *demand;	 /* what modules must be for; or NULL */
-	char **licences; /* compatible ones; NULL: the usual */
+	char *demand;			   /* what modules must be for; or NULL */
+	char **licences;		   /* compatible ones; NULL: the usual */
+	struct image_types *images;	   /* of the program and libraries that were asked for */
+	unsigned long long images_changes; /* of the list of libraries when they were right */
 };
 
 enum module_state {
@@ -207,6 +211,7 @@ struct permod_module {
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
+	struct types *types; /* of the symbols that it exports and needs, or NULL */
 };
 
 /* What a module is made of; see inputs.c. */
@@ -640,6 +645,14 @@ bool has_compatible_licence(struct load *load, const char **licence);
 /* Keep what a host's options ask for; 0 or -ENOMEM.  Whatever was kept is to be forgotten. */
 int copy_demands(struct permod *pm, const struct permod_options *options);
 void forget_demands(struct permod *pm);
+
+/* ---- types.c -------------------------------------------------------------------------------- */
+
+/* A step of loading, when all symbols are resolved: do they have the types that the module was
+ * compiled with? */
+int check_types(struct load *load);
+void free_types(struct types *types);
+void forget_image_types(struct permod *pm);
 
 /* ---- taint.c -------------------------------------------------------------------------------- */
 

@@ -106,6 +106,7 @@ void discard_module(struct permod_module *module)
 	free(module->exports);
 	free(module->symbols);
 	free(module->symfile);
+	free_types(module->types);
 	forget_taint(&module->taint);
 	free(module->name);
 	free(module);

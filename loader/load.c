@@ -407,10 +407,10 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	 resolve_symbols, place_module,
-	relocate_module, arrange_frames, copy_variables,  protect,
-	tell_unwinders,	 find_calls,	 describe_module, make_symfile,
-	publish,	 set_parameters, taint_by_info,	  start_module,
+	read_and_link,	 check_fit,	  resolve_symbols, check_types, place_module,
+	relocate_module, arrange_frames,  copy_variables,  protect,	tell_unwinders,
+	find_calls,	 describe_module, make_symfile,	   publish,	set_parameters,
+	taint_by_info,	 start_module,
 };
 
 int check_name(struct load *load, const char *name)

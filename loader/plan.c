@@ -379,6 +379,9 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	error = resolve_symbols(load);
 	if (error)
 		note_problem(plan, load->pm, error);
+	error = check_types(load);
+	if (error)
+		note_problem(plan, load->pm, error);
 	note_undefined(plan, load);
 	define_missing(load);
 	error = load->link->flaw;

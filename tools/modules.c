@@ -149,7 +149,8 @@ enum status load_parts(struct session *session, const struct parts *parts, const
 
 	fflush(stdout);
 	error = permod_load_files(session->pm, NULL, parts->paths, parts->count, parts->root,
-				  params, parts->flags, &module);
+				  params, parts->flags | (session->force ? PERMOD_LOAD_FORCE : 0),
+				  &module);
 	fflush(stdout);
 	if (error) {
 		complain("%s%s", permod_error(session->pm), error == -ENOENT && note ? note : "");

@@ -20,23 +20,18 @@ struct wishes {
 	double seconds;
 	bool json;
 	const char *module_dir;
+	bool force;
 	struct parts last; /* of the last module */
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' },
-	{ "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "module-dir", required_argument, NULL, 'm' },
-	{ "with", required_argument, NULL, 'w' },
-	{ "root", required_argument, NULL, 'r' },
-	{ "whole-archive", no_argument, NULL, 'W' },
-	{ "gc-sections", no_argument, NULL, 'g' },
-	{ "library", required_argument, NULL, 'l' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },    { "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },   { "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },	     { "module-dir", required_argument, NULL, 'm' },
+	{ "with", required_argument, NULL, 'w' },    { "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' }, { "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' }, { "force", no_argument, NULL, 'F' },
+	{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -86,6 +81,9 @@ static enum status take_option(struct wishes *wishes, int code)
 		break;
 	case 'l':
 		return use_library(optarg);
+	case 'F':
+		wishes->force = true;
+		break;
 	case 'm':
 		wishes->module_dir = optarg;
 		break;
@@ -215,7 +213,7 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 static enum status run_requests(const struct wishes *wishes, struct calls *calls,
 				const struct request *requests, size_t count, FILE *out)
 {
-	struct session session = { .last = wishes->last };
+	struct session session = { .last = wishes->last, .force = wishes->force };
 	enum status status;
 
 	/* What is to be called is needed; of several modules nobody knows which one has it. */
@@ -294,6 +292,7 @@ const struct command run_command = {
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of the last MODULE's archives, take everything\n"
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
+		"  --force            load modules that were built against something else, too\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
 		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"
