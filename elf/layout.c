@@ -357,11 +357,14 @@ static int place_sections(struct link *link)
 	const struct link_arch *arch = link->arch;
 	int error = 0;
 
+	link_read_properties(link);
 	for (size_t i = 0; i < private->placed_count && !error; i++) {
 		struct link_section *section = private->placed[i];
 
 		error = append(link, section->region, section->size, section->align,
 			       &section->offset);
+		if (!error && section->data)
+			link->part[section->region].filled = link->part[section->region].size;
 		if (!error && kind_of(section) == KIND_FRAMES)
 			error = extend_frames(link, section);
 		if (section->region == LINK_TLS && section->data)
@@ -372,7 +375,8 @@ static int place_sections(struct link *link)
 	if (!error)
 		error = place_commons(link, &private->tls_common);
 	if (!error && private->stub_count)
-		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
+		error = append(link, LINK_TEXT,
+			       (uint64_t) private->stub_count * link_stub_size(link),
 			       arch->stub_align, &private->stub_offset);
 	if (!error && (private->got_count || private->got_based))
 		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,

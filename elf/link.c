@@ -6,6 +6,7 @@
  */
 #include "elf/internal.h"
 
+#include <libelf.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,8 +152,6 @@ void link_free(struct link *link)
 
 	if (!link)
 		return;
-	for (struct link_object *object = link->private->created; object; object = object->created)
-		elf_end(object->elf);
 	for (memory = link->private->memory; memory; memory = next) {
 		next = memory->next;
 		free(memory);

@@ -89,7 +89,6 @@ struct link_symbol {
 	bool got_used, stub_used; /* by link_relocate() */
 	struct link_tls *tls;	  /* how code reaches it as a thread-local variable, or NULL */
 	void *owner;		  /* the caller's, for external symbols */
-	struct link_symbol *next; /* of the same hash */
 };
 
 /*
@@ -112,11 +111,16 @@ struct link_tls {
 	uint64_t descriptor[2];
 };
 
+/* What code can be fit for, as notes tell (elf/property.c). */
+#define LINK_IBT 1U   /* targets of indirect branches are marked */
+#define LINK_SHSTK 2U /* a shadow stack knows where functions return to */
+
 /* A part of the block; see the drawing.  Regions LINK_PERCPU and LINK_TLS have no offset.  Of LINK_TLS,
  * `size` is what each thread has, and the buffer has tls_initial_size bytes. */
 struct link_part {
 	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
 	uint64_t size;	 /* bytes */
+	uint64_t filled; /* bytes, to the end of the last section with contents */
 	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 	bool zeroed;	       /* by the caller: what is zero is not written, and costs no memory */
@@ -178,7 +182,9 @@ struct link {
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
 	uint64_t frames_offset, frames_size;
 	uint64_t tls_initial_size; /* bytes of LINK_TLS with contents; they come first */
-	struct link_tls *tls; /* thread-local variables that code refers to, own and external */
+	struct link_tls *tls;	 /* thread-local variables that code refers to, own and external */
+	uint64_t tls_debug_base; /* what debug information has for offset 0 of the module's block */
+	uint32_t features;	 /* LINK_IBT, LINK_SHSTK: what all objects are fit for; laid out */
 	struct link_object *objects; /* list, in the order of linking */
 	bool unasked;		     /* members of archives were taken that nobody needed */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
@@ -400,11 +406,12 @@ struct link_arch {
 	uint8_t got_bytes;  /* of a slot */
 	uint8_t stub_bytes; /* of a stub */
 	uint8_t stub_align;
-	uint16_t large_common; /* SHN_* of COMMON symbols that may lie far away; or 0 */
+	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
+	uint16_t large_common;	   /* SHN_* of COMMON symbols that may lie far away; or 0 */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
-	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds.  false: the
-	 * slot is out of the stub's reach. */
-	bool (*write_stub)(unsigned char *buffer, uint64_t at, uint64_t slot);
+	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
+	 * false: the slot is out of the stub's reach. */
+	bool (*write_stub)(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked);
 	/* Change the instruction that a relaxable GOT relocation at `field` (address `at`) belongs to,
 	 * `before` bytes of which precede it in the section, so that it uses `value` (S, not S + A)
 	 * directly.  false: left alone, use the slot. */

@@ -145,7 +145,7 @@ uint64_t link_got_address(const struct link *link, const struct link_symbol *sym
 uint64_t link_stub_address(const struct link *link, const struct link_symbol *symbol)
 {
 	return link->base + link->part[LINK_TEXT].offset + link->private->stub_offset +
-	       (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
+	       (uint64_t)(symbol->stub - 1) * link_stub_size(link);
 }
 
 void link_write_slot(struct link *link, uint32_t number, uint64_t value)
@@ -167,11 +167,12 @@ static int use_stub(struct link *link, const struct link_relocation *relocation,
 	struct link_symbol *symbol = relocation->symbol;
 	uint64_t slot = use_slot(link, symbol);
 	uint64_t offset =
-		link->private->stub_offset + (uint64_t)(symbol->stub - 1) * link->arch->stub_bytes;
+		link->private->stub_offset + (uint64_t)(symbol->stub - 1) * link_stub_size(link);
 
 	*address = link_stub_address(link, symbol);
 	symbol->stub_used = true;
-	if (!link->arch->write_stub(link->part[LINK_TEXT].buffer + offset, *address, slot))
+	if (!link->arch->write_stub(link->part[LINK_TEXT].buffer + offset, *address, slot,
+				    link->features & LINK_IBT))
 		return link_fail_relocation(link, -ERANGE, relocation,
 					    "needs a stub that does not reach its slot");
 	return 0;

@@ -18,19 +18,53 @@ static char no_memory_text[] = "out of memory";
 /* Why permod_new() failed last, in any thread. */
 static const char *new_error = "";
 
+/* Callbacks that the thread is in. */
+static __thread unsigned int callbacks __attribute__((tls_model("initial-exec")));
+
 void lock_context(struct permod *pm)
 {
 	pthread_mutex_lock(&pm->lock);
+	pm->depth++;
 }
 
 void unlock_context(struct permod *pm)
 {
+	pm->depth--;
 	pthread_mutex_unlock(&pm->lock);
+}
+
+unsigned int begin_callback(struct permod *pm)
+{
+	unsigned int depth = pm->depth;
+
+	callbacks++;
+	for (unsigned int i = 0; i < depth; i++)
+		unlock_context(pm);
+	return depth;
+}
+
+void end_callback(struct permod *pm, unsigned int depth)
+{
+	callbacks--;
+	for (unsigned int i = 0; i < depth; i++)
+		lock_context(pm);
+}
+
+bool in_callback(void)
+{
+	return callbacks > 0;
 }
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+/* It is held for a moment only: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define BRIEF_MUTEX PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define BRIEF_MUTEX PTHREAD_MUTEX_INITIALIZER
+#endif
+
+static _Alignas(64) pthread_mutex_t shared_lock = BRIEF_MUTEX;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
 void lock_shared(void)
@@ -51,7 +85,9 @@ static void before_fork(void)
 {
 	bool locked = lock_tls();
 
+	lock_packs();
 	lock_shared();
+	lock_hooks();
 	forking_with_tls = locked;
 }
 
@@ -59,23 +95,40 @@ static void parent_after_fork(void)
 {
 	bool locked = forking_with_tls;
 
-	seal_packed();
+	unlock_hooks();
 	unlock_shared();
+	seal_and_unlock_packs();
 	unlock_tls(locked);
 }
 
 static void child_after_fork(void)
 {
-	seal_packed();
+	forget_calls_of_others();
 	forget_readers();
 	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
+	seal_and_unlock_packs();
 }
 
-static void watch_forks(void)
+static void release_nothing(struct percpu_ref *ref)
 {
+	(void)ref;
+}
+
+/* Handlers of libpercpu's have to come first: in the child its locks are free then. */
+static void start_watching(void)
+{
+	struct percpu_ref first;
+
+	if (!percpu_ref_init(&first, release_nothing, 0))
+		percpu_ref_exit(&first);
 	pthread_atfork(before_fork, parent_after_fork, child_after_fork);
+}
+
+void watch_forks(void)
+{
+	pthread_once(&shared_once, start_watching);
 }
 
 /* ---- Errors --------------------------------------------------------------------------------- */
@@ -98,6 +151,11 @@ void report_error(void *arg, const char *format, va_list args)
 	else
 		link_keep_one_line(text);
 	set_error(arg, text);
+}
+
+void keep_error(struct permod *pm, char *text)
+{
+	set_error(pm, text);
 }
 
 int fail(struct permod *pm, int error, const char *format, ...)
@@ -195,6 +253,60 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
+static void free_list(char **list)
+{
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
+}
+
+static void free_options(struct permod *pm)
+{
+	free_list(pm->config_paths);
+	free(pm->module_dir);
+	free_list(pm->licences);
+	free(pm->demand);
+}
+
+static int copy_string(char **copy, const char *text)
+{
+	if (!text)
+		return 0;
+	*copy = strdup(text);
+	return *copy ? 0 : -ENOMEM;
+}
+
+/* With a NULL behind the last. */
+static int copy_list(char ***copy, const char *const *list)
+{
+	size_t count = 0;
+
+	if (!list)
+		return 0;
+	while (list[count])
+		count++;
+	*copy = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; *copy && i < count; i++) {
+		(*copy)[i] = strdup(list[i]);
+		if (!(*copy)[i])
+			return -ENOMEM;
+	}
+	return *copy ? 0 : -ENOMEM;
+}
+
+static int copy_options(struct permod *pm, const struct permod_options *options)
+{
+	pm->flags = options->flags;
+	pm->request = options->request;
+	pm->request_arg = options->request_arg;
+	if (copy_string(&pm->demand, options->host) ||
+	    copy_string(&pm->module_dir, options->module_dir))
+		return -ENOMEM;
+	if (copy_list(&pm->licences, options->licences))
+		return -ENOMEM;
+	return copy_list(&pm->config_paths, options->config_paths);
+}
+
 int permod_new(struct permod **pm, const struct permod_options *given)
 {
 	struct permod_options options;
@@ -205,25 +317,29 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	*pm = NULL;
 	if (error)
 		return error;
-	pthread_once(&shared_once, watch_forks);
+	watch_forks();
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	if (copy_demands(made, &options)) {
-		forget_demands(made);
+	if (copy_options(made, &options)) {
+		free_options(made);
 		pthread_mutex_destroy(&made->lock);
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
-	made->flags = options.flags;
+	pthread_cond_init(&made->changed, NULL);
+	made->notifiers.name = "notifiers";
 	setting = getenv("PERMOD_PACK");
-	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
-	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
-	begin_packing();
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
+	 * for files that it can read. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
+			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
+			     runs_on_valgrind());
+	made->pack = begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -233,7 +349,8 @@ static struct permod_module *next_to_go(const struct permod *pm)
 {
 	struct permod_module *module = pm->last;
 
-	while (module && (module->num_users || is_permanent(module) || has_thread_exits(module)))
+	while (module && (module->state == PERMOD_COMING || module->num_users ||
+			  is_permanent(module) || has_thread_exits(module)))
 		module = module->previous;
 	return module;
 }
@@ -253,6 +370,7 @@ void permod_free(struct permod *pm)
 	for (module = pm->first; module; module = module->next)
 		module->pm = NULL;
 	unlock_context(pm);
+	forget_notifiers(pm);
 	while ((exports = pm->host_exports)) {
 		pm->host_exports = exports->next;
 		free(exports);
@@ -261,12 +379,13 @@ void permod_free(struct permod *pm)
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
 	forget_image_types(pm);
+	free_options(pm);
 	forget_taint(&pm->taint);
-	forget_demands(pm);
 	set_error(pm, NULL);
+	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);
+	end_packing(pm->pack);
 	free(pm);
-	end_packing();
 }
 
 const char *permod_version(void)

@@ -182,7 +182,7 @@ void permod_host_export(struct permod_host_export *node)
 
 	lock_shared();
 	node->next = *bucket;
-	*bucket = node;
+	__atomic_store_n(bucket, node, __ATOMIC_RELEASE);
 	unlock_shared();
 }
 
@@ -194,16 +194,20 @@ void permod_host_unexport(struct permod_host_export *node)
 	while (*link && *link != node)
 		link = &(*link)->next;
 	if (*link)
-		*link = node->next;
+		__atomic_store_n(link, node->next, __ATOMIC_RELEASE);
 	unlock_shared();
 }
 
 bool find_program_export(const char *name, struct permod_export *found)
 {
+	struct permod_host_export **bucket = program_bucket(name);
 	const struct permod_host_export *node;
 
+	/* Most loads are done without the lock. */
+	if (!__atomic_load_n(bucket, __ATOMIC_ACQUIRE))
+		return false;
 	lock_shared();
-	for (node = *program_bucket(name); node && strcmp(node->symbol.name, name) != 0;)
+	for (node = *bucket; node && strcmp(node->symbol.name, name) != 0;)
 		node = node->next;
 	if (node)
 		*found = node->symbol;

@@ -53,12 +53,12 @@ static int read_open_file(struct permod *pm, const char *path, int fd, void **da
 	if (about.st_size == 0)
 		return fail(pm, -ENOEXEC, "%s: empty; a module is made by 'cc -c'", path);
 	*size = (size_t)about.st_size;
-	*data = malloc(*size);
+	*data = take_buffer(*size);
 	if (!*data)
 		return fail_memory(pm);
 	error = read_all(pm, path, fd, *data, *size);
 	if (error) {
-		free(*data);
+		give_buffer(*data, *size);
 		*data = NULL;
 	}
 	return error;

@@ -157,35 +157,3 @@ bool has_compatible_licence(struct load *load, const char **licence)
 	}
 	return *licence != NULL;
 }
-
-/* ---- What a host asks for ------------------------------------------------------------------- */
-
-void forget_demands(struct permod *pm)
-{
-	for (size_t i = 0; pm->licences && pm->licences[i]; i++)
-		free(pm->licences[i]);
-	free(pm->licences);
-	free(pm->demand);
-}
-
-int copy_demands(struct permod *pm, const struct permod_options *options)
-{
-	size_t count = 0;
-
-	if (options->host) {
-		pm->demand = strdup(options->host);
-		if (!pm->demand)
-			return -ENOMEM;
-	}
-	if (!options->licences)
-		return 0;
-	while (options->licences[count])
-		count++;
-	pm->licences = calloc(count + 1, sizeof(*pm->licences));
-	for (size_t i = 0; pm->licences && i < count; i++) {
-		pm->licences[i] = strdup(options->licences[i]);
-		if (!pm->licences[i])
-			return -ENOMEM;
-	}
-	return pm->licences ? 0 : -ENOMEM;
-}

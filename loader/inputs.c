@@ -15,6 +15,7 @@
 struct input {
 	struct input *next;
 	void *data;
+	size_t size;
 };
 
 /* What modules bring for the loader, and nothing in them refers to. */
@@ -40,6 +41,7 @@ static int keep_file(struct inputs *inputs, const char *path, const void **data,
 	input->next = inputs->read;
 	inputs->read = input;
 	*data = input->data;
+	input->size = *size;
 	return 0;
 }
 
@@ -88,7 +90,7 @@ void free_inputs(struct inputs *inputs)
 
 	while ((input = inputs->read)) {
 		inputs->read = input->next;
-		free(input->data);
+		give_buffer(input->data, input->size);
 		free(input);
 	}
 }

@@ -20,24 +20,31 @@
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said
+ *     known.c    what the dynamic linker said      dynamic.c whether that is a function
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules     fit.c     interface, licence, namespaces
- *     taint.c    what spoils modules, contexts types.c   types of symbols: do they agree?
- *     tls.c      thread-local variables
+ *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
+ *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
+ *     tls.c      thread-local variables            find.c    modules by name; see tree.h
+ *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     states.c   notifiers; waiting for a module
  *
- * Locks: a context's lock, which is recursive as init and exit may call back, guards all its modules
- * and exports.  One lock is for what all contexts share: the arena, the program's exports, modules by
- * address, texts of parameters.  It is taken last, and held over a fork; so is, before it, the one of
- * thread-local variables.
+ * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
+ * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
+ * notifiers run.  One is held while a carrier of thread-local variables is opened or closed.
+ * A pack's lock (pack.c) is held over system calls too, and so there are several packs.  The shared lock
+ * is for what all contexts have in common: the arena, the program's exports, modules by address, texts
+ * of parameters.  It is taken last, and for a moment only: what is added is made before, and what is taken
+ * out freed behind it, and pages of the arena are mapped without it.  All but the first are held over a fork.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
 
 #define PCPU_NO_IMAGE
 #define PERMOD_NO_VERMAGIC
+#include <permod/hook.h>
 #include <permod/permod.h>
 
 #include "elf/link.h"
@@ -49,6 +56,7 @@
 
 struct dl_phdr_info;
 struct kernel_param;
+struct notifier;
 struct own_symbol;
 struct shared_object;
 struct unwound;
@@ -97,7 +105,7 @@ struct known {
 struct known_table {
 	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
 	size_t size, count;
-	unsigned long long changes; /* of the list of libraries when it was right */
+	unsigned long long changes; /* of libraries, loaded and unloaded, when it was right */
 };
 
 /* What permod_export() was given at once. */
@@ -116,25 +124,29 @@ struct taint {
 
 struct permod {
 	pthread_mutex_t lock;
+	unsigned int depth;	/* how often its thread has the lock */
+	pthread_cond_t changed; /* a module became live, or is gone */
 	unsigned int flags;
-	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
-	char *error;	  /* NULL: none yet; or no_memory_text */
+	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
+	struct pack *pack; /* where they share them */
+	char *error;	   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
 	struct known_table known;
+	char *module_dir;    /* or NULL */
+	char **config_paths; /* NULL behind the last; or NULL */
+	int (*request)(struct permod *pm, const char *symbol, void *arg); /* or NULL */
+	void *request_arg;
+	unsigned long arrivals; /* modules that came so far */
 	struct taint taint;
 	char *demand;			   /* what modules must be for; or NULL */
 	char **licences;		   /* compatible ones; NULL: the usual */
 	struct image_types *images;	   /* of the program and libraries that were asked for */
 	unsigned long long images_changes; /* of the list of libraries when they were right */
-};
-
-enum module_state {
-	MODULE_COMING, /* its init has not returned */
-	MODULE_LIVE,
-	MODULE_GOING, /* its exit runs */
+	struct permod_hook notifiers;
+	struct notifier *notifier; /* all of them */
 };
 
 /* A global symbol of a module, or a per-CPU variable. */
@@ -165,8 +177,11 @@ struct permod_module {
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
-	enum module_state state;
-	int references; /* atomic; -1 once it is going */
+	enum permod_state state;
+	struct percpu_ref references; /* dead once it is going */
+	int drained;		      /* atomic: the last reference is gone */
+	pthread_t thread;	      /* that runs init or exit */
+	bool announced;		      /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -197,7 +212,11 @@ struct permod_module {
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
-	void **libraries; /* that it named; of dlopen() */
+	unsigned long arrival; /* the how many-th of its context it was */
+	bool on_demand;	       /* it came for another one's sake */
+	char *wished_before,
+		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
+	void **libraries;      /* that it named; of dlopen() */
 	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
@@ -208,6 +227,7 @@ struct permod_module {
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	bool had_thread_exits;		  /* atomic: there may be some in the list */
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
@@ -224,6 +244,9 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	struct permod_module *const
+		*needs; /* modules to be kept, whether it uses their symbols or not */
+	size_t num_needs;
 };
 
 /* One load on its way. */
@@ -244,7 +267,9 @@ struct load {
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
+	bool early;		     /* failed, as another thread is loading what it needs */
 	unsigned char *tls_image;    /* the same of thread-local variables */
+	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -279,12 +304,22 @@ static inline size_t round_up(size_t size, size_t align)
 __attribute__((format(printf, 3, 4))) int fail(struct permod *pm, int error, const char *format,
 					       ...);
 int fail_memory(struct permod *pm);
+/* Put back a line that was taken out. */
+void keep_error(struct permod *pm, char *text);
 /* For struct link; `arg` is the context. */
 __attribute__((format(printf, 2, 0))) void report_error(void *arg, const char *format,
 							va_list args);
 
 void lock_context(struct permod *pm);
 void unlock_context(struct permod *pm);
+/* Around what is not ours to know: let go of the lock, however often it was taken, and take it so often
+ * again. */
+unsigned int begin_callback(struct permod *pm);
+void end_callback(struct permod *pm, unsigned int depth);
+/* Whether the calling thread runs a module's init or exit, or a notifier. */
+bool in_callback(void);
+/* Have what is held over forks held. */
+void watch_forks(void);
 /* Make room for one more entry of a list, and zero it; NULL without memory.  `list` is the address of
  * the pointer to its entries. */
 void *grow(void *list, size_t *count, size_t size);
@@ -295,7 +330,7 @@ void unlock_shared(void);
 
 /* ---- file.c --------------------------------------------------------------------------------- */
 
-/* A whole file in memory of ours, to be freed by free(). */
+/* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
@@ -338,6 +373,8 @@ bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Hold a module as long as the user is there; 0 or -ENOMEM. */
+int use_module(struct permod_module *user, struct permod_module *used);
 /* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
 bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
@@ -374,12 +411,22 @@ struct known *find_known(const struct known_table *table, const char *name);
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
 
+/* ---- dynamic.c ------------------------------------------------------------------------------ */
+
+/* Whether what the dynamic linker found by this name, with a version or not, is a function. */
+bool names_function(const char *name, uintptr_t address);
+
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
 bool is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);
+
+/* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* A step of loading: whether the code can run where there are shadow stacks; -ENOEXEC if not. */
+int check_shadow_stack(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -389,9 +436,13 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
-/* Under the shared lock: make ready for the next two. */
-int open_arena(void);
-/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+/* Where it lies; it never moves. */
+struct arena {
+	uintptr_t begin;
+	size_t size; /* bytes */
+};
+const struct arena *arena(void);
+/* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
 
@@ -400,6 +451,17 @@ void release_range(uintptr_t base, size_t size);
 int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- buffer.c ------------------------------------------------------------------------------- */
+
+#define LARGE_PAGE ((size_t)2 << 20) /* bytes */
+/* Memory that is about to be written as a whole; NULL if there is none.  It is not zeroed. */
+void *take_buffer(size_t size);
+void give_buffer(void *buffer, size_t size);
+/* How many of `size` bytes from a multiple of a large page on are worth large pages. */
+size_t in_large_pages(size_t size);
+/* Have `size` bytes of new memory, of which `mapped` are there, ready to be written. */
+void populate(uintptr_t address, size_t size, size_t mapped);
 
 /* ---- image.c -------------------------------------------------------------------------------- */
 
@@ -433,8 +495,32 @@ int publish_names(struct load *load);
 int protect_region(struct load *load, size_t region, int protection);
 /* What sets an end of the interval: a variable rather than the section that it is in. */
 const char *bound_name(const struct link_bound *bound);
+/* Load a module; without a name it is called after the first file. */
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- find.c --------------------------------------------------------------------------------- */
+
+/* A load on its way, or a request for a symbol; of the thread that is in it. */
+struct operation {
+	struct operation *outer;
+	struct permod *pm;
+	const char *symbol;  /* that was requested, or NULL */
+	unsigned long first; /* the number of the last module that came before */
+	bool on_demand;	     /* what is loaded now is so for another one's sake */
+};
+
+/* All under the context's lock. */
+void begin_operation(struct operation *operation, struct permod *pm);
+/* A module is live. */
+void note_arrival(struct permod_module *module);
+/* After an error also unload what came on demand meanwhile; the error line stays. */
+void end_operation(struct operation *operation, int error);
+/* Ask the host for a symbol; true if it has done something about it. */
+bool request_symbol(struct load *load, const char *symbol);
+int unload_with_dependencies(struct permod_module *module, unsigned int flags);
 
 /* ---- frames.c ------------------------------------------------------------------------------- */
 
@@ -489,6 +575,8 @@ struct permod_module *new_module(struct permod *pm, const char *name);
 void discard_module(struct permod_module *module);
 void list_module(struct permod_module *module);
 bool uses_module(const struct permod_module *user, const struct permod_module *used);
+/* Free the module itself, unless somebody forgot to put a reference. */
+void free_module(struct permod_module *module);
 /* Whether it has an init and no exit. */
 bool is_permanent(const struct permod_module *module);
 /* Whether threads have destructors of its thread-local variables to run. */
@@ -497,6 +585,34 @@ bool has_thread_exits(const struct permod_module *module);
 void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
 int start_module(struct load *load);
+
+/* ---- states.c ------------------------------------------------------------------------------- */
+
+/* Tell the notifiers: 0, or what one said against a module that is coming; then it is told to those
+ * before that one that the module goes. */
+int announce(struct permod_module *module, enum permod_state state);
+/* The same as a step of a load. */
+int announce_coming(struct load *load);
+/* And that it goes, if it was announced; the context's last error stays. */
+void announce_going(struct permod_module *module);
+void forget_notifiers(struct permod *pm);
+/* Others may go on that wait for a module. */
+void tell_change(struct permod *pm);
+/* Wait for a change; false: the calling thread must not wait, as others may be waiting for it. */
+bool wait_for_change(struct permod *pm);
+
+/* ---- hook.c --------------------------------------------------------------------------------- */
+
+/* Take functions out of all hooks that are in memory of a module, of which `has` tells, and wait until
+ * nobody is in one; returns how many.  Not under the context's lock. */
+typedef bool has_function(const struct permod_module *module, uintptr_t address);
+unsigned int drop_from_hooks(const struct permod_module *module, has_function *has);
+/* Take an entry out whatever its state, and wait for all who are in it. */
+void finish_entry(struct permod_hook_entry *entry);
+/* Held over a fork; in the child: the threads that were in functions of hooks are not there. */
+void lock_hooks(void);
+void unlock_hooks(void);
+void forget_calls_of_others(void);
 
 /* ---- module.c ------------------------------------------------------------------------------- */
 
@@ -512,6 +628,8 @@ void unname_module(struct permod_module *module);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
 bool outlives_init(const struct permod_module *module, uintptr_t address);
 bool goes_with_init(const struct permod_module *module, uintptr_t address);
+/* Either. */
+bool has_address(const struct permod_module *module, uintptr_t address);
 /* An address in the window as a cookie; others as they are. */
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address);
 /* What users see of regions. */
@@ -642,9 +760,6 @@ bool is_compatible_licence(const struct permod *pm, const char *licence);
 /* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
  * NULL. */
 bool has_compatible_licence(struct load *load, const char **licence);
-/* Keep what a host's options ask for; 0 or -ENOMEM.  Whatever was kept is to be forgotten. */
-int copy_demands(struct permod *pm, const struct permod_options *options);
-void forget_demands(struct permod *pm);
 
 /* ---- types.c -------------------------------------------------------------------------------- */
 
@@ -669,6 +784,12 @@ int taint_by_info(struct load *load);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);
+
+/* ---- valgrind.c ----------------------------------------------------------------------------- */
+
+bool runs_on_valgrind(void);
+/* If it does: let it have names and lines of the module's code, which is in place. */
+void show_to_valgrind(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

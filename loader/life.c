@@ -6,18 +6,24 @@
  *          \--init failed--> gone
  *
  * A module is used by those that were linked against its exports, and referenced by permod_get().
- * Either keeps it.  The count of references is -1 once the module is going, so that nobody can take
- * a reference any more.
+ * Either keeps it.  References are counted for each CPU (percpu_ref); the count is killed when the
+ * module is going, so that nobody can take a reference any more.
+ *
+ * Constructors, init, exit and destructors run without the context's lock: what they do may take long,
+ * and may wait for threads that want the lock.  Others find a module by its state then.
  */
 #define _GNU_SOURCE
 #include "internal.h"
 
 #include <elf.h>
 #include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
@@ -29,6 +35,24 @@ extern char **environ __attribute__((weak));
 
 /* ---- Making and unmaking -------------------------------------------------------------------- */
 
+/* By whoever puts the last reference, perhaps a signal's handler.  The memory may be gone by the time of
+ * the call; then it wakes nobody. */
+static void drained(struct percpu_ref *references)
+{
+	struct permod_module *module =
+		(struct permod_module *)((char *)references -
+					 offsetof(struct permod_module, references));
+	int *word = &module->drained;
+
+	__atomic_store_n(word, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static bool is_drained(struct permod_module *module)
+{
+	return __atomic_load_n(&module->drained, __ATOMIC_ACQUIRE);
+}
+
 struct permod_module *new_module(struct permod *pm, const char *name)
 {
 	struct permod_module *module = calloc(1, sizeof(*module));
@@ -36,12 +60,32 @@ struct permod_module *new_module(struct permod *pm, const char *name)
 	if (!module)
 		return NULL;
 	module->pm = pm;
+	module->state = PERMOD_COMING;
+	module->thread = pthread_self();
 	module->name = strdup(name);
-	if (!module->name) {
+	if (!module->name ||
+	    percpu_ref_init(&module->references, drained, PERCPU_REF_ALLOW_REINIT)) {
+		free(module->name);
 		free(module);
 		return NULL;
 	}
 	return module;
+}
+
+/* Modules that were forced out while somebody held a reference, which may yet be put. */
+static struct permod_module *held;
+
+void free_module(struct permod_module *module)
+{
+	if (!percpu_ref_is_dying(&module->references) || is_drained(module)) {
+		percpu_ref_exit(&module->references);
+		free(module);
+		return;
+	}
+	lock_shared();
+	module->next = held;
+	held = module;
+	unlock_shared();
 }
 
 void list_module(struct permod_module *module)
@@ -77,11 +121,21 @@ static void run_handlers(struct permod_module *module)
 	__cxa_finalize(module->dso_handle);
 }
 
+/* Who is in its functions may want the lock. */
+static void drop_unlocked(struct permod_module *module, has_function *has)
+{
+	unsigned int depth = begin_callback(module->pm);
+
+	drop_from_hooks(module, has);
+	end_callback(module->pm, depth);
+}
+
 void discard_module(struct permod_module *module)
 {
 	/* Operations of parameters can register some even if nothing is started. */
 	drop_thread_exits(module);
 	run_handlers(module);
+	drop_unlocked(module, has_address);
 	free_parameters(module);
 	unregister_module(module);
 	if (module->listed) {
@@ -107,9 +161,11 @@ void discard_module(struct permod_module *module)
 	free(module->symbols);
 	free(module->symfile);
 	free_types(module->types);
+	free(module->wished_before);
+	free(module->wished_after);
 	forget_taint(&module->taint);
 	free(module->name);
-	free(module);
+	free_module(module);
 }
 
 /* ---- Constructors and destructors ----------------------------------------------------------- */
@@ -294,6 +350,8 @@ static int end_init(struct load *load)
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		has_init |= module->part[region].size != 0;
 	if (has_init)
+		drop_unlocked(module, goes_with_init);
+	if (has_init)
 		unregister_init(load);
 	give_init_image(module);
 	return 0;
@@ -302,24 +360,47 @@ static int end_init(struct load *load)
 /* From here on nobody can take a reference. */
 static void close_module(struct permod_module *module)
 {
-	module->state = MODULE_GOING;
-	__atomic_store_n(&module->references, -1, __ATOMIC_RELAXED);
+	module->state = PERMOD_GOING;
+	if (!percpu_ref_is_dying(&module->references))
+		percpu_ref_kill(&module->references);
 }
 
 static int run_init(struct load *load)
 {
 	struct permod_module *module = load->module;
+	struct permod *pm = module->pm;
+	unsigned int depth = begin_callback(pm);
 	int result;
 
 	run_constructors(module);
 	result = module->init ? module->init() : 0;
+	end_callback(pm, depth);
 	if (result >= 0)
 		return 0;
 	/* Destructors may call back: they find a module that is going, and the line is made last. */
 	close_module(module);
+	depth = begin_callback(pm);
+	drop_from_hooks(module, has_address);
 	run_destructors(module);
+	end_callback(pm, depth);
 	return fail(load->pm, result, "%s: its init returned %d (%s)", load->path, result,
 		    result < -LAST_ERRNO ? "no error number" : strerror(-result));
+}
+
+/* Nobody is in a function of its, and nobody comes, when exit runs. */
+static void run_exit(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+	unsigned int depth = begin_callback(pm);
+
+	drop_from_hooks(module, has_address);
+	if (module->exit)
+		module->exit();
+	end_callback(pm, depth);
+	announce_going(module);
+	depth = begin_callback(pm);
+	run_destructors(module);
+	end_callback(pm, depth);
 }
 
 int start_module(struct load *load)
@@ -332,17 +413,16 @@ int start_module(struct load *load)
 		return error;
 	/* Of a shared object nothing is freed. */
 	error = module->shared ? 0 : end_init(load);
-	if (error && run) {
-		if (module->exit)
-			module->exit();
-		run_destructors(module);
-	}
+	if (error && run)
+		run_exit(module);
 	if (error)
 		return error;
 	/* Modules that init loaded were live before this one. */
 	unlist_module(module);
 	list_module(module);
-	module->state = MODULE_LIVE;
+	module->state = PERMOD_LIVE;
+	tell_change(module->pm);
+	announce(module, PERMOD_LIVE);
 	return 0;
 }
 
@@ -373,32 +453,27 @@ bool has_thread_exits(const struct permod_module *module)
 
 int permod_get(struct permod_module *m)
 {
-	int count = __atomic_load_n(&m->references, __ATOMIC_RELAXED);
-
-	do {
-		if (count < 0)
-			return -EBUSY;
-	} while (!__atomic_compare_exchange_n(&m->references, &count, count + 1, true,
-					      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
-	return 0;
+	return percpu_ref_tryget_live(&m->references) ? 0 : -EBUSY;
 }
 
 void permod_put(struct permod_module *m)
 {
-	__atomic_fetch_sub(&m->references, 1, __ATOMIC_RELEASE);
+	percpu_ref_put(&m->references);
 }
 
 /* ---- Unloading ------------------------------------------------------------------------------ */
 
 void remove_module(struct permod_module *module)
 {
+	struct permod *pm = module->pm;
+
 	close_module(module);
-	if (module->started) {
-		if (module->exit)
-			module->exit();
-		run_destructors(module);
-	}
+	module->thread = pthread_self();
+	if (module->started)
+		run_exit(module);
+	announce_going(module);
 	discard_module(module);
+	tell_change(pm);
 }
 
 /* -EBUSY with the names of the users, if there are any. */
@@ -435,18 +510,46 @@ static int check_users(const struct permod_module *module)
 	return -EBUSY;
 }
 
-/* From here on nobody can take a reference, or there are some. */
-static int claim(struct permod_module *module)
+/* Whoever holds a reference may want the lock. */
+static void wait_for_references(struct permod_module *module)
 {
-	int none = 0;
+	unsigned int depth = begin_callback(module->pm);
+	int *word = &module->drained;
 
-	if (__atomic_compare_exchange_n(&module->references, &none, -1, false, __ATOMIC_ACQUIRE,
-					__ATOMIC_RELAXED))
+	while (!is_drained(module))
+		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	end_callback(module->pm, depth);
+}
+
+static void force(struct permod_module *module, const char *reason)
+{
+	taint(module->pm, module, PERMOD_TAINT_FORCED_UNLOAD, "%s: was unloaded by force: %s",
+	      module->name, reason);
+}
+
+/* From here on nobody can take a reference, or there are some. */
+static int claim(struct permod_module *module, unsigned int flags)
+{
+	unsigned long others;
+
+	if (flags == PERMOD_UNLOAD_WAIT) {
+		close_module(module);
+		wait_for_references(module);
 		return 0;
+	}
+	others = percpu_ref_kill_unused(&module->references);
+	if (!others) {
+		module->drained = 1;
+		return 0;
+	}
+	if (flags & PERMOD_UNLOAD_FORCE) {
+		force(module, "somebody held it");
+		return 0;
+	}
 	return fail(module->pm, -EBUSY,
-		    "%s: can't be unloaded: somebody holds it (%d reference%s by permod_get() or "
+		    "%s: can't be unloaded: somebody holds it (%lu reference%s by permod_get() or "
 		    "try_module_get())",
-		    module->name, none, none == 1 ? "" : "s");
+		    module->name, others, others == 1 ? "" : "s");
 }
 
 static int fail_thread_exits(const struct permod_module *module)
@@ -460,17 +563,23 @@ static int fail_thread_exits(const struct permod_module *module)
 		    threads == 1 ? "it" : "them");
 }
 
-static int check_unload(const struct permod_module *module, unsigned int flags)
+static int check_unload(struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
+	bool forced = flags & PERMOD_UNLOAD_FORCE;
 
-	if (flags)
+	if (flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE))
 		return fail(pm, -EINVAL, "%s: permod_unload(): unknown flags 0x%x", module->name,
 			    flags);
-	if (module->state != MODULE_LIVE)
+	if (permod_in_hook())
+		return fail(pm, -EDEADLK,
+			    "%s: can't be unloaded by a function that a hook called, or a "
+			    "notifier: others may be waiting for it; let another thread do it",
+			    module->name);
+	if (module->state != PERMOD_LIVE)
 		return fail(pm, -EBUSY, "%s: can't be unloaded while its %s runs", module->name,
-			    module->state == MODULE_COMING ? "init" : "exit");
-	if (is_permanent(module))
+			    module->state == PERMOD_COMING ? "init" : "exit");
+	if (is_permanent(module) && !forced)
 		return fail(
 			pm, -EBUSY,
 			"%s: can't be unloaded: it has an init and no exit (module_exit), so it "
@@ -489,12 +598,29 @@ int permod_unload(struct permod_module *m, unsigned int flags)
 	/* It stayed when its context was freed. */
 	if (!pm)
 		return -EBUSY;
+	if (flags & PERMOD_UNLOAD_DEPENDENCIES)
+		return unload_with_dependencies(m, flags & ~PERMOD_UNLOAD_DEPENDENCIES);
 	lock_context(pm);
 	error = check_unload(m, flags);
 	if (!error)
-		error = claim(m);
+		error = claim(m, flags);
+	if (!error && is_permanent(m))
+		force(m, "it has an init and no exit");
 	if (!error)
 		remove_module(m);
+	unlock_context(pm);
+	return error;
+}
+
+int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flags)
+{
+	struct permod_module *module;
+	int error;
+
+	lock_context(pm);
+	module = find_module(pm, name);
+	error = module ? permod_unload(module, flags)
+		       : fail(pm, -ENOENT, "%s: no such module is loaded", name);
 	unlock_context(pm);
 	return error;
 }

@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
-#define LARGE_PAGE ((uint64_t)2 << 20)
 
 /* ---- Link ----------------------------------------------------------------------------------- */
 
@@ -127,11 +126,8 @@ static bool is_empty(const struct link_interval *interval)
 
 static bool meets_arena(const struct link_interval *interval)
 {
-	struct pcpu_map map;
-
-	pcpu_get_map(&map);
-	return !is_empty(interval) && interval->low.base < map.arena + map.arena_size &&
-	       interval->high.base >= map.arena;
+	return !is_empty(interval) && interval->low.base < arena()->begin + arena()->size &&
+	       interval->high.base >= arena()->begin;
 }
 
 /*
@@ -381,6 +377,9 @@ int publish_names(struct load *load)
 	if (reserve_exports(&load->pm->exports, module->num_exports) ||
 	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
+	/* The host may have loaded one when it was asked for a symbol. */
+	if (check_name(load, module->name))
+		return -EEXIST;
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
 		int error = check_export(load, export);
@@ -407,18 +406,20 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	  resolve_symbols, check_types, place_module,
-	relocate_module, arrange_frames,  copy_variables,  protect,	tell_unwinders,
-	find_calls,	 describe_module, make_symfile,	   publish,	set_parameters,
-	taint_by_info,	 start_module,
+	read_and_link,	 check_fit,	  check_shadow_stack, resolve_symbols, check_types,
+	place_module,	 relocate_module, arrange_frames,     copy_variables,  protect,
+	tell_unwinders,	 find_calls,	  describe_module,    make_symfile,    publish,
+	announce_coming, set_parameters,  taint_by_info,      start_module,
 };
 
 int check_name(struct load *load, const char *name)
 {
-	if (find_module(load->pm, name))
-		return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already",
-			    load->path, name);
-	return 0;
+	const struct permod_module *other = find_module(load->pm, name);
+
+	if (!other)
+		return 0;
+	load->early = other->state != PERMOD_LIVE;
+	return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already", load->path, name);
 }
 
 void free_load(struct load *load)
@@ -430,6 +431,7 @@ void free_load(struct load *load)
 	free(load->tls_image);
 	free(load->externals);
 	free(load->owns);
+	free(load->refused);
 }
 
 static int link_and_start(struct load *load)
@@ -441,6 +443,25 @@ static int link_and_start(struct load *load)
 	return error;
 }
 
+static int hold_needs(struct load *load)
+{
+	for (size_t i = 0; i < load->inputs.num_needs; i++) {
+		if (use_module(load->module, load->inputs.needs[i]))
+			return fail_memory(load->pm);
+	}
+	return 0;
+}
+
+/* Others learn that it goes, and the line that says why stays. */
+static void discard_failed(struct permod_module *module)
+{
+	struct permod *pm = module->pm;
+
+	announce_going(module);
+	discard_module(module);
+	tell_change(pm);
+}
+
 static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
 {
 	int error = check_name(load, name);
@@ -450,9 +471,11 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 	load->module = new_module(load->pm, name);
 	if (!load->module)
 		return fail_memory(load->pm);
-	error = take_each_step(load);
+	error = hold_needs(load);
+	if (!error)
+		error = take_each_step(load);
 	if (error)
-		discard_module(load->module);
+		discard_failed(load->module);
 	free_load(load);
 	return error;
 }
@@ -465,7 +488,10 @@ static int take_steps(struct load *load, const char *name)
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
 	error = make_module(load, name, link_and_start);
-
+	while (error && load->early && wait_for_change(load->pm)) {
+		*load = first;
+		error = make_module(load, name, link_and_start);
+	}
 	if (load->again) {
 		*load = first;
 		load->whole_pages = true;
@@ -492,18 +518,19 @@ int check_request(struct permod *pm, const struct inputs *inputs)
 	return 0;
 }
 
-/* Without a name it is called after the first file. */
-static int load_inputs(const struct inputs *inputs, const char *name, const char *params,
-		       struct permod_module **m)
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m)
 {
 	struct permod *pm = inputs->pm;
 	struct load load = {
 		.pm = pm, .params = params, .flags = inputs->flags, .inputs = *inputs
 	};
+	struct operation operation;
 	char *made = NULL;
 	int error;
 
 	lock_context(pm);
+	begin_operation(&operation, pm);
 	error = check_request(pm, inputs);
 	if (!error) {
 		load.path = inputs->paths[0];
@@ -512,6 +539,9 @@ static int load_inputs(const struct inputs *inputs, const char *name, const char
 		error = name ? take_steps(&load, name) : fail_memory(pm);
 		free(made);
 	}
+	if (!error)
+		note_arrival(load.module);
+	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;
 	unlock_context(pm);

@@ -48,6 +48,17 @@ bool goes_with_init(const struct permod_module *module, uintptr_t address)
 	return bytes_behind(module, address, LINK_INIT_TEXT, LINK_INIT_DATA);
 }
 
+bool has_address(const struct permod_module *module, uintptr_t address)
+{
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		const struct module_part *part = &module->part[region];
+
+		if (address - part->address < part->size)
+			return true;
+	}
+	return false;
+}
+
 static bool is_string_in_module(const struct permod_module *module, const char *string)
 {
 	size_t room = bytes_behind(module, (uintptr_t)string, LINK_TEXT, LINK_DATA);
@@ -484,7 +495,7 @@ int permod_region(const struct permod_module *m, unsigned int index, struct perm
 		*region = (struct permod_region){ .name = region_names[i],
 						  .address = part->address,
 						  .size = part->size };
-		strcpy(region->access, i == LINK_RO_AFTER_INIT && m->state != MODULE_COMING
+		strcpy(region->access, i == LINK_RO_AFTER_INIT && m->state != PERMOD_COMING
 					       ? "r--"
 					       : region_access[i]);
 		return 0;

@@ -376,6 +376,9 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	error = check_fit(load);
 	if (error)
 		note_problem(plan, load->pm, error);
+	error = check_shadow_stack(load);
+	if (error)
+		note_problem(plan, load->pm, error);
 	error = resolve_symbols(load);
 	if (error)
 		note_problem(plan, load->pm, error);

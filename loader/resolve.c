@@ -117,48 +117,7 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
 
-struct segment_search {
-	uintptr_t address;
-	bool executable;
-};
-
-static int look_into_image(struct dl_phdr_info *image, size_t size, void *arg)
-{
-	struct segment_search *search = arg;
-
-	(void)size;
-	for (unsigned int i = 0; i < image->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &image->dlpi_phdr[i];
-
-		if (segment->p_type != PT_LOAD ||
-		    search->address - (image->dlpi_addr + segment->p_vaddr) >= segment->p_memsz)
-			continue;
-		search->executable = segment->p_flags & PF_X;
-		return 1;
-	}
-	return 0;
-}
-
-/* By the symbol's type if there is a symbol, as constants can lie among code. */
-static bool names_function(uintptr_t address)
-{
-	struct segment_search search = { address, false };
-	const ElfW(Sym) *symbol = NULL;
-	unsigned int type;
-	Dl_info info;
-
-	/* To look for the symbol takes long. */
-	each_image(look_into_image, &search);
-	if (!search.executable)
-		return false;
-	if (!dladdr1((void *)address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
-	    (uintptr_t)info.dli_saddr != address)
-		return true;
-	type = symbol->st_info & 0xf;
-	return type == STT_FUNC || type == STT_GNU_IFUNC;
-}
-
-static bool is_function(const struct found *found)
+static bool is_function(const char *name, const struct found *found)
 {
 	if (is_module(found->provider))
 		return found->address - found->provider->part[LINK_TEXT].address <
@@ -166,9 +125,9 @@ static bool is_function(const struct found *found)
 	if (found->builtin)
 		return found->builtin->function;
 	if (!found->known)
-		return names_function(found->address);
+		return names_function(name, found->address);
 	if (found->known->function < 0)
-		found->known->function = (signed char)names_function(found->address);
+		found->known->function = (signed char)names_function(name, found->address);
 	return found->known->function;
 }
 
@@ -226,8 +185,7 @@ static int check_thread_local(struct load *load, const struct link_symbol *symbo
 
 /* ---- All that a link needs ------------------------------------------------------------------ */
 
-/* Hold the module that has the symbol as long as this one is there. */
-static int use_module(struct permod_module *user, struct permod_module *used)
+int use_module(struct permod_module *user, struct permod_module *used)
 {
 	struct permod_module **entry;
 
@@ -288,12 +246,12 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 		free(wanting->text);
 		return fail_memory(load->pm);
 	}
-	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s", load->path,
+	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s%s", load->path,
 	     wanting->count > 1 ? "s" : "", wanting->text,
 	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
 					       : "no module, no export of the host and no library "
 						 "that the host has loaded defines them",
-	     hint_for_archive(load));
+	     hint_for_archive(load), load->refused ? load->refused : "");
 	free(wanting->text);
 	return -ENOENT;
 }
@@ -323,13 +281,14 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	if (error)
 		return error;
 	if (is_module(provider)) {
-		if (provider->state != MODULE_LIVE)
+		load->early |= provider->state != PERMOD_LIVE;
+		if (provider->state != PERMOD_LIVE)
 			return fail(
 				load->pm, -EBUSY,
 				"%s: %s is exported by module %s, which is not live: its %s has "
 				"not returned",
 				load->path, symbol->name, provider->name,
-				provider->state == MODULE_COMING ? "init" : "exit");
+				provider->state == PERMOD_COMING ? "init" : "exit");
 		if (use_module(load->module, provider))
 			return fail_memory(load->pm);
 	}
@@ -340,7 +299,7 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	}
 	if (found->is_default && !found->tls_module)
 		found->known = remember(&load->pm->known, symbol->name, found->address);
-	link_define(symbol, found->address, symbol->direct && is_function(found));
+	link_define(symbol, found->address, symbol->direct && is_function(symbol->name, found));
 	return 0;
 }
 
@@ -350,6 +309,9 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 	struct found found;
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
+		return accept_symbol(load, symbol, &found);
+	if (symbol->visibility == STV_DEFAULT && symbol->bind != STB_WEAK &&
+	    request_symbol(load, symbol->name) && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	/* A plan has a line for each: see note_undefined().  There is no address that says that a
 	 * thread-local variable isn't there. */

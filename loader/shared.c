@@ -56,7 +56,7 @@ bool is_shared_object(struct permod *pm, const char *path)
 	shared = size >= sizeof(header);
 	if (shared)
 		memcpy(&header, data, sizeof(header));
-	free(data);
+	give_buffer(data, size);
 	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
 }
 
@@ -335,14 +335,15 @@ static int describe_shared(struct load *load)
 	if (error)
 		return error;
 	error = describe_image(load, &image, data, size);
-	free(data);
+	give_buffer(data, size);
 	return error;
 }
 
 int load_shared(struct load *load)
 {
 	static int (*const steps[])(struct load *) = {
-		open_shared, describe_shared, publish_names, set_parameters, start_module,
+		open_shared,	 describe_shared, publish_names,
+		announce_coming, set_parameters,  start_module,
 	};
 	int error = 0;
 

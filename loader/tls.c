@@ -773,6 +773,30 @@ static int fill_image(struct load *load)
 	return link_relocate_tls(link);
 }
 
+/* ---- For debuggers -------------------------------------------------------------------------- */
+
+/*
+ * gdb knows no number for the block of a module that it has read of in memory, so it takes an offset for
+ * one in the block with number 1, the program's: as if this were a static program.  That one lies in what
+ * each thread begins with, so its offsets reach everything at a fixed distance from the thread pointer:
+ * also the module's block, if it lies there.  Only code that uses such distances makes libc tell them;
+ * variables of another block are put where gdb will say that nothing can be.
+ */
+#define NOWHERE ((uint64_t)1 << 63) /* no program has an address near this one */
+
+static uint64_t debug_base(const struct link *link)
+{
+	struct tls_index first = { 1, 0 };
+	tls_getter_function *getter = tls_getter();
+
+	for (const struct link_tls *tls = link->tls; tls && getter; tls = tls->next) {
+		if (tls->wanted & LINK_TLS_BY_OFFSET && (!tls->symbol || tls->symbol->section))
+			return (uint64_t)__builtin_thread_pointer() + tls->thread_offset -
+			       tls->offset - (uint64_t)getter(&first);
+	}
+	return NOWHERE;
+}
+
 int open_tls(struct load *load)
 {
 	struct draft draft = { .load = load };
@@ -798,5 +822,6 @@ int open_tls(struct load *load)
 		return error;
 	}
 	load->module->tls = draft.carrier;
+	load->link->tls_debug_base = debug_base(load->link);
 	return 0;
 }

@@ -150,6 +150,27 @@ void percpu_ref_kill_and_confirm(struct percpu_ref *ref, percpu_ref_func_t *conf
 	pcpu_ref_put_slow(ref, 1);
 }
 
+unsigned long percpu_ref_kill_unused(struct percpu_ref *ref)
+{
+	unsigned long count = ONE;
+
+	pcpu_fence_lock();
+	if (has_mode(ref, PCPU_REF_DEAD))
+		pcpu_die("percpu_ref_kill_unused(%p): the count is dead already", (void *)ref);
+	need_reinit(ref, "percpu_ref_kill_unused");
+	leave_percpu(ref, 0);
+	if (__atomic_compare_exchange_n(&ref->count, &count, DEAD, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_ACQUIRE)) {
+		__atomic_fetch_or(&ref->mode, PCPU_REF_DEAD, __ATOMIC_SEQ_CST);
+		count = ONE;
+	} else {
+		enter_percpu(ref);
+	}
+	pcpu_fence_unlock();
+	PCPU_TSAN_ACQUIRE(ref);
+	return count / ONE - 1;
+}
+
 void percpu_ref_resurrect(struct percpu_ref *ref)
 {
 	pcpu_fence_lock();

@@ -7,7 +7,6 @@
 #include "tests/loader/helper.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #define THREADS 4
 
@@ -232,45 +231,62 @@ END_TEST
 
 /* ---- Init while others wait ----------------------------------------------------------------- */
 
-static int in_init, out_of_init; /* atomic */
+static struct permod *init_context;
+static int found_in_init; /* atomic */
 
+/* Another thread finds the module while its init runs. */
 int slow_init(void);
 int slow_init(void)
 {
-	const struct timespec while_others_try = { 0, 200000000 };
-
-	__atomic_store_n(&in_init, 1, __ATOMIC_RELEASE);
-	nanosleep(&while_others_try, NULL);
-	__atomic_store_n(&out_of_init, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&found_in_init, __ATOMIC_ACQUIRE))
+		sched_yield();
 	return 0;
 }
 EXPORT_SYMBOL(slow_init);
 
 static void *find_during_init(void *arg)
 {
-	struct permod *pm = arg;
+	struct permod_module *m;
+	bool coming, busy;
 
-	while (!__atomic_load_n(&in_init, __ATOMIC_ACQUIRE))
+	while (!(m = permod_find(init_context, "slow")))
 		sched_yield();
-	if (!permod_find(pm, "slow") || !__atomic_load_n(&out_of_init, __ATOMIC_ACQUIRE))
-		return pm;
-	return NULL;
+	coming = permod_state(m) == PERMOD_COMING;
+	busy = permod_unload(m, 0) == -EBUSY;
+	__atomic_store_n(&found_in_init, 1, __ATOMIC_RELEASE);
+	return coming && busy ? NULL : arg;
 }
 
-START_TEST(calls_on_a_context_wait_for_an_init)
+/* What needs the module waits for its init. */
+static void *load_user_during_init(void *arg)
 {
-	struct permod *pm = new_context();
+	while (!permod_find(init_context, "slow"))
+		sched_yield();
+	return permod_load(init_context, arg, NULL, 0, NULL) ? arg : NULL;
+}
+
+START_TEST(others_go_on_during_an_init)
+{
+	struct permod *pm = init_context = new_context();
 	const char *path = compile("slow.ko", "",
-				   "int slow_init(void);\n"
+				   "#include <permod/module.h>\n"
+				   "int slow_init(void), slow = 5;\n"
+				   "EXPORT_SYMBOL(slow);\n"
 				   "int init_module(void) { return slow_init(); }\n"
 				   "void cleanup_module(void) {}\n");
-	pthread_t finder;
-	void *wrong = pm;
+	const char *user =
+		compile("slow_user.ko", "-fPIC", "extern int slow; int *user = &slow;\n");
+	pthread_t finder, loader;
+	void *wrong = pm, *unloaded = pm;
 
 	check_that(pthread_create(&finder, NULL, find_during_init, pm) == 0);
+	check_that(pthread_create(&loader, NULL, load_user_during_init, (void *)user) == 0);
 	load_file(pm, path, NULL);
 	pthread_join(finder, &wrong);
+	pthread_join(loader, &unloaded);
 	ck_assert_ptr_null(wrong);
+	ck_assert_ptr_null(unloaded);
+	ck_assert_ptr_nonnull(permod_find(pm, "slow_user"));
 	permod_free(pm);
 }
 END_TEST
@@ -321,14 +337,17 @@ START_TEST(child_of_a_fork_loads_in_a_context_of_its_own)
 }
 END_TEST
 
-/* ck_assert() is for the test's own thread. */
+/* Nothing of Check's: it has a lock, which the child of a fork would find taken. */
 static void load_thread_local(const char *path)
 {
-	struct permod *pm = new_context();
 	struct permod_module *m = NULL;
+	int (*next)(void) = NULL;
+	struct permod *pm;
 
+	check_that(permod_new(&pm, NULL) == 0);
 	check_that(permod_load(pm, path, NULL, 0, &m) == 0);
-	check_that(((int (*)(void))symbol(m, "next"))() == 4);
+	next = (int (*)(void))permod_symbol(m, "next");
+	check_that(next && next() == 4);
 	check_that(permod_unload(m, 0) == 0);
 	permod_free(pm);
 }
@@ -380,7 +399,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, threads_load_and_unload_on_contexts_of_their_own);
 	tcase_add_test(tests, threads_that_want_the_same_name_take_turns);
 	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
-	tcase_add_test(tests, calls_on_a_context_wait_for_an_init);
+	tcase_add_test(tests, others_go_on_during_an_init);
 	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
 	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
 	suite_add_tcase(suite, tests);

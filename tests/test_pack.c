@@ -527,7 +527,7 @@ static bool overlap(const struct piece *a, const struct piece *b)
 	       b->address < a->address + a->size;
 }
 
-static void take(struct piece *piece, unsigned char mark)
+static void take(struct pack *pack, struct piece *piece, unsigned char mark)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), align = (size_t)1 << rand() % 13;
 	unsigned char bytes[1 << 16];
@@ -535,15 +535,15 @@ static void take(struct piece *piece, unsigned char mark)
 	piece->kind = (enum pack_kind)(rand() % PACK_KINDS);
 	piece->size = 1 + (size_t)rand() % (rand() % 4 ? 200 : page);
 	piece->mark = mark;
-	begin_packed();
-	piece->page = take_packed(piece->kind, piece->size, align, &piece->address);
+	begin_packed(pack);
+	piece->page = take_packed(pack, piece->kind, piece->size, align, &piece->address);
 	ck_assert_ptr_nonnull(piece->page);
 	ck_assert_uint_eq(piece->address % align, 0);
 	ck_assert_uint_le(piece->address % page + piece->size, page);
 	memset(bytes, mark, piece->size);
 	if (piece->kind != PACK_DATA)
 		ck_assert(write_packed(piece->page, piece->address, bytes, piece->size));
-	end_packed();
+	end_packed(pack);
 	if (piece->kind != PACK_DATA)
 		return;
 	if (is_all((void *)piece->address, piece->size, 0))
@@ -554,9 +554,11 @@ static void take(struct piece *piece, unsigned char mark)
 
 static void give(struct piece *piece)
 {
-	begin_packed();
+	struct pack *pack = pack_of(piece->page);
+
+	begin_packed(pack);
 	give_packed(piece->page, piece->address, piece->size);
-	end_packed();
+	end_packed(pack);
 	piece->page = NULL;
 }
 
@@ -565,6 +567,7 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 	static struct piece pieces[300];
 	static struct state before, after;
 	struct permod *pm = new_context();
+	struct pack *pack = begin_packing();
 
 	srand(1);
 	load_tiny(pm, 0);
@@ -577,7 +580,7 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 			give(piece);
 			continue;
 		}
-		take(piece, (unsigned char)(1 + i % 255));
+		take(pack, piece, (unsigned char)(1 + i % 255));
 		for (size_t j = 0; j < COUNT(pieces); j++)
 			ck_assert(&pieces[j] == piece || !overlap(&pieces[j], piece));
 	}
@@ -589,6 +592,7 @@ START_TEST(pieces_of_all_sizes_do_not_touch_each_other)
 	}
 	look(&after);
 	expect_same(&before, &after, "all are gone");
+	end_packing(pack);
 	permod_free(pm);
 }
 END_TEST
@@ -596,13 +600,15 @@ END_TEST
 START_TEST(what_is_too_large_or_too_aligned_gets_whole_pages)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct pack *pack = begin_packing();
 	uintptr_t address;
 
-	begin_packed();
-	ck_assert_ptr_null(take_packed(PACK_DATA, page + 1, 1, &address));
-	ck_assert_ptr_null(take_packed(PACK_TEXT, SIZE_MAX, 1, &address));
-	ck_assert_ptr_null(take_packed(PACK_DATA, 1, 2 * page, &address));
-	end_packed();
+	begin_packed(pack);
+	ck_assert_ptr_null(take_packed(pack, PACK_DATA, page + 1, 1, &address));
+	ck_assert_ptr_null(take_packed(pack, PACK_TEXT, SIZE_MAX, 1, &address));
+	ck_assert_ptr_null(take_packed(pack, PACK_DATA, 1, 2 * page, &address));
+	end_packed(pack);
+	end_packing(pack);
 }
 END_TEST
 

@@ -524,33 +524,11 @@ static void write_base(struct writer *writer, Dwarf_Die *inheritance, const stru
 			     is_virtual ? "virtual~base" : dwarf_diename(&type), place);
 }
 
-/* Where a virtual function is in the table counts. */
-static void write_virtual(struct writer *writer, Dwarf_Die *function, const struct place *place)
-{
-	uint64_t is_virtual = 0, slot = 0;
-	Dwarf_Attribute attribute;
-	const char *name = dwarf_diename(function);
-	Dwarf_Op *ops;
-	size_t count;
-
-	if (!get_number(function, DW_AT_virtuality, &is_virtual) || !is_virtual || !name)
-		return;
-	if (dwarf_attr(function, DW_AT_vtable_elem_location, &attribute) &&
-	    !dwarf_getlocation(&attribute, &ops, &count) && count)
-		slot = ops[0].atom == DW_OP_constu ? ops[0].number
-						   : (uint64_t)ops[0].atom - DW_OP_lit0;
-	begin_member(writer, place, name);
-	print_to(writer->out, " virtual %" PRIu64 "%s", slot, place->end);
-}
-
-static void write_members(struct writer *writer, Dwarf_Die *die, const struct place *place)
+/* Data, in the order of its declaration. */
+static void write_data(struct writer *writer, Dwarf_Die *die, const struct place *place)
 {
 	Dwarf_Die child;
 
-	if (place->depth > DEEPEST || writer->out->size > LONGEST) {
-		writer->types->trouble = "types nested too deep, or too large";
-		return;
-	}
 	for (int left = dwarf_child(die, &child); left == 0;
 	     left = dwarf_siblingof(&child, &child)) {
 		switch (dwarf_tag(&child)) {
@@ -563,13 +541,78 @@ static void write_members(struct writer *writer, Dwarf_Die *die, const struct pl
 		case DW_TAG_inheritance:
 			write_base(writer, &child, place);
 			break;
-		case DW_TAG_subprogram:
-			write_virtual(writer, &child, place);
-			break;
 		default:
 			break;
 		}
 	}
+}
+
+/* A virtual function, and where it is in the table. */
+struct slot {
+	uint64_t number;
+	const char *name;
+};
+
+static int compare_slots(const void *a, const void *b)
+{
+	const struct slot *first = a, *second = b;
+
+	if (first->number != second->number)
+		return first->number < second->number ? -1 : 1;
+	return strcmp(first->name, second->name);
+}
+
+/* Those that the compiler makes itself not every one tells of. */
+static bool is_virtual(Dwarf_Die *function, struct slot *slot)
+{
+	uint64_t is_virtual = 0;
+	Dwarf_Attribute attribute;
+	Dwarf_Op *ops;
+	size_t count;
+
+	*slot = (struct slot){ 0, dwarf_diename(function) };
+	if (!get_number(function, DW_AT_virtuality, &is_virtual) || !is_virtual || !slot->name ||
+	    has_flag(function, DW_AT_artificial))
+		return false;
+	if (dwarf_attr(function, DW_AT_vtable_elem_location, &attribute) &&
+	    !dwarf_getlocation(&attribute, &ops, &count) && count)
+		slot->number = ops[0].atom == DW_OP_constu ? ops[0].number
+							   : (uint64_t)ops[0].atom - DW_OP_lit0;
+	return true;
+}
+
+/* By their places, as compilers tell them in any order. */
+static void write_virtual(struct writer *writer, Dwarf_Die *die, const struct place *place)
+{
+	struct slot *slots = NULL, slot;
+	size_t count = 0;
+	Dwarf_Die child;
+
+	for (int left = dwarf_child(die, &child); left == 0;
+	     left = dwarf_siblingof(&child, &child)) {
+		if (dwarf_tag(&child) != DW_TAG_subprogram || !is_virtual(&child, &slot))
+			continue;
+		if ((count & (count - 1)) == 0)
+			slots = reallocate(slots, count ? count * 2 : 1, sizeof(*slots));
+		slots[count++] = slot;
+	}
+	if (count)
+		qsort(slots, count, sizeof(*slots), compare_slots);
+	for (size_t i = 0; i < count; i++) {
+		begin_member(writer, place, slots[i].name);
+		print_to(writer->out, " virtual %" PRIu64 "%s", slots[i].number, place->end);
+	}
+	free(slots);
+}
+
+static void write_members(struct writer *writer, Dwarf_Die *die, const struct place *place)
+{
+	if (place->depth > DEEPEST || writer->out->size > LONGEST) {
+		writer->types->trouble = "types nested too deep, or too large";
+		return;
+	}
+	write_data(writer, die, place);
+	write_virtual(writer, die, place);
 }
 
 /* The form tells whether it has a sign. */
@@ -793,7 +836,7 @@ static void write_peeled(struct writer *writer, Dwarf_Die *type, unsigned int de
 			write_nameless(writer, type, depth);
 		break;
 	default:
-		puts_to(writer->out, "unknown~");
+		/* nullptr_t, say. */
 		put_name(writer->out, dwarf_diename(type) ? dwarf_diename(type) : "");
 		break;
 	}

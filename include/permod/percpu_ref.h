@@ -165,6 +165,15 @@ static inline void percpu_ref_put(struct percpu_ref *ref)
  */
 void percpu_ref_kill_and_confirm(struct percpu_ref *ref, percpu_ref_func_t *confirm);
 
+/**
+ * percpu_ref_kill_unused() - kill the count if nobody but the owner has a reference.
+ *
+ * Returns 0 if it did: the count is dead and zero, and the release function is not called.  Otherwise
+ * how many references others have; then the count is as it was, and percpu_ref_tryget_live() has not
+ * failed meanwhile.  Needs PERCPU_REF_ALLOW_REINIT.
+ */
+unsigned long percpu_ref_kill_unused(struct percpu_ref *ref);
+
 /** percpu_ref_kill() - the same without confirmation. */
 static inline void percpu_ref_kill(struct percpu_ref *ref)
 {

@@ -15,8 +15,9 @@
  *
  * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
  * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, with one exception: a module's init and exit may call back into their own
- * context.
+ * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
+ * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
+ * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
@@ -50,12 +51,26 @@ struct permod_module;
  *		MIT/GPL", "Dual MPL/GPL"
  * @host:	NULL, or the name of the host's interface and its version, "nginx-1.24-abi3": modules
  *		must say by MODULE_HOST() that they are for it, best in a header of the host's; copied
+ * @module_dir:	where permod_load_by_name() finds modules: what `depmod -b DIR VERSION` made, given as DIR
+ *		if there is one VERSION, or as the folder with modules.dep; copied.  NULL: nowhere, and
+ *		never in the system's /lib/modules
+ * @config_paths: folders with *.conf files as in modprobe.d(5), or such files, with a NULL behind the
+ *		last; copied.  NULL: none, and never the system's /etc/modprobe.d
+ * @request:	asked for a symbol that a module needs and nobody has; it may load another one, and
+ *		if it returns 0 the symbol is looked for once more.  It is called in the thread that
+ *		loads, may call everything but permod_free(), and is not asked again for a symbol that it
+ *		is being asked for, nor after 50 requests within each other.  See permod_request_symbol()
+ * @request_arg: for @request
  */
 struct permod_options {
 	size_t size;
 	unsigned int flags;
 	const char *const *licences;
 	const char *host;
+	const char *module_dir;
+	const char *const *config_paths;
+	int (*request)(struct permod *pm, const char *symbol, void *arg);
+	void *request_arg;
 };
 
 /** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
@@ -188,26 +203,160 @@ int permod_load_root(struct permod *pm, const char *path, const char *root, cons
 		     unsigned int flags, struct permod_module **m);
 
 /**
- * permod_unload() - run a module's exit and take it out.
- * @flags:	0
+ * permod_load_by_name() - load a module from the module tree, and before it what it needs.
+ * @name:	a module's name, with '-' and '_' alike, or an alias: of a module, as MODULE_ALIAS() or
+ *		the configuration gives it, or "symbol:NAME" for the module that exports NAME
+ * @params:	as for permod_load(); they come behind the options of the configuration.  Only for
+ *		modules that @name means; NULL for none
+ * @flags:	PERMOD_LOAD_*.  Those for archives and sections are not for what is loaded before it
+ * @m:		receives the module, the first if an alias means several; may be NULL
  *
- * No thread may be in the module's code or come back to it; hold a reference where one may be.
- * Errors: -EBUSY (referenced, used by another module, or permanent, or threads have destructors of its
- * thread-local variables to run; the line says by whom and why), -EINVAL (unknown flags).
+ * The order is modprobe(8)'s: what modules.dep lists, then soft dependencies "pre", the module, soft
+ * dependencies "post".  What a module needs is kept by it, whether it uses its symbols or not.  A
+ * module that is there already will do; it is not loaded again, and given no parameters.  If
+ * loading fails, all that was loaded for it is unloaded again, but for what is permanent.  A soft
+ * dependency may fail, and may be missing; permod_error() may tell of it though this returns 0.
+ *
+ * A module that is blacklisted is not loaded by an alias.  Commands that modprobe would have a shell
+ * run (install) are not run: the module is refused.  Those for unloading (remove) count for nothing.
+ *
+ * The tree is read anew by each call.  depmod(8) replaces its files; they must not be written to while
+ * a call reads them.
+ *
+ * Errors: those of permod_load(), and -ENOSYS (permod was built without libkmod), -ENOENT (no tree, or
+ * nothing so called in it, or a file of it is not there), -EINVAL (the tree or the configuration is
+ * damaged; the line has the file), -ELOOP (modules need each other), -EPERM (blacklisted), -EOPNOTSUPP
+ * (a command), -EEXIST (loaded already, and @params were given).
+ */
+int permod_load_by_name(struct permod *pm, const char *name, const char *params, unsigned int flags,
+			struct permod_module **m);
+
+/** PERMOD_LOAD_BLACKLIST - also refuse a blacklisted module by its own name, as `modprobe -b` does. */
+#define PERMOD_LOAD_BLACKLIST 0x1000U
+
+/** PERMOD_LOAD_IGNORE_COMMANDS - load modules for which the configuration has an install command. */
+#define PERMOD_LOAD_IGNORE_COMMANDS 0x2000U
+
+/**
+ * struct permod_step - a module that permod_load_by_name() would load; see permod_steps().
+ * @path:	of its file; "" if the configuration only has a command for it
+ * @options:	of the configuration; "" if there are none
+ * @asked:	the name or alias means it
+ * @optional:	it is a soft dependency, and may fail
+ */
+struct permod_step {
+	const char *name;
+	const char *path;
+	const char *options;
+	int asked;
+	int optional;
+};
+
+/** struct permod_steps - the modules, in the order in which they would be loaded. */
+struct permod_steps;
+
+/**
+ * permod_steps() - tell what permod_load_by_name() would load if nothing were loaded yet, as
+ * `modprobe --show-depends` does; freed by permod_steps_free().  Nothing of the files is read.
+ * @flags:	0 or PERMOD_LOAD_BLACKLIST
+ */
+int permod_steps(struct permod *pm, const char *name, unsigned int flags,
+		 struct permod_steps **steps);
+
+/** permod_step() - the @index-th; NULL behind the last.  It lives as long as the list. */
+const struct permod_step *permod_step(const struct permod_steps *steps, unsigned int index);
+void permod_steps_free(struct permod_steps *steps);
+
+/**
+ * permod_request_symbol() - for permod_options: load the module of the tree that exports the symbol, by
+ * its alias "symbol:NAME".
+ */
+int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
+
+/**
+ * PERMOD_UNLOAD_DEPENDENCIES - also unload what was loaded for the module's sake, by
+ * permod_load_by_name() or by permod_options.request, and is used by no other one, as `modprobe -r`
+ * does.  Soft dependencies "post" go first, so they are gone even if the module is refused then.
+ * What cannot be unloaded stays; that is no error.
+ */
+#define PERMOD_UNLOAD_DEPENDENCIES 4U
+
+/**
+ * permod_unload() - run a module's exit and take it out.
+ * @flags:	PERMOD_UNLOAD_*, or 0
+ *
+ * From here on nobody can take a reference.  Then its functions are taken out of all hooks, and no
+ * thread is in one any more; exit runs; notifiers are told; and nothing of it is left.  Where else a
+ * thread may be in the module's code, or come back to it, somebody has to hold a reference.
+ *
+ * Errors: -EBUSY (referenced, used by another module, or permanent, or its init or exit is running, or
+ * threads have destructors of its thread-local variables to run; the line says by whom and why),
+ * -EDEADLK (called by a function that a hook called, or by a notifier: it can't wait for others), -EINVAL
+ * (unknown flags).
  *
  * A shared object can stay in memory when it has been unloaded, as it is the dynamic linker that
  * decides; then permod_error() says why, though this returns 0.
  */
 int permod_unload(struct permod_module *m, unsigned int flags);
 
+/** permod_unload_by_name() - the same for whoever has this name now, or -ENOENT: for programs whose
+ * threads load and unload at the same time. */
+int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flags);
+
+/**
+ * PERMOD_UNLOAD_WAIT - if there are references wait for the last one to be put, instead of refusing.
+ *
+ * The module is going at once: no new references.  There is no way back, no limit of time, and no
+ * signal ends it.  A thread that holds a reference itself waits for ever.
+ */
+#define PERMOD_UNLOAD_WAIT 1U
+
+/**
+ * PERMOD_UNLOAD_FORCE - also if somebody has a reference, or if there is an init and no exit.
+ *
+ * Whoever is in the module, or comes back, crashes, or worse: the context is tainted (R).  References
+ * can still be put.  It is stronger than PERMOD_UNLOAD_WAIT.  What other modules use is refused all the
+ * same, and so is what is not live.
+ */
+#define PERMOD_UNLOAD_FORCE 2U
+
 /**
  * permod_get(), permod_put() - hold a module: it can't be unloaded until it was put as often.
  *
  * permod_get() returns -EBUSY, without a line, if the module is being unloaded.  Neither takes a
- * lock; both are async-signal-safe.
+ * lock; both are async-signal-safe, and cheap: a count for each CPU (percpu_ref(3)).
  */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
+
+/** enum permod_state - of a module; names and numbers are the kernel's. */
+enum permod_state {
+	PERMOD_LIVE,   /* its init has returned */
+	PERMOD_COMING, /* it is linked; parameters are set, constructors and init run */
+	PERMOD_GOING,  /* exit and destructors run; also when init has failed */
+};
+
+/** permod_state() - a module's. */
+enum permod_state permod_state(struct permod_module *m);
+
+/**
+ * permod_notifier - is told of each change of a module's state, by the thread that loads or unloads:
+ * PERMOD_COMING before its parameters are set, PERMOD_LIVE behind init, PERMOD_GOING behind exit, or when
+ * a load fails.  A negative errno for PERMOD_COMING refuses the load, with this error; what it returns
+ * otherwise does not matter.  It may load, look, and hold the module; not unload.
+ */
+typedef int permod_notifier(void *arg, struct permod_module *m, enum permod_state state);
+
+/**
+ * permod_notify() - call @function with @arg for each change in this context, those first that were
+ * there first; until permod_unnotify() with the same.  When that has returned no thread is in the
+ * function, unless a notifier or a function that a hook called has called it.
+ *
+ * A module's notifiers are gone when its exit runs, if not before.  Errors: -ENOMEM, -EINVAL;
+ * -ENOENT.
+ */
+int permod_notify(struct permod *pm, permod_notifier *function, void *arg);
+int permod_unnotify(struct permod *pm, permod_notifier *function, void *arg);
 
 /**
  * permod_symbol() - the address of a function or variable of a module; NULL if it has none so
@@ -445,7 +594,12 @@ struct permod_plan_place {
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
 	size_t discarded;		  /* references to sections that are so */
+	unsigned int features;		  /* PERMOD_FEATURE_* that all objects have */
 };
+
+/** What code can be fit for, as objects say in .note.gnu.property; see permod-linking(7). */
+#define PERMOD_FEATURE_IBT 1U	/* it marks the targets of indirect branches */
+#define PERMOD_FEATURE_SHSTK 2U /* it does nothing that a shadow stack would find */
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
 struct permod_plan;
