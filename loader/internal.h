@@ -766,6 +766,9 @@ bool has_compatible_licence(struct load *load, const char **licence);
 /* A step of loading, when all symbols are resolved: do they have the types that the module was
  * compiled with? */
 int check_types(struct load *load);
+/* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
+int read_types(struct link *link, struct types **types);
+int get_type(const struct types *types, unsigned int index, struct permod_type *type);
 void free_types(struct types *types);
 void forget_image_types(struct permod *pm);
 

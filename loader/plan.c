@@ -34,6 +34,7 @@ struct permod_file {
 	size_t num_exports;
 	const char **undefined;
 	size_t num_undefined;
+	struct types *types;
 };
 
 static int add_name(const char ***list, size_t *count, const char *name)
@@ -98,7 +99,7 @@ static int open_file(struct permod *pm, struct permod_file *file)
 		error = add_inputs(&file->inputs, file->link);
 	if (!error)
 		error = link_layout(file->link);
-	if (!error && list_names(file))
+	if (!error && (list_names(file) || read_types(file->link, &file->types)))
 		error = fail_memory(pm);
 	return error;
 }
@@ -142,6 +143,7 @@ void permod_file_close(struct permod_file *file)
 	free(file->info);
 	free(file->exports);
 	free(file->undefined);
+	free_types(file->types);
 	free(file);
 }
 
@@ -162,6 +164,11 @@ const char *permod_file_export(const struct permod_file *file, unsigned int inde
 const char *permod_file_undefined(const struct permod_file *file, unsigned int index)
 {
 	return index < file->num_undefined ? file->undefined[index] : NULL;
+}
+
+int permod_file_type(const struct permod_file *file, unsigned int index, struct permod_type *type)
+{
+	return get_type(file->types, index, type);
 }
 
 /* ---- Plans ---------------------------------------------------------------------------------- */

@@ -730,22 +730,66 @@ static int check_version_tables(struct load *load)
 	return error;
 }
 
-int check_types(struct load *load)
+int read_types(struct link *link, struct types **types)
 {
-	struct permod_module *module = load->module;
 	struct link_section *section = NULL;
 	int error = 0;
 
-	while (!error && (section = link_next_section(load->link, TYPES_SECTION, section))) {
-		if (section->data &&
-		    parse_section(&module->types, (const char *)section->data, section->size))
-			error = fail_memory(load->pm);
+	while (!error && (section = link_next_section(link, TYPES_SECTION, section))) {
+		if (section->data)
+			error = parse_section(types, (const char *)section->data, section->size);
 	}
+	return error;
+}
+
+int get_type(const struct types *types, unsigned int index, struct permod_type *type)
+{
+	for (; types; types = types->next) {
+		const struct type_of_symbol *symbol;
+
+		if (index >= types->num_symbols) {
+			index -= (unsigned int)types->num_symbols;
+			continue;
+		}
+		symbol = &types->symbols[index];
+		*type = (struct permod_type){ symbol->name, symbol->type, symbol->crc,
+					      symbol->exported };
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* Only what it exports is of use to others. */
+static void keep_exports(struct permod_module *module)
+{
+	struct types **types = &module->types;
+
+	while (*types) {
+		struct types *next = (*types)->next;
+
+		if ((*types)->num_symbols && (*types)->symbols[0].exported) {
+			types = &(*types)->next;
+			continue;
+		}
+		(*types)->next = NULL;
+		free_types(*types);
+		*types = next;
+	}
+}
+
+int check_types(struct load *load)
+{
+	struct permod_module *module = load->module;
+	int error = read_types(load->link, &module->types) ? fail_memory(load->pm) : 0;
+
 	for (struct types *types = module->types; types && !error; types = types->next) {
 		for (size_t i = 0; i < types->num_symbols && !error; i++) {
 			if (!types->symbols[i].exported)
 				error = check_import(load, types, &types->symbols[i]);
 		}
 	}
-	return error ? error : check_version_tables(load);
+	if (!error)
+		error = check_version_tables(load);
+	keep_exports(module);
+	return error;
 }

@@ -73,6 +73,33 @@ all_ways_agree()
 }
 check "compilers, options and folders do not count" all_ways_agree
 
+# The functions of a shared object, by their mangled names.
+classes_agree()
+{
+    wanted=
+    for compiler in $CXX ${CLANG:+clang++}; do
+        installed $compiler || continue
+        for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5"; do
+            $compiler $flags -fPIC -c -o classes.o "$top_srcdir/tests/stamp/classes.cc" &&
+                ld -shared -o classes.so classes.o && "$permod" stamp classes.so || return
+            found=$(crcs classes.so)
+            echo "$found" | grep -q '^_ZN5space3addE' && echo "$found" | grep -q '^_ZNK7derived4take' ||
+                { echo "$compiler $flags: $found"; return 1; }
+            wanted=${wanted:-$found}
+            [ "$found" = "$wanted" ] || { echo "$compiler $flags: $found, not $wanted"; return 1; }
+        done
+    done
+    # Virtual functions in other places are another class.
+    $CXX -g -DTURNED -fPIC -c -o classes.o "$top_srcdir/tests/stamp/classes.cc" &&
+        ld -shared -o turned.so classes.o && "$permod" stamp turned.so || return
+    [ "$(crcs turned.so | grep 3add)" != "$(echo "$wanted" | grep 3add)" ]
+}
+if [ -n "$CXX" ] && installed "$CXX"; then
+    check "classes of C++" classes_agree
+else
+    skip "classes of C++" "there is no C++ compiler"
+fi
+
 # ---- Two versions of a header --------------------------------------------------------------------
 
 for compiler in $compilers; do
@@ -132,6 +159,18 @@ only_checksums()
         has err "packet_"
 }
 check "checksums alone are compared too" only_checksums
+
+info_tells()
+{
+    run "$permod" info $CC-4/filter.ko && grep '^type:' out | sed 's/^type: *//; s/ 0x/ /' |
+        cut -d ' ' -f 1,2 > ours && crcs $CC-4/filter.ko > theirs && [ -s ours ] && diff theirs ours &&
+        run "$permod" info --json $CC-4/core.ko && python3 -c '
+import json
+types = {t["name"]: t for t in json.load(open("out"))["types"]}
+assert types["packet_push"]["type"] == "fn(*struct packet,*const i8)i32", types
+assert all(t["exported"] for t in types.values()), types'
+}
+check "permod info tells what is recorded" info_tells
 
 in_archive()
 {
@@ -203,6 +242,25 @@ kmod_reads()
         sed 's/^0x\([0-9a-f]*\)[[:space:]]\(.*\)$/\2 \1/' out | sort > theirs &&
         crcs $CC-4/filter.ko | sort > ours && [ -s ours ] && diff theirs ours
 }
+# What depmod takes for exports are the symbols alone, and modinfo tells imports.
+kmod_reads_namespaces()
+{
+    mkdir -p tree/lib/modules/1.0 &&
+        printf '%s\n' '#include <permod/module.h>' 'MODULE_LICENSE("GPL");' 'int far;' \
+            'EXPORT_SYMBOL_NS(far, OUTER_SPACE);' > far.c &&
+        printf '%s\n' '#include <permod/module.h>' 'MODULE_LICENSE("GPL");' 'extern int far;' \
+            'MODULE_IMPORT_NS(OUTER_SPACE);' 'int *near(void) { return &far; }' > near.c &&
+        $CC -c $include -o tree/lib/modules/1.0/far.ko far.c &&
+        $CC -c $include -o tree/lib/modules/1.0/near.ko near.c || return
+    [ "$(modinfo -F import_ns tree/lib/modules/1.0/near.ko)" = OUTER_SPACE ] || return
+    depmod -b tree -n 1.0 > out 2> log
+    grep -q '^near.ko: far.ko$' out && grep -q '^alias symbol:far far$' out && ! grep -q OUTER_SPACE out
+}
+if installed depmod && installed modinfo; then
+    check "depmod and modinfo know namespaces" kmod_reads_namespaces
+else
+    skip "depmod and modinfo know namespaces" "they are not installed (Debian: kmod)"
+fi
 if installed modprobe; then
     check "modprobe --dump-modversions agrees" kmod_reads
 else
