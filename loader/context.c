@@ -393,6 +393,7 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	forget_image_types(pm);
 	free_options(pm);
 	forget_taint(&pm->taint);
 	free_certificates(&pm->certificates);

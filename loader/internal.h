@@ -67,6 +67,8 @@ struct unwound;
 struct thread_exit;
 struct tls_carrier;
 struct tls_index;
+struct types;
+struct image_types;
 
 /* ---- Types ---------------------------------------------------------------------------------- */
 
@@ -154,6 +156,8 @@ struct permod {
 	uint64_t max_file_size, max_expanded_size; /* bytes */
 	char *demand;				   /* what modules must be for; or NULL */
 	char **licences;			   /* compatible ones; NULL: the usual */
+	struct image_types *images;	   /* of the program and libraries that were asked for */
+	unsigned long long images_changes; /* of the list of libraries when they were right */
 	struct permod_hook notifiers;
 	struct notifier *notifier; /* all of them */
 };
@@ -245,6 +249,7 @@ struct permod_module {
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
+	struct types *types; /* of the symbols that it exports and needs, or NULL */
 };
 
 /* Whether an address is in some memory of a module. */
@@ -484,6 +489,8 @@ bool use_copies(struct load *load);
 
 /* dl_iterate_phdr(), as it can be called here. */
 void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
+/* How often libraries were loaded and unloaded. */
+unsigned long long image_changes(void);
 /* Forget what may have changed; before a load looks up its symbols. */
 void check_known(struct known_table *table);
 struct known *find_known(const struct known_table *table, const char *name);
@@ -857,6 +864,17 @@ bool is_compatible_licence(const struct permod *pm, const char *licence);
 /* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
  * NULL. */
 bool has_compatible_licence(struct load *load, const char **licence);
+
+/* ---- types.c -------------------------------------------------------------------------------- */
+
+/* A step of loading, when all symbols are resolved: do they have the types that the module was
+ * compiled with? */
+int check_types(struct load *load);
+/* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
+int read_types(struct link *link, struct types **types);
+int get_type(const struct types *types, unsigned int index, struct permod_type *type);
+void free_types(struct types *types);
+void forget_image_types(struct permod *pm);
 
 /* ---- taint.c -------------------------------------------------------------------------------- */
 

@@ -164,6 +164,7 @@ void discard_module(struct permod_module *module)
 	free(module->symbols);
 	free(module->symbol_index);
 	free_symfile(module->symfile);
+	free_types(module->types);
 	free(module->wished_before);
 	free(module->wished_after);
 	forget_taint(&module->taint);

@@ -36,6 +36,7 @@ struct permod_file {
 	size_t num_exports;
 	const char **undefined;
 	size_t num_undefined;
+	struct types *types;
 };
 
 static int add_name(const char ***list, size_t *count, const char *name)
@@ -114,7 +115,8 @@ static int open_file(struct permod *pm, struct permod_file *file)
 		error = add_inputs(&file->inputs, file->link);
 	if (!error)
 		error = link_layout(file->link);
-	if (!error && (list_names(file) || list_signature(file)))
+	if (!error &&
+	    (list_names(file) || list_signature(file) || read_types(file->link, &file->types)))
 		error = fail_memory(pm);
 	return error;
 }
@@ -159,6 +161,7 @@ void permod_file_close(struct permod_file *file)
 	free(file->exports);
 	free(file->undefined);
 	free(file->signature_value);
+	free_types(file->types);
 	free(file);
 }
 
@@ -185,6 +188,11 @@ int permod_file_signature(const struct permod_file *file, struct permod_signatur
 {
 	*signature = file->signature;
 	return *signature->id ? 0 : -ENOENT;
+}
+
+int permod_file_type(const struct permod_file *file, unsigned int index, struct permod_type *type)
+{
+	return get_type(file->types, index, type);
 }
 
 /* ---- Plans ---------------------------------------------------------------------------------- */
@@ -411,6 +419,9 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 	if (error)
 		note_problem(plan, load->pm, error);
 	error = resolve_symbols(load);
+	if (error)
+		note_problem(plan, load->pm, error);
+	error = check_types(load);
 	if (error)
 		note_problem(plan, load->pm, error);
 	note_undefined(plan, load);

@@ -182,7 +182,7 @@ first_cpu=$(python 'print(allowed[0])')
 help_names_subcommands()
 {
     run 0 --help && is err "" && cp out help || return
-    for name in run info check map; do
+    for name in run info check map stamp; do
         grep -q "^  $name  *[a-z]" help || return
         run 0 help $name && is err "" && has out "Usage: permod $name " && mv out help-$name &&
             run 0 $name --help && is err "" && cmp out help-$name || return
@@ -193,7 +193,7 @@ help_names_subcommands()
 # Every option that the code takes is in the help, and the manual page knows it.
 help_tells_every_option()
 {
-    for name in run check map; do
+    for name in run check map stamp; do
         run 0 $name --help || return
         for option in $(sed -n 's/^.*{ "\([a-z-]*\)", [a-z]*_argument.*$/\1/p' \
             "$top_srcdir"/tools/$name.c | grep -v '^help$'); do

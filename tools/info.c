@@ -4,6 +4,7 @@
  */
 #include "tool.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -141,6 +142,19 @@ static void print_signature(const struct permod_file *file)
 	free(bytes);
 }
 
+static void print_types(const struct permod_file *file)
+{
+	struct permod_type type;
+
+	for (unsigned int i = 0; permod_file_type(file, i, &type) == 0; i++) {
+		char *line =
+			format_text("%s 0x%08" PRIx32 " %s", type.name, type.checksum, type.type);
+
+		print_line("type", line);
+		free(line);
+	}
+}
+
 static void print_file(const struct permod_file *file, const char *path,
 		       const struct parameters *parameters)
 {
@@ -168,6 +182,7 @@ static void print_file(const struct permod_file *file, const char *path,
 	}
 	for (unsigned int i = 0; (text = permod_file_undefined(file, i)); i++)
 		print_line("needs", text);
+	print_types(file);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -242,6 +257,22 @@ static void json_symbols(struct json *json, const struct permod_file *file)
 	json_end(json, '[');
 }
 
+static void json_types(struct json *json, const struct permod_file *file)
+{
+	struct permod_type type;
+
+	json_begin(json, "types", '[');
+	for (unsigned int i = 0; permod_file_type(file, i, &type) == 0; i++) {
+		json_begin(json, NULL, '{');
+		json_string(json, "name", type.name);
+		json_unsigned(json, "checksum", type.checksum);
+		json_string(json, "type", type.type);
+		json_bool(json, "exported", type.exported);
+		json_end(json, '{');
+	}
+	json_end(json, '[');
+}
+
 /* --------------------------------------------------------------------------------------------- */
 
 static void show(const struct permod_file *file, const char *path, bool as_json)
@@ -257,6 +288,7 @@ static void show(const struct permod_file *file, const char *path, bool as_json)
 		json_signature(&json, file);
 		json_parameters(&json, &parameters);
 		json_symbols(&json, file);
+		json_types(&json, file);
 		json_end(&json, '{');
 	} else {
 		print_file(file, path, &parameters);

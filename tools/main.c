@@ -14,10 +14,7 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&run_command,
-	&info_command,
-	&check_command,
-	&map_command,
+	&run_command, &info_command, &check_command, &map_command, &stamp_command,
 };
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))

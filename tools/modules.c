@@ -157,6 +157,11 @@ char *module_name(const char *path)
 	return name;
 }
 
+static unsigned int load_flags(const struct session *session, const struct parts *parts)
+{
+	return parts->flags | (session->force ? PERMOD_LOAD_FORCE : 0);
+}
+
 enum status load_parts(struct session *session, const struct parts *parts, const char *params,
 		       const char *note)
 {
@@ -166,7 +171,7 @@ enum status load_parts(struct session *session, const struct parts *parts, const
 
 	fflush(stdout);
 	error = permod_load_files(session->pm, NULL, parts->paths, parts->count, parts->root,
-				  params, parts->flags, &module);
+				  params, load_flags(session, parts), &module);
 	fflush(stdout);
 	if (error) {
 		complain("%s%s", permod_error(session->pm), error == -ENOENT && note ? note : "");
@@ -220,7 +225,8 @@ static enum status load_of_tree(struct session *session, const struct request *r
 				const struct parts *parts)
 {
 	if (parts->count == 1 && !parts->root)
-		return load_by_name(session, request->name, request->params, parts->flags);
+		return load_by_name(session, request->name, request->params,
+				    load_flags(session, parts));
 	complain("%s: a module of a tree takes no --with and no --root; name its file",
 		 request->name);
 	return STATUS_FAILED;

@@ -21,6 +21,7 @@ struct wishes {
 	bool json;
 	struct tree_place place;
 	bool remove_dependencies;
+	bool force;
 	struct parts last; /* of the last module */
 	struct trust trust;
 };
@@ -39,6 +40,7 @@ static const struct option options[] = {
 	{ "whole-archive", no_argument, NULL, 'W' },
 	{ "gc-sections", no_argument, NULL, 'g' },
 	{ "library", required_argument, NULL, 'l' },
+	{ "force", no_argument, NULL, 'F' },
 	TRUST_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -91,6 +93,9 @@ static enum status take_option(struct wishes *wishes, int code)
 		break;
 	case 'l':
 		return use_library(optarg);
+	case 'F':
+		wishes->force = true;
+		break;
 	case 'm':
 		wishes->place.dir = optarg;
 		break;
@@ -227,6 +232,7 @@ static enum status run_requests(const struct wishes *wishes, struct calls *calls
 {
 	struct session session = { .last = wishes->last,
 				   .place = wishes->place,
+				   .force = wishes->force,
 				   .remove_dependencies = wishes->remove_dependencies };
 	enum status status;
 
@@ -311,6 +317,7 @@ const struct command run_command = {
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of the last MODULE's archives, take everything\n"
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
+		"  --force            load modules that were built against something else, too\n"
 		"  --signatures WHAT  off, warn or enforce: load what has no good signature, or not\n"
 		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n"
 		"\n"

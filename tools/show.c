@@ -350,10 +350,12 @@ static void json_parameters(struct json *json, const struct loaded *loaded)
 static void json_module(struct json *json, const struct loaded *loaded)
 {
 	struct permod_variable variable;
+	char taint[PERMOD_TAINT_TEXT];
 
 	json_begin(json, NULL, '{');
 	json_string(json, "name", permod_name(loaded->module));
 	json_string(json, "file", loaded->path);
+	json_string(json, "taint", permod_taint_text(permod_module_taint(loaded->module), taint));
 	json_parameters(json, loaded);
 	json_begin(json, "variables", '[');
 	for (unsigned int i = 0; permod_variable(loaded->module, i, &variable) == 0; i++) {

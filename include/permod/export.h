@@ -144,6 +144,12 @@ void permod_host_unexport(struct permod_host_export *node);
 
 #endif
 
+/**
+ * IMPORT_SYMBOL(sym) - let `permod stamp` know the type of a symbol that comes from elsewhere, where the
+ * compiler does not tell of it: clang of no variables, and without optimization of no functions.
+ */
+#define IMPORT_SYMBOL(sym) static __typeof__(sym) *__permod_type_##sym __attribute__((used))
+
 /** EXPORT_PER_CPU_SYMBOL(var) - the same for per-CPU variables. */
 #if defined(__CHECKER__) || defined(PCPU_STRICT_TYPES)
 /* A checker of types has no such address for a table, which nobody would read. */

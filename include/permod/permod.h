@@ -611,6 +611,22 @@ int permod_file_signature(const struct permod_file *file, struct permod_signatur
 const char *permod_file_undefined(const struct permod_file *file, unsigned int index);
 
 /**
+ * struct permod_type - the type of a symbol, as `permod stamp` recorded it; see permod_file_type().
+ * @type:	text, as permod(1) tells
+ * @checksum:	of the type and all that it refers to; equal types have equal ones
+ * @exported:	whether it is a symbol that the file exports, or one that it needs
+ */
+struct permod_type {
+	const char *name;
+	const char *type;
+	uint32_t checksum;
+	int exported;
+};
+
+/** permod_file_type() - the @index-th type that is recorded; 0, or -ENOENT behind the last. */
+int permod_file_type(const struct permod_file *file, unsigned int index, struct permod_type *type);
+
+/**
  * struct permod_plan_section - where a section would go; see permod_plan().
  * Strings live as long as the plan.
  */
