@@ -321,15 +321,16 @@ static void look_up(const struct link *link, uint32_t number, struct fast *fast)
 		fast->bytes = type->bytes;
 }
 
-/* Do it if nothing about it is special, and the value fits. */
+/* Do it if nothing about it is special, and the value fits.  Nobody checked where others lie. */
 static bool apply_fast(const struct fast *fast, const Elf64_Rela *entry)
 {
 	uint64_t value = fast->targets[ELF64_R_SYM(entry->r_info)];
-	unsigned char *field = fast->buffer + entry->r_offset;
+	unsigned char *field;
 	uint32_t half;
 
 	if (!fast->bytes || value == UNKNOWN)
 		return false;
+	field = fast->buffer + entry->r_offset;
 	value += (uint64_t)entry->r_addend - ((fast->address + entry->r_offset) & fast->place);
 	if (fast->bytes == sizeof(value)) {
 		memcpy(field, &value, sizeof(value));
