@@ -6,8 +6,9 @@
  *          \--init failed--> gone
  *
  * A module is used by those that were linked against its exports, and referenced by permod_get().
- * Either keeps it.  References are counted for each CPU (percpu_ref); the count is killed when the
- * module is going, so that nobody can take a reference any more.
+ * Either keeps it.  References are counted for each CPU (percpu_ref) once some were taken: a module that
+ * nobody holds, the rule, goes without a fence, which would interrupt all threads.  The count is killed
+ * when the module is going, so that nobody can take a reference any more.
  *
  * Constructors, init, exit and destructors run without the context's lock: what they do may take long,
  * and may wait for threads that want the lock.  Others find a module by its state then.
@@ -63,8 +64,7 @@ struct permod_module *new_module(struct permod *pm, const char *name)
 	module->state = PERMOD_COMING;
 	module->thread = pthread_self();
 	module->name = strdup(name);
-	if (!module->name ||
-	    percpu_ref_init(&module->references, drained, PERCPU_REF_ALLOW_REINIT)) {
+	if (!module->name || percpu_ref_init(&module->references, drained, PERCPU_REF_INIT_LAZY)) {
 		free(module->name);
 		free(module);
 		return NULL;

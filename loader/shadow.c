@@ -20,10 +20,15 @@
 
 static bool has_shadow_stack(void)
 {
+	static bool unknown; /* atomic: to the system, so it is not asked again */
 	unsigned long status = 0;
 
-	return syscall(SYS_arch_prctl, ARCH_SHSTK_STATUS, &status) == 0 &&
-	       status & ARCH_SHSTK_SHSTK;
+	if (__atomic_load_n(&unknown, __ATOMIC_RELAXED))
+		return false;
+	if (!syscall(SYS_arch_prctl, ARCH_SHSTK_STATUS, &status))
+		return status & ARCH_SHSTK_SHSTK;
+	__atomic_store_n(&unknown, true, __ATOMIC_RELAXED);
+	return false;
 }
 #else
 static bool has_shadow_stack(void)

@@ -22,12 +22,22 @@
 
 bool pcpu_fences;
 
+/* As a rule nobody fences who has it: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+#else
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+#endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 void pcpu_fence_lock(void)
 {
 	pthread_mutex_lock(&lock);
+}
+
+bool pcpu_fence_trylock(void)
+{
+	return pthread_mutex_trylock(&lock) == 0;
 }
 
 void pcpu_fence_unlock(void)

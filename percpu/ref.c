@@ -20,7 +20,11 @@
 
 #include <permod/percpu_ref.h>
 
-#define FLAGS (PERCPU_REF_INIT_ATOMIC | PERCPU_REF_INIT_DEAD | PERCPU_REF_ALLOW_REINIT)
+#define FLAGS                                                                                      \
+	(PERCPU_REF_INIT_ATOMIC | PERCPU_REF_INIT_DEAD | PERCPU_REF_ALLOW_REINIT |                 \
+	 PERCPU_REF_INIT_LAZY)
+/* When so many references were taken, a lazy count goes to per-CPU mode. */
+#define OFTEN 64U
 #define DEAD 1UL
 #define ONE 2UL
 #define BIAS (~0UL / 2 + 1)
@@ -113,19 +117,21 @@ int percpu_ref_init(struct percpu_ref *ref, percpu_ref_func_t *release, unsigned
 			return -ENOMEM;
 	}
 	/* From here on PERCPU_REF_INIT_ATOMIC means: percpu_ref_switch_to_atomic() was the last word. */
-	if (flags & (PERCPU_REF_INIT_ATOMIC | PERCPU_REF_INIT_DEAD))
+	if (flags & (PERCPU_REF_INIT_ATOMIC | PERCPU_REF_INIT_DEAD | PERCPU_REF_INIT_LAZY))
 		flags |= PERCPU_REF_ALLOW_REINIT;
 	*ref = (struct percpu_ref){
 		.mode = (uintptr_t)slots | PCPU_REF_ATOMIC,
 		.count = ONE,
 		.release = release,
 		.flags = flags,
+		.lazy = pcpu_fences && (flags & PERCPU_REF_INIT_LAZY) ? OFTEN : 0,
 	};
 	if (flags & PERCPU_REF_INIT_DEAD) {
 		ref->mode |= PCPU_REF_DEAD;
 		ref->count = DEAD;
 	}
-	enter_percpu(ref);
+	if (!ref->lazy)
+		enter_percpu(ref);
 	return 0;
 }
 
@@ -227,10 +233,32 @@ static bool add_restartably(struct percpu_ref *ref, unsigned long amount)
 	return false;
 }
 
+/* A reference was taken in atomic mode, and is held.  That may be in a signal's handler, so the lock is
+ * not waited for; then the next one tries. */
+static void count_lazily(struct percpu_ref *ref)
+{
+	unsigned int left = __atomic_load_n(&ref->lazy, __ATOMIC_RELAXED);
+
+	if (!left)
+		return;
+	/* If two see the same number, it takes one more. */
+	if (left > 1) {
+		__atomic_store_n(&ref->lazy, left - 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (!pcpu_fence_trylock())
+		return;
+	enter_percpu(ref);
+	__atomic_store_n(&ref->lazy, 0, __ATOMIC_RELAXED);
+	pcpu_fence_unlock();
+}
+
 void pcpu_ref_get_slow(struct percpu_ref *ref, unsigned long count)
 {
-	if (!add_restartably(ref, count))
-		__atomic_fetch_add(&ref->count, ONE * count, __ATOMIC_RELAXED);
+	if (add_restartably(ref, count))
+		return;
+	__atomic_fetch_add(&ref->count, ONE * count, __ATOMIC_RELAXED);
+	count_lazily(ref);
 }
 
 /* Add to `count`, unless it has no reference or one of the bits in `unless`. */
@@ -246,14 +274,24 @@ static bool add_unless(struct percpu_ref *ref, unsigned long count, unsigned lon
 	return true;
 }
 
+static bool tryget_slowly(struct percpu_ref *ref, unsigned long count, unsigned long unless)
+{
+	if (add_restartably(ref, count))
+		return true;
+	if (!add_unless(ref, count, unless))
+		return false;
+	count_lazily(ref);
+	return true;
+}
+
 bool pcpu_ref_tryget_slow(struct percpu_ref *ref, unsigned long count)
 {
-	return add_restartably(ref, count) || add_unless(ref, count, 0);
+	return tryget_slowly(ref, count, 0);
 }
 
 bool pcpu_ref_tryget_live_slow(struct percpu_ref *ref, unsigned long count)
 {
-	return add_restartably(ref, count) || add_unless(ref, count, DEAD);
+	return tryget_slowly(ref, count, DEAD);
 }
 
 /* Once the reference is put the memory may be gone, unless it was the last. */

@@ -39,6 +39,7 @@ static inline void pcpu_prepare_thread_quietly(void)
 void pcpu_fence_setup(void);
 extern bool pcpu_fences;
 void pcpu_fence_lock(void);
+bool pcpu_fence_trylock(void);
 void pcpu_fence_unlock(void);
 
 #endif

@@ -156,6 +156,40 @@ START_TEST(atomic_mode_lasts_until_it_is_ended)
 }
 END_TEST
 
+START_TEST(lazy_count_goes_to_percpu_mode_when_it_is_used)
+{
+	make(PERCPU_REF_INIT_LAZY);
+	ck_assert(!in_percpu_mode());
+	for (int i = 0; i < 500; i++) {
+		ck_assert(percpu_ref_tryget_live(&ref));
+		percpu_ref_get(&ref);
+		ck_assert(percpu_ref_tryget(&ref));
+	}
+	ck_assert_int_eq(in_percpu_mode(), is_restartable());
+	ck_assert_uint_eq(percpu_ref_kill_unused(&ref), 1500);
+	percpu_ref_put_many(&ref, 1499);
+	ck_assert_int_eq(released, 0);
+	percpu_ref_kill(&ref);
+	ck_assert(!in_percpu_mode());
+	ck_assert_int_eq(released, 0);
+	percpu_ref_put(&ref);
+	ck_assert_int_eq(released, 1);
+	percpu_ref_exit(&ref);
+}
+END_TEST
+
+START_TEST(lazy_count_that_nobody_uses_stays_as_it_is)
+{
+	make(PERCPU_REF_INIT_LAZY);
+	percpu_ref_get(&ref);
+	percpu_ref_put(&ref);
+	ck_assert(!in_percpu_mode());
+	ck_assert_uint_eq(percpu_ref_kill_unused(&ref), 0);
+	ck_assert(percpu_ref_is_dying(&ref) && !percpu_ref_tryget_live(&ref));
+	percpu_ref_exit(&ref);
+}
+END_TEST
+
 START_TEST(slots_are_freed)
 {
 	size_t before = variables();
@@ -178,7 +212,7 @@ END_TEST
 
 START_TEST(bad_arguments_are_refused)
 {
-	ck_assert_int_eq(percpu_ref_init(&ref, note_release, 1 << 3), -EINVAL);
+	ck_assert_int_eq(percpu_ref_init(&ref, note_release, 1 << 4), -EINVAL);
 	ck_assert_int_eq(percpu_ref_init(&ref, NULL, 0), -EINVAL);
 }
 END_TEST
@@ -600,6 +634,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, count_is_in_percpu_mode_where_there_is_one);
 	tcase_add_test(tests, dead_count_comes_to_life);
 	tcase_add_test(tests, atomic_mode_lasts_until_it_is_ended);
+	tcase_add_test(tests, lazy_count_goes_to_percpu_mode_when_it_is_used);
+	tcase_add_test(tests, lazy_count_that_nobody_uses_stays_as_it_is);
 	tcase_add_test(tests, slots_are_freed);
 	tcase_add_test(tests, bad_arguments_are_refused);
 	tcase_add_loop_test(tests, confirmation_comes_before_the_release, 0, 2);

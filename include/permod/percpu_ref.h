@@ -52,11 +52,15 @@ typedef void(percpu_ref_func_t)(struct percpu_ref *ref);
  *			     PERCPU_REF_ALLOW_REINIT
  * @PERCPU_REF_ALLOW_REINIT: the count may return to per-CPU mode.  Without it the slots are freed when
  *			     it leaves that mode.
+ * @PERCPU_REF_INIT_LAZY:    begin in atomic mode, and go to per-CPU mode when some references have been
+ *			     taken; for objects of which most are never held, as these need no fence
+ *			     when they are killed.  Includes PERCPU_REF_ALLOW_REINIT.  (Not in Linux.)
  */
 enum percpu_ref_flags {
 	PERCPU_REF_INIT_ATOMIC = 1 << 0,
 	PERCPU_REF_INIT_DEAD = 1 << 1,
 	PERCPU_REF_ALLOW_REINIT = 1 << 2,
+	PERCPU_REF_INIT_LAZY = 1 << 3,
 };
 
 /* The lowest bits of percpu_ref.mode. */
@@ -71,12 +75,15 @@ enum percpu_ref_flags {
  *		large number, that keeps it from zero
  * @release:	called when the last reference is gone
  * @flags:	as given
+ * @lazy:	how many references are to be taken until the count goes to per-CPU mode by itself; 0:
+ *		it doesn't
  */
 struct percpu_ref {
 	uintptr_t mode;
 	unsigned long count;
 	percpu_ref_func_t *release;
 	unsigned int flags;
+	unsigned int lazy;
 };
 
 /**

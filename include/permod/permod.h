@@ -383,7 +383,8 @@ int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flag
  * permod_get(), permod_put() - hold a module: it can't be unloaded until it was put as often.
  *
  * permod_get() returns -EBUSY, without a line, if the module is being unloaded.  Neither takes a
- * lock; both are async-signal-safe, and cheap: a count for each CPU (percpu_ref(3)).
+ * lock; both are async-signal-safe, and cheap: a count for each CPU (percpu_ref(3)) once
+ * it is taken often.
  */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
