@@ -222,8 +222,8 @@ int register_module(struct permod_module *module)
 	/* Others have pages that perf can tell nothing about; to ask the environment takes long. */
 	if (module->pm->whole_pages)
 		show_to_profiler(module);
-	show_to_valgrind(module);
 	unlock_shared();
+	show_to_valgrind(module);
 	module->registered = true;
 	return 0;
 }

@@ -333,6 +333,9 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	if (error)
 		return error;
 	watch_forks();
+	if (!knows_profile())
+		return fail_new(-EINVAL, "the environment variable PERMOD_PERF has a value that is "
+					 "unknown; it can be map, jitdump, or 0");
 	made = calloc(1, sizeof(*made));
 	if (!made || init_lock(&made->lock)) {
 		free(made);

@@ -888,6 +888,8 @@ int taint_by_info(struct load *load);
 
 /* ---- perf.c --------------------------------------------------------------------------------- */
 
+/* Whether PERMOD_PERF is not set, or to something that is known. */
+bool knows_profile(void);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);

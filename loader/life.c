@@ -178,14 +178,14 @@ void discard_module(struct permod_module *module)
 struct call_section {
 	const char *name;
 	bool constructors;
-	bool old; /* .ctors and .dtors: the other direction, priorities turned round */
+	bool old;   /* .ctors and .dtors: the other direction, priorities turned round */
+	bool first; /* before all others */
 };
 
 static const struct call_section call_sections[] = {
-	{ ".init_array", true, false },
-	{ ".ctors", true, true },
-	{ ".fini_array", false, false },
-	{ ".dtors", false, true },
+	{ ".preinit_array", true, false, true }, { ".init_array", true, false, false },
+	{ ".ctors", true, true, false },	 { ".fini_array", false, false, false },
+	{ ".dtors", false, true, false },
 };
 
 #define LAST_PRIORITY 65535U
@@ -211,8 +211,10 @@ static unsigned int priority_of(const struct link_section *section, const struct
 
 	if (priority > LAST_PRIORITY)
 		priority = LAST_PRIORITY;
+	if (kind->first)
+		return 0;
 	/* .ctors without a number is the last too. */
-	return (unsigned int)(kind->old && *number ? LAST_PRIORITY - priority : priority);
+	return 1 + (unsigned int)(kind->old && *number ? LAST_PRIORITY - priority : priority);
 }
 
 /* Keep the array behind those of lower or the same priority. */

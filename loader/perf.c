@@ -44,6 +44,18 @@ struct dump_record {
 	uint64_t virtual_address, address, size, index;
 };
 
+bool knows_profile(void)
+{
+	static const char *const settings[] = { "", "0", "1", "map", "jitdump" };
+	const char *setting = secure_getenv("PERMOD_PERF");
+
+	for (size_t i = 0; setting && i < sizeof(settings) / sizeof(settings[0]); i++) {
+		if (!strcmp(setting, settings[i]))
+			return true;
+	}
+	return !setting;
+}
+
 bool wants_profile(void)
 {
 	const char *setting = secure_getenv("PERMOD_PERF");

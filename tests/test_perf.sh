@@ -92,6 +92,13 @@ END
 }
 check "a link is not followed" link_is_left_alone
 
+misspelt()
+{
+    ! PERMOD_PERF=jit-dump run "$permod" run busy.ko || { echo "it runs"; return 1; }
+    has err "PERMOD_PERF has a value that is unknown" && PERMOD_PERF=0 run "$permod" run busy.ko
+}
+check "an unknown value of PERMOD_PERF" misspelt
+
 # ---- perf itself ----------------------------------------------------------------------------------
 
 record()

@@ -822,7 +822,7 @@ check_is_a_map()
 found = document()
 site = {"object", "section", "offset", "type"}
 equal(set(found), {"filename", "loads", "problems", "interval", "place", "percpu", "tls",
-                   "discarded_references", "sections", "symbols", "slots"})
+                   "discarded_references", "features", "sections", "symbols", "slots"})
 equal(set(found["interval"]), {"low", "high", "low_set_by", "high_set_by"})
 equal(set(found["interval"]["high_set_by"]), {"symbol", "reference"})
 equal(set(found["interval"]["high_set_by"]["reference"]), site)

@@ -19,6 +19,12 @@ static int count, ran;
 			puts("destructor " #letter);                                               \
 	}
 
+static void construct_first(void)
+{
+	order[count++] = 'p';
+}
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = construct_first;
+
 CONSTRUCTOR(d, (65000))
 CONSTRUCTOR(b, (200))
 CONSTRUCTOR(e)
