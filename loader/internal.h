@@ -230,6 +230,7 @@ struct permod_module {
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
 	unsigned long arrival; /* the how many-th of its context it was */
+	unsigned long chain;   /* of loads within each other that it came in */
 	bool on_demand;	       /* it came for another one's sake */
 	char *wished_before,
 		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
@@ -269,6 +270,7 @@ struct inputs {
 	struct permod_module *const
 		*needs; /* modules to be kept, whether it uses their symbols or not */
 	size_t num_needs;
+	bool hold; /* take a reference to the module, for the caller to give back */
 	/* of the file read first */
 	const unsigned char *signature; /* a PKCS#7 message, or NULL */
 	size_t signature_size;
@@ -596,6 +598,7 @@ struct operation {
 	struct operation *outer;
 	struct permod *pm;
 	const char *symbol;  /* that was requested, or NULL */
+	unsigned long chain; /* a number that all within each other have */
 	unsigned long first; /* the number of the last module that came before */
 	bool on_demand;	     /* what is loaded now is so for another one's sake */
 };
