@@ -116,7 +116,7 @@ static int open_file(struct permod *pm, struct permod_file *file)
 	if (!error)
 		error = link_layout(file->link);
 	if (!error &&
-	    (list_names(file) || list_signature(file) || read_types(file->link, &file->types)))
+	    (list_names(file) || read_types(file->link, &file->types) || list_signature(file)))
 		error = fail_memory(pm);
 	return error;
 }
@@ -160,8 +160,8 @@ void permod_file_close(struct permod_file *file)
 	free(file->info);
 	free(file->exports);
 	free(file->undefined);
-	free(file->signature_value);
 	free_types(file->types);
+	free(file->signature_value);
 	free(file);
 }
 
@@ -184,15 +184,15 @@ const char *permod_file_undefined(const struct permod_file *file, unsigned int i
 	return index < file->num_undefined ? file->undefined[index] : NULL;
 }
 
+int permod_file_type(const struct permod_file *file, unsigned int index, struct permod_type *type)
+{
+	return get_type(file->types, index, type);
+}
+
 int permod_file_signature(const struct permod_file *file, struct permod_signature *signature)
 {
 	*signature = file->signature;
 	return *signature->id ? 0 : -ENOENT;
-}
-
-int permod_file_type(const struct permod_file *file, unsigned int index, struct permod_type *type)
-{
-	return get_type(file->types, index, type);
 }
 
 /* ---- Plans ---------------------------------------------------------------------------------- */

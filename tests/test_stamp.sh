@@ -19,7 +19,7 @@ python3 -c 'import sys' || exit 1
 if ! printf 'int number;\n' > try.c || ! $CC -g -c try.c || ! "$permod" stamp try.o 2> log; then
     if grep -q "without libdw" log; then
         skip "permod stamp" "$(cat log)"
-        check "stamp says that libdw is absent" has log "--without-dw"
+        check "stamp says that libdw is absent" has log "--without-libdw"
         finish
     fi
     not_ok "a first file is stamped"
@@ -82,7 +82,7 @@ classes_agree()
         for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5"; do
             $compiler $flags -fPIC -c -o classes.o "$top_srcdir/tests/stamp/classes.cc" &&
                 ld -shared -o classes.so classes.o && "$permod" stamp classes.so || return
-            found=$(crcs classes.so)
+            found=$(crcs classes.so | grep -v "D[0-9]Ev")
             echo "$found" | grep -q '^_ZN5space3addE' && echo "$found" | grep -q '^_ZNK7derived4take' ||
                 { echo "$compiler $flags: $found"; return 1; }
             wanted=${wanted:-$found}

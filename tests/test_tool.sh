@@ -356,7 +356,7 @@ def by_name(variables):
 del found["seconds"]
 module, = found.pop("modules")
 equal(by_name(module.pop("variables")), by_name(wanted))
-equal(module, {"name": "shapes", "file": "shapes.ko", "parameters": {"text": "\"quoted\\\" \t"}})
+equal(module, {"name": "shapes", "file": "shapes.ko", "taint": "", "parameters": {"text": "\"quoted\\\" \t"}})
 equal(found, {"function": "fill", "calls": {str(cpu): 1 for cpu in allowed},
               "interrupted": False})'
 }

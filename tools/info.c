@@ -112,6 +112,19 @@ static void print_parameter(const struct parameter *parameter)
 	free(text);
 }
 
+static void print_types(const struct permod_file *file)
+{
+	struct permod_type type;
+
+	for (unsigned int i = 0; permod_file_type(file, i, &type) == 0; i++) {
+		char *line =
+			format_text("%s 0x%08" PRIx32 " %s", type.name, type.checksum, type.type);
+
+		print_line("type", line);
+		free(line);
+	}
+}
+
 /* As modinfo(8): twenty bytes in a line. */
 static char *bytes_text(const struct permod_signature *signature)
 {
@@ -140,19 +153,6 @@ static void print_signature(const struct permod_file *file)
 	bytes = bytes_text(&signature);
 	printf("%s\n", bytes);
 	free(bytes);
-}
-
-static void print_types(const struct permod_file *file)
-{
-	struct permod_type type;
-
-	for (unsigned int i = 0; permod_file_type(file, i, &type) == 0; i++) {
-		char *line =
-			format_text("%s 0x%08" PRIx32 " %s", type.name, type.checksum, type.type);
-
-		print_line("type", line);
-		free(line);
-	}
 }
 
 static void print_file(const struct permod_file *file, const char *path,

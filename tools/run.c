@@ -19,9 +19,9 @@ struct wishes {
 	uint64_t count;
 	double seconds;
 	bool json;
+	bool force;
 	struct tree_place place;
 	bool remove_dependencies;
-	bool force;
 	struct parts last; /* of the last module */
 	struct trust trust;
 };
@@ -40,8 +40,8 @@ static const struct option options[] = {
 	{ "whole-archive", no_argument, NULL, 'W' },
 	{ "gc-sections", no_argument, NULL, 'g' },
 	{ "library", required_argument, NULL, 'l' },
-	{ "force", no_argument, NULL, 'F' },
 	TRUST_OPTIONS,
+	{ "force", no_argument, NULL, 'F' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -231,8 +231,8 @@ static enum status run_requests(const struct wishes *wishes, struct calls *calls
 				const struct request *requests, size_t count, FILE *out)
 {
 	struct session session = { .last = wishes->last,
-				   .place = wishes->place,
 				   .force = wishes->force,
+				   .place = wishes->place,
 				   .remove_dependencies = wishes->remove_dependencies };
 	enum status status;
 

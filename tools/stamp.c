@@ -541,7 +541,7 @@ static enum status stamp_file(const char *path, const char *output, bool verbose
 	(void)verbose;
 	complain(
 		"%s: this permod was built without libdw, which reads debug information: configure "
-		"found none, or was told --without-dw",
+		"found none, or was told --without-libdw",
 		path);
 	return STATUS_FAILED;
 }

@@ -13,8 +13,8 @@
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
- *     plan.c     what permod check shows                       stamp.c  permod stamp
- *     types.c    the types of symbols, from debug information  trust.c  --signatures, --certificate
+ *     plan.c     what permod check shows           trust.c  --signatures, --certificate
+ *     stamp.c    permod stamp                          types.c  the types of symbols, from DWARF
  *     context.c  a context as the options want it
  *
  * Running out of memory for the command's own purposes ends it at once.
@@ -293,8 +293,8 @@ struct session {
 	struct parts last;	/* of the last module, but for its first path */
 	struct module_dir *dir; /* --module-dir if it is no tree, or NULL */
 	struct tree_place place;
-	bool force; /* --force */
 	bool remove_dependencies;
+	bool force;	       /* --force */
 	struct loaded *loaded; /* in order */
 	size_t num_loaded;
 };
