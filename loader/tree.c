@@ -76,8 +76,11 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 			done += (size_t)length;
 	}
 	if (length < 0) {
+		int error = fail_errno(pm, path);
+
 		free(*text);
-		return fail_errno(pm, path);
+		*text = NULL;
+		return error;
 	}
 	*size = done;
 	(*text)[done] = '\0';
