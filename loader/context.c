@@ -83,7 +83,7 @@ static bool forking_with_tls; /* under the shared lock */
 
 static void before_fork(void)
 {
-	bool locked = lock_tls();
+	bool locked = lock_tls_for_fork();
 
 	lock_packs();
 	lock_shared();
@@ -228,7 +228,19 @@ static int read_options(const struct permod_options *given, struct permod_option
 		return fail_new(-EINVAL,
 				"permod_new(): options->flags has a flag that this version "
 				"does not know");
+	if (options->signatures > PERMOD_SIGNATURES_ENFORCE)
+		return fail_new(-EINVAL, "permod_new(): options->signatures is none of "
+					 "PERMOD_SIGNATURES_*");
+	if (options->signatures != PERMOD_SIGNATURES_OFF && !can_verify)
+		return fail_new(-ENOSYS, "permod_new(): options->signatures: this permod was built "
+					 "without OpenSSL, which checks signatures");
 	return 0;
+}
+
+/* 0 is for the usual. */
+static uint64_t limit_or(uint64_t limit, uint64_t usual)
+{
+	return limit ? limit : usual;
 }
 
 /* Init and exit of modules call back into their context. */
@@ -299,6 +311,9 @@ static int copy_options(struct permod *pm, const struct permod_options *options)
 	pm->flags = options->flags;
 	pm->request = options->request;
 	pm->request_arg = options->request_arg;
+	pm->signatures = options->signatures;
+	pm->max_file_size = limit_or(options->max_file_size, PERMOD_MAX_FILE_SIZE);
+	pm->max_expanded_size = limit_or(options->max_expanded_size, PERMOD_MAX_EXPANDED_SIZE);
 	if (copy_string(&pm->demand, options->host) ||
 	    copy_string(&pm->module_dir, options->module_dir))
 		return -ENOMEM;
@@ -380,6 +395,7 @@ void permod_free(struct permod *pm)
 	forget_known(&pm->known);
 	free_options(pm);
 	forget_taint(&pm->taint);
+	free_certificates(&pm->certificates);
 	set_error(pm, NULL);
 	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);

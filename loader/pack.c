@@ -45,10 +45,6 @@
 #define VALGRIND_DISCARD_TRANSLATIONS(address, size) ((void)(address), (void)(size))
 #endif
 
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10U
-#endif
-
 #define GRANULES 64U
 #define CHUNK_PAGES 64U
 #define MOST_PACKS 8U /* each takes a descriptor and three pages, as long as it is in use */
@@ -122,17 +118,6 @@ static off_t offset_of(uintptr_t address)
 	return (off_t)(address - arena()->begin);
 }
 
-static int make_file(void)
-{
-	/* Since 6.3 the kernel wants to be told that the file is for code, and can be set to refuse
-	 * it if it isn't; before, the flag is unknown. */
-	int descriptor = memfd_create("permod-modules", MFD_CLOEXEC | MFD_EXEC);
-
-	if (descriptor < 0 && errno == EINVAL)
-		descriptor = memfd_create("permod-modules", MFD_CLOEXEC);
-	return descriptor;
-}
-
 static bool open_file(struct pack *pack)
 {
 	struct pack_file *file = &pack->file;
@@ -140,7 +125,7 @@ static bool open_file(struct pack *pack)
 
 	if (!may_write(arena()->size))
 		return false;
-	file->descriptor = make_file();
+	file->descriptor = make_memory_file("permod-modules", MFD_CLOEXEC);
 	if (file->descriptor < 0)
 		return false;
 	if (ftruncate(file->descriptor, (off_t)arena()->size) || fstat(file->descriptor, &about)) {

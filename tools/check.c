@@ -12,6 +12,7 @@
 struct wishes {
 	struct parts parts;
 	struct tree_place place;
+	struct trust trust;
 	bool json;
 };
 
@@ -21,7 +22,8 @@ static void take_option(struct wishes *wishes, int code)
 		wishes->place.dir = optarg;
 	else if (code == 'C')
 		add_config(&wishes->place, optarg);
-	else if (!take_parts_option(&wishes->parts, code, optarg))
+	else if (!take_parts_option(&wishes->parts, code, optarg) &&
+		 !take_trust_option(&wishes->trust, code, optarg))
 		wishes->json = true;
 }
 
@@ -36,6 +38,7 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 		{ "root", required_argument, NULL, 'r' },
 		{ "whole-archive", no_argument, NULL, 'W' },
 		{ "gc-sections", no_argument, NULL, 'g' },
+		TRUST_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -55,7 +58,8 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 					   argv[optind]);
 		parts->paths[0] = argv[optind++];
 	}
-	return parts->paths[0] ? status : usage_error(&check_command, "no FILE given");
+	return parts->paths[0] ? check_trust(&check_command, &wishes->trust)
+			       : usage_error(&check_command, "no FILE given");
 }
 
 static enum status show(struct permod *pm, const struct parts *parts, bool json)
@@ -83,7 +87,7 @@ static enum status check_wishes(struct wishes *wishes)
 	struct permod *pm;
 	char *path = NULL;
 
-	if (open_context(&wishes->place, &pm) != STATUS_DONE)
+	if (open_context(&wishes->place, &wishes->trust, &pm) != STATUS_DONE)
 		return STATUS_FAILED;
 	if (is_bare_name(&wishes->place, name))
 		status = find_by_name(pm, name, true, &path);
@@ -103,6 +107,7 @@ static enum status check(int argc, char **argv)
 
 	if (status == STATUS_GO_ON)
 		status = check_wishes(&wishes);
+	free(wishes.trust.certificates);
 	free(wishes.parts.paths);
 	free(wishes.place.config);
 	return status;
@@ -118,7 +123,9 @@ const struct command check_command = {
 		"  --with FILE        FILE, an object or archive, belongs to it too; repeatable\n"
 		"  --root SYMBOL      of archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of archives, take everything\n"
-		"  --gc-sections      leave out sections that nothing needs\n",
+		"  --gc-sections      leave out sections that nothing needs\n"
+		"  --signatures WHAT  off, warn or enforce: whether it needs a good signature\n"
+		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n",
 	.takes_file = true,
 	.run = check,
 };

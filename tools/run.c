@@ -22,6 +22,7 @@ struct wishes {
 	struct tree_place place;
 	bool remove_dependencies;
 	struct parts last; /* of the last module */
+	struct trust trust;
 };
 
 static const struct option options[] = {
@@ -38,6 +39,7 @@ static const struct option options[] = {
 	{ "whole-archive", no_argument, NULL, 'W' },
 	{ "gc-sections", no_argument, NULL, 'g' },
 	{ "library", required_argument, NULL, 'l' },
+	TRUST_OPTIONS,
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -99,7 +101,8 @@ static enum status take_option(struct wishes *wishes, int code)
 		wishes->remove_dependencies = true;
 		break;
 	default:
-		take_parts_option(&wishes->last, code, optarg);
+		if (!take_trust_option(&wishes->trust, code, optarg))
+			take_parts_option(&wishes->last, code, optarg);
 		break;
 	}
 	return STATUS_GO_ON;
@@ -122,7 +125,7 @@ static enum status parse_options(int argc, char **argv, struct wishes *wishes)
 				   wishes->count      ? "--count"
 				   : wishes->cpu_list ? "--cpus"
 						      : "--duration");
-	return STATUS_GO_ON;
+	return check_trust(&run_command, &wishes->trust);
 }
 
 static enum status refuse_cpu(unsigned int cpu, const char *why, const struct cpu_set *instead)
@@ -209,7 +212,7 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 	struct outcome outcome = { .session = session };
 	enum status status, unloaded;
 
-	if (open_context(&session->place, &session->pm) != STATUS_DONE)
+	if (open_context(&session->place, &wishes->trust, &session->pm) != STATUS_DONE)
 		return STATUS_FAILED;
 	status = load_modules(session, requests, count);
 	if (status == STATUS_DONE)
@@ -283,6 +286,7 @@ static enum status run(int argc, char **argv)
 		status = run_with_output(&wishes, &calls, requests, count);
 	free_requests(requests, count);
 	free(wishes.last.paths);
+	free(wishes.trust.certificates);
 	free(wishes.place.config);
 	free(calls.calls);
 	free(calls.cpus);
@@ -307,6 +311,8 @@ const struct command run_command = {
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of the last MODULE's archives, take everything\n"
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
+		"  --signatures WHAT  off, warn or enforce: load what has no good signature, or not\n"
+		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
 		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"

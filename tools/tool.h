@@ -13,7 +13,8 @@
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
- *     plan.c     what permod check shows
+ *     plan.c     what permod check shows           trust.c  --signatures, --certificate
+ *     context.c  a context as the options want it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -163,6 +164,33 @@ void json_seconds(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_address(struct json *json, const char *key, uintptr_t value);
 
+/* ---- trust.c -------------------------------------------------------------------------------- */
+
+/* Zero it to trust everything. */
+struct trust {
+	unsigned int policy; /* PERMOD_SIGNATURES_* */
+	const char **certificates;
+	size_t count;
+	const char *wrong; /* a policy that is none, or NULL */
+};
+
+/* For the table of options. */
+enum { TRUST_SIGNATURES = 0x200, TRUST_CERTIFICATE };
+#define TRUST_OPTIONS                                                                              \
+	{ "signatures", required_argument, NULL, TRUST_SIGNATURES },                               \
+	{                                                                                          \
+		"certificate", required_argument, NULL, TRUST_CERTIFICATE                          \
+	}
+
+/* False if it is another option. */
+bool take_trust_option(struct trust *trust, int code, const char *value);
+/* When all options are known. */
+enum status check_trust(const struct command *command, const struct trust *trust);
+/* STATUS_FAILED after a message. */
+enum status name_certificates(struct permod *pm, const struct trust *trust);
+/* A line for a module that was loaded all the same. */
+void warn_of_signature(struct permod *pm, const struct permod_module *module);
+
 /* ---- calls.c -------------------------------------------------------------------------------- */
 
 /*
@@ -209,8 +237,8 @@ struct session;
 /* Whether depmod made it, so that the library knows it. */
 bool is_tree(const char *dir);
 void add_config(struct tree_place *place, const char *path);
-/* A context that knows the tree, if it is one; STATUS_FAILED after a message. */
-enum status open_context(const struct tree_place *place, struct permod **pm);
+/* Name it to a context, if it is a tree; STATUS_FAILED after a message. */
+enum status place_options(const struct tree_place *place, struct permod_options *options);
 /* Whether a word means a module of the tree, and no file. */
 bool is_bare_name(const struct tree_place *place, const char *name);
 /* Load a module of the tree with what it needs. */
@@ -222,6 +250,12 @@ bool is_still_there(const struct session *session, const struct permod_module *w
 /* The file of a module of the tree, to be freed; @load_needs loads before what it needs, without
  * running anything.  STATUS_GO_ON, or STATUS_FAILED after a message. */
 enum status find_by_name(struct permod *pm, const char *name, bool load_needs, char **path);
+
+/* ---- context.c ------------------------------------------------------------------------------ */
+
+/* To be freed by permod_free(); STATUS_FAILED after a message. */
+enum status open_context(const struct tree_place *place, const struct trust *trust,
+			 struct permod **pm);
 
 /* ---- modules.c, depend.c -------------------------------------------------------------------- */
 
@@ -288,6 +322,8 @@ FILE *divert_stdout(void);
 
 /* A module's name as the loader makes it of a file's; freed by the caller. */
 char *module_name(const char *path);
+/* The length of ".xz", ".zst" or ".gz" at a file name's end, or 0. */
+size_t compression_ending(const char *name);
 
 /* Read a folder; NULL after a message. */
 struct module_dir *open_module_dir(const char *path);

@@ -32,23 +32,18 @@ void add_config(struct tree_place *place, const char *path)
 	place->config[place->num_config] = NULL;
 }
 
-enum status open_context(const struct tree_place *place, struct permod **pm)
+enum status place_options(const struct tree_place *place, struct permod_options *options)
 {
-	struct permod_options options = { .size = sizeof(options) };
-
 	if (place->dir && is_tree(place->dir)) {
-		options.module_dir = place->dir;
-		options.config_paths = place->config;
-		options.request = permod_request_symbol;
+		options->module_dir = place->dir;
+		options->config_paths = place->config;
+		options->request = permod_request_symbol;
 	} else if (place->config) {
 		complain("--config: there is no module tree%s%s", place->dir ? " in " : "",
 			 place->dir ? place->dir : "; name one by --module-dir");
 		return STATUS_FAILED;
 	}
-	if (permod_new(pm, &options) == 0)
-		return STATUS_DONE;
-	complain("%s", permod_error(NULL));
-	return STATUS_FAILED;
+	return STATUS_DONE;
 }
 
 /* ---- permod run ----------------------------------------------------------------------------- */

@@ -61,6 +61,9 @@ struct permod_module;
  *		loads, may call everything but permod_free(), and is not asked again for a symbol that it
  *		is being asked for, nor after 50 requests within each other.  See permod_request_symbol()
  * @request_arg: for @request
+ * @signatures:	PERMOD_SIGNATURES_*
+ * @max_file_size: bytes of a file that is read, at most; 0: PERMOD_MAX_FILE_SIZE
+ * @max_expanded_size: bytes that a compressed file expands to, at most; 0: PERMOD_MAX_EXPANDED_SIZE
  */
 struct permod_options {
 	size_t size;
@@ -71,7 +74,32 @@ struct permod_options {
 	const char *const *config_paths;
 	int (*request)(struct permod *pm, const char *symbol, void *arg);
 	void *request_arg;
+	unsigned int signatures;
+	uint64_t max_file_size;
+	uint64_t max_expanded_size;
 };
+
+#define PERMOD_MAX_FILE_SIZE (UINT64_C(4) << 30)
+#define PERMOD_MAX_EXPANDED_SIZE (UINT64_C(512) << 20)
+
+/** PERMOD_SIGNATURES_OFF - signatures are not looked at; what a context does if nothing is said. */
+#define PERMOD_SIGNATURES_OFF 0U
+
+/**
+ * PERMOD_SIGNATURES_WARN - everything is loaded; what has no good signature taints
+ * (PERMOD_TAINT_UNSIGNED), and the reason says what is wrong with it.
+ */
+#define PERMOD_SIGNATURES_WARN 1U
+
+/**
+ * PERMOD_SIGNATURES_ENFORCE - only what has a good signature is loaded: see permod_trust().
+ *
+ * Errors of loading, and of looking at files, are then also: -EKEYREJECTED (not signed, or changed since,
+ * or by a certificate that is not valid yet or not for this), -EKEYEXPIRED, -ENOKEY (the signer is not
+ * trusted), -EBADMSG (the signature is damaged, or not the last in the file), -ENOPKG (a kind of signature,
+ * or a digest, that is not accepted), -EFBIG (2 GiB and more can't be checked).  The line tells which.
+ */
+#define PERMOD_SIGNATURES_ENFORCE 2U
 
 /** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
 #define PERMOD_NO_LIBDL 1U
@@ -95,7 +123,8 @@ struct permod_options {
  * @pm:		receives it; freed by permod_free()
  * @options:	NULL for the defaults
  *
- * Errors: -ENOMEM, -EINVAL (unknown flags).
+ * Errors: -ENOMEM, -EINVAL (unknown flags), -ENOSYS (signatures are to be checked, and permod was built
+ * without OpenSSL).
  */
 int permod_new(struct permod **pm, const struct permod_options *options);
 
@@ -121,19 +150,49 @@ const char *permod_error(const struct permod *pm);
 int permod_export(struct permod *pm, const struct permod_export *exports, size_t count);
 
 /**
+ * permod_trust() - trust whoever signs with the key of a certificate.
+ * @path:	a file of certificates: one as DER, or any number as PEM
+ *
+ * What they sign is what comes before the signature at a file's end, as the kernel's sign-file and
+ * kmodsign append it: a PKCS#7 message without content and certificates, of one signer, with RSA or
+ * ECDSA and SHA-256, SHA-384 or SHA-512.  It must be one of these certificates that signed: those that
+ * it issued are not trusted for that.  Other than in the kernel, a certificate must be valid at the time
+ * of loading; and if it says what it is for, signatures and signing code must be in it.
+ *
+ * Every file of a module has a signature of its own: objects, archives (for all their members), files that
+ * thin archives and linker scripts name, shared objects, and what is loaded from memory.  Of a
+ * compressed file the content is signed.  Checked are the very bytes that are then loaded, from a copy
+ * in memory; a shared object goes to the dynamic linker from a file in memory that is sealed.  Libraries
+ * that the dynamic linker finds, for shared objects and by the names in a module, are the system's and not
+ * checked.
+ *
+ * Errors: what open(2) gives, -EBADMSG (no certificate), -ENOPKG (its key is neither RSA nor ECDSA),
+ * -EKEYREJECTED (the key is weaker than RSA with 2048 bits), -ENOSYS (built without OpenSSL), -ENOMEM.
+ * Then none of the file's is trusted.
+ */
+int permod_trust(struct permod *pm, const char *path);
+
+/** permod_trust_memory() - the same with certificates in memory, which may be freed afterwards. */
+int permod_trust_memory(struct permod *pm, const char *name, const void *data, size_t size);
+
+/**
  * permod_load() - load a module and run its init.
  * @path:	a relocatable object, or an archive of such: members of it become one module, see
- *		permod_load_files(); or a shared object, which the dynamic linker loads
+ *		permod_load_files(); or a shared object, which the dynamic linker loads.  Any of them may
+ *		be compressed by xz, zstd or gzip, which is known by how the file begins
  * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
  * @flags:	PERMOD_LOAD_*
  * @m:		receives the module; may be NULL
  *
- * The module's name is the file's without folder and ending, with '-' turned into '_'.  On an
+ * The module's name is the file's without folder and ending, with '-' turned into '_'; ".xz", ".zst" or
+ * ".gz" behind the ending goes too.  On an
  * error nothing is left behind.  Errors: -ENOENT and what open(2) gives, -ENOEXEC (not an object
  * that can be loaded, or damaged), -ENOENT (undefined symbols; the line tells which), -ERANGE (no
  * place from which all symbols are in reach), -EEXIST (name or export taken, or a symbol that two
  * members define), -EINVAL (bad parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM
- * (licence), -EBUSY (a symbol of a module whose init or exit is running), or what init returned.
+ * (licence), -EBUSY (a symbol of a module whose init or exit is running), -EFBIG (the file is larger than
+ * max_file_size, or expands to more than max_expanded_size), -EOPNOTSUPP (compressed, and permod was built
+ * without the library for it), or what init returned.
  *
  * A shared object is opened by dlopen(3), RTLD_NOW | RTLD_LOCAL: its constructors run before its
  * parameters are set, and it can use what the dynamic linker finds, not what modules export.  If its
@@ -522,6 +581,31 @@ const char *permod_file_info(const struct permod_file *file, unsigned int index)
 
 /** permod_file_export() - the @index-th name in __ksymtab*, or NULL; @gpl may be NULL. */
 const char *permod_file_export(const struct permod_file *file, unsigned int index, int *gpl);
+
+/**
+ * struct permod_signature - what stands in the signature at a file's end; see permod_file_signature().
+ * @id:		"PKCS#7"
+ * @signer:	common name of who issued the signer's certificate; "" if it is not known
+ * @key:	that certificate's serial number, or its key's identifier, as "0A:1B:..."
+ * @hash:	"sha256"
+ * @data, @size: the signature proper, bytes; NULL and 0 if the message can't be read
+ */
+struct permod_signature {
+	char id[8];
+	char signer[256];
+	char key[256];
+	char hash[32];
+	const unsigned char *data;
+	size_t size;
+};
+
+/**
+ * permod_file_signature() - what modinfo(8) tells of a signature, valid as long as the file is open; of
+ * several files the first one's.  Nothing of it is checked: that is what PERMOD_SIGNATURES_* do.
+ *
+ * Returns 0, or -ENOENT if there is none.  Without OpenSSL all but @id is empty.
+ */
+int permod_file_signature(const struct permod_file *file, struct permod_signature *signature);
 
 /** permod_file_undefined() - the @index-th symbol it needs from outside, or NULL. */
 const char *permod_file_undefined(const struct permod_file *file, unsigned int index);
