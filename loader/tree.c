@@ -76,8 +76,11 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 			done += (size_t)length;
 	}
 	if (length < 0) {
+		int error = fail_errno(pm, path);
+
 		free(*text);
-		return fail_errno(pm, path);
+		*text = NULL;
+		return error;
 	}
 	*size = done;
 	(*text)[done] = '\0';
@@ -564,13 +567,54 @@ static size_t count_words(const char *text)
 	return count;
 }
 
+/* The name of the module whose path begins a text, to be freed. */
+static char *name_in_line(const char *path, size_t length)
+{
+	const char *begin = path + length;
+	char *file, *name;
+
+	while (begin > path && begin[-1] != '/')
+		begin--;
+	length -= (size_t)(begin - path);
+	file = strndup(begin, length);
+	if (file)
+		file[strcspn(file, ".")] = '\0';
+	name = file ? plain_name(file) : NULL;
+	free(file);
+	return name;
+}
+
+/* Before libkmod links modules that need each other: it would never free them. */
+static int check_circle(const struct tree *tree, const struct visit *visit, const char *words)
+{
+	int error = 0;
+
+	for (words += strspn(words, " "); *words && !error; words += strspn(words, " ")) {
+		size_t length = strcspn(words, " ");
+		char *name = name_in_line(words, length);
+		struct visit next = { .user = visit, .name = name };
+
+		if (!name)
+			error = fail_memory(tree->pm);
+		else if (is_open(visit, name) && closes_circle(&next))
+			error = fail_circle(tree, visit, name);
+		free(name);
+		words += length;
+	}
+	return error;
+}
+
 static int visit_needs(struct tree *tree, struct kmod_module *kmod, const struct visit *visit,
 		       struct numbers *needs)
 {
 	const char *line = find_in_index(tree->dependencies, tree->dependencies_size, visit->name);
-	struct kmod_list *list = kmod_module_get_dependencies(kmod);
 	const char *colon = line ? strchr(line, ':') : NULL;
+	struct kmod_list *list;
+	int error = colon ? check_circle(tree, visit, colon + 1) : 0;
 
+	if (error)
+		return error;
+	list = kmod_module_get_dependencies(kmod);
 	if (line && (!colon || count_words(colon + 1) != count_list(list))) {
 		kmod_module_unref_list(list);
 		return fail_dependencies(tree, visit->name, line);
@@ -659,8 +703,9 @@ static int visit_module(struct tree *tree, struct kmod_module *kmod, struct visi
 			need_step(tree->steps, visit->step);
 		return 0;
 	}
+	/* As a wish of what it needs, or needed by what it wishes for: it comes anyway. */
 	if (is_open(visit->user, visit->name))
-		return closes_circle(visit) ? fail_circle(tree, visit->user, visit->name) : 0;
+		return 0;
 	if (visit->level > MOST_LEVELS)
 		return fail(tree->pm, -ELOOP,
 			    "%s: soft dependencies nest too deeply at %s (at most %u levels)",

@@ -46,6 +46,19 @@ WRAP(char *, strdup, ENOMEM, NULL, (const char *string), (string))
 WRAP(char *, strndup, ENOMEM, NULL, (const char *string, size_t size), (string, size))
 WRAP(int, vasprintf, ENOMEM, -1, (char **result, const char *format, va_list list),
      (result, format, list))
+int __real_asprintf(char **result, const char *format, ...);
+int __wrap_asprintf(char **result, const char *format, ...);
+int __wrap_asprintf(char **result, const char *format, ...)
+{
+	va_list list;
+	int length;
+
+	va_start(list, format);
+	length = __wrap_vasprintf(result, format, list);
+	va_end(list);
+	return length;
+}
+
 WRAP(FILE *, open_memstream, ENOMEM, NULL, (char **text, size_t *size), (text, size))
 WRAP(FILE *, fopen, EMFILE, NULL, (const char *path, const char *mode), (path, mode))
 WRAP(ssize_t, read, EIO, -1, (int fd, void *buffer, size_t size), (fd, buffer, size))
@@ -116,7 +129,7 @@ EXPORT_SYMBOL(near_data);
 
 /* Files that main() makes: names are constant, as paths must not be made while armed. */
 static char archive[300], near_program[300], fixed[300], lacking[300], debugged[300];
-static char of_threads[2][300], shared[300];
+static char of_threads[2][300], shared[300], tree[300], settings[300];
 static unsigned char *image;
 static size_t image_size;
 
@@ -217,6 +230,50 @@ static int load_again(struct permod *pm)
 	return permod_load(pm, file[BASIC], NULL, 0, NULL);
 }
 
+/* With what it needs, and out again. */
+static int load_by_name(struct permod *pm)
+{
+	struct permod_module *m;
+	int result = permod_load_by_name(pm, "an-alias", "", 0, &m);
+
+	armed = false;
+	if (result == 0)
+		result = permod_unload(m, PERMOD_UNLOAD_DEPENDENCIES);
+	/* It may be built without libkmod. */
+	return result == -ENOSYS ? 0 : result;
+}
+
+static int unload_dependencies(struct permod *pm)
+{
+	return permod_unload(permod_find(pm, "load_user"), PERMOD_UNLOAD_DEPENDENCIES);
+}
+
+static int list_steps(struct permod *pm)
+{
+	struct permod_steps *steps;
+	int result = permod_steps(pm, "an-alias", 0, &steps);
+
+	permod_steps_free(steps);
+	return result == -ENOSYS ? 0 : result;
+}
+
+static int load_requesting(struct permod *pm)
+{
+	struct permod_module *m;
+	int result = permod_load(pm, file[USER], NULL, 0, &m);
+
+	armed = false;
+	if (result == 0)
+		result = permod_unload(m, PERMOD_UNLOAD_DEPENDENCIES);
+	return result;
+}
+
+static int request(struct permod *pm, const char *symbol, void *arg)
+{
+	(void)arg, (void)symbol;
+	return permod_load(pm, file[BASIC], NULL, 0, NULL);
+}
+
 static int make_plan(struct permod *pm)
 {
 	struct permod_plan *plan = NULL;
@@ -292,6 +349,10 @@ static const struct action actions[] = {
 	{ "load what fails", load_failing, -ENODEV, NULL, NULL },
 	{ "load with a bad parameter", load_bad_parameter, -EINVAL, NULL, NULL },
 	{ "load again", load_again, -EEXIST, "basic", NULL },
+	{ "load by name", load_by_name, 0, NULL, NULL },
+	{ "list what a name means", list_steps, 0, NULL, NULL },
+	{ "load what another is requested for", load_requesting, 0, NULL, NULL },
+	{ "unload with dependencies", unload_dependencies, 0, "user", NULL },
 	{ "plan", make_plan, 0, NULL, NULL },
 	{ "plan what lacks symbols", make_bad_plan, -ENOENT, NULL, NULL },
 	{ "open a file", open_file, 0, NULL, NULL },
@@ -305,7 +366,15 @@ static const struct action actions[] = {
 
 static struct permod *prepare(const struct action *action)
 {
-	struct permod *pm = new_context();
+	const char *const config[] = { settings, NULL };
+	struct permod_options options = { .size = sizeof(options) };
+	struct permod *pm;
+
+	options.module_dir = tree;
+	options.config_paths = config;
+	options.request = action->act == load_requesting ? request : NULL;
+	notes[0] = '\0';
+	must(NULL, permod_new(&pm, &options));
 
 	if (action->before && strcmp(action->before, "user") == 0)
 		load(pm, "basic");
@@ -381,7 +450,7 @@ START_TEST(failure_at_any_step_leaves_nothing_behind)
 		number += step;
 	ck_assert_int_lt(number, 5000);
 	/* Of what the actions do, allocating is the least. */
-	if (action->act != unload)
+	if (action->act != unload && action->act != unload_dependencies)
 		ck_assert_int_gt(number, 1);
 }
 END_TEST
@@ -425,7 +494,7 @@ START_TEST(thousand_times_leave_everything_as_it_was)
 	struct permod *pm = prepare(action);
 	int rounds = under_valgrind() ? 50 : 1000;
 
-	if (action->act == unload || action->act == export) {
+	if (action->act == unload || action->act == unload_dependencies || action->act == export) {
 		permod_free(pm);
 		return;
 	}
@@ -522,6 +591,19 @@ static void make_files(void)
 				"int all(void) { return nobody_has_this() + nor_that(); }\n"));
 }
 
+/* load_user, which needs load_basic, and wishes for it as well. */
+static void make_tree(void)
+{
+	strcpy(tree, work_file("tree"));
+	strcpy(settings, work_file("settings.conf"));
+	command(text("mkdir -p '%s/lib/modules/6.1.0' && cp '%s' '%s' '%s/lib/modules/6.1.0' && "
+		     "PATH=$PATH:/usr/sbin:/sbin depmod -b '%s' 6.1.0 2>/dev/null",
+		     tree, file[BASIC], file[USER], tree, tree));
+	command(text("printf 'alias an-* load_user\\noptions load_basic start=1\\n"
+		     "softdep load_user pre: load_basic post: none\\n' > '%s'",
+		     settings));
+}
+
 static void free_files(void)
 {
 	free(image);
@@ -535,6 +617,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tests, 120);
 	/* Once, in the process that the tests are forked from. */
 	tcase_add_unchecked_fixture(tests, make_files, free_files);
+	tcase_add_unchecked_fixture(tests, make_tree, NULL);
 	tcase_add_loop_test(tests, thousand_times_leave_everything_as_it_was, 0, COUNT(actions));
 	tcase_add_test(tests, thousand_contexts_leave_everything_as_it_was);
 	tcase_add_loop_test(tests, failure_at_any_step_leaves_nothing_behind, 0, COUNT(actions));
