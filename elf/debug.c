@@ -14,7 +14,11 @@
  */
 #include "elf/internal.h"
 
+#include <gelf.h>
+#include <libelf.h>
+
 #define PREFIX ".debug_"
+#define OP_CONST8U 0x0e /* DW_OP_const8u */
 /* No compressed section is larger than its bytes times this: zlib's limit, rounded up. */
 #define MOST_COMPRESSED 1100
 /* Compilers have some 25 names for such sections. */
@@ -164,7 +168,7 @@ static int add_piece(struct link *link, struct link_section *section,
 static int read_entries(struct link_object *object, size_t index, struct link_debug_piece **pieces)
 {
 	struct link_debug_piece *piece;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 
 	if (object->sections[index].type != SHT_RELA)
 		return 0;
@@ -241,6 +245,21 @@ static uint64_t value_of(const struct link *link, const struct link_debug *part,
 	return link_symbol_address(link, symbol) + (uint64_t)addend;
 }
 
+/*
+ * How many bytes an offset of a thread-local variable has, 0 if too few for what is put in its place.
+ * gcc makes eight of a relocation of four, and four that are zero.
+ */
+static size_t offset_width(const struct link_debug *part, const struct link_debug_piece *piece,
+			   const Elf64_Rela *entry)
+{
+	bool is_operand = entry->r_offset && piece->data[entry->r_offset - 1] == OP_CONST8U;
+
+	if (piece->size - entry->r_offset < sizeof(uint64_t) ||
+	    !(is_operand || !strcmp(part->name, ".debug_addr")))
+		return 0;
+	return sizeof(uint64_t);
+}
+
 static int relocate_piece(const struct link *link, const struct link_debug *part,
 			  const struct link_debug_piece *piece, unsigned char *bytes,
 			  bool init_gone)
@@ -252,6 +271,7 @@ static int relocate_piece(const struct link *link, const struct link_debug *part
 		const struct link_symbol *symbol;
 		Elf64_Rela entry;
 		uint64_t value;
+		size_t width;
 
 		memcpy(&entry, piece->entries + i * sizeof(entry), sizeof(entry));
 		type = link->arch->relocation((uint32_t)ELF64_R_TYPE(entry.r_info));
@@ -262,9 +282,16 @@ static int relocate_piece(const struct link *link, const struct link_debug *part
 		 * others. */
 		symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
 		value = value_of(link, part, symbol, entry.r_addend, init_gone);
-		for (size_t byte = 0; byte < type->bytes; byte++) {
+		width = type->bytes;
+		if (type->kind == LINK_TLS_OFFSET) {
+			value += link->tls_debug_base;
+			width = offset_width(part, piece, &entry);
+		}
+		if (!width)
+			return -ENOEXEC;
+		for (size_t byte = 0; byte < width; byte++) {
 			size_t place =
-				link->arch->encoding == ELFDATA2MSB ? type->bytes - 1 - byte : byte;
+				link->arch->encoding == ELFDATA2MSB ? width - 1 - byte : byte;
 
 			bytes[entry.r_offset + place] = (unsigned char)(value >> 8 * byte);
 		}

@@ -2,8 +2,8 @@
 /*
  * What kind of file is it?  The ELF header, and where the section headers are.
  *
- * It is looked at here, byte by byte, and before libelf sees the file: what is wrong with a whole
- * file deserves a line of its own, and libelf has nothing to do with section headers outside it.
+ * It is looked at here before anything else is: what is wrong with a whole file deserves a line of its
+ * own.
  */
 #include "elf/internal.h"
 
@@ -193,6 +193,7 @@ static int check_sections(struct link_object *object, size_t *names)
 	*names = header.e_shstrndx == SHN_XINDEX ? first.sh_link : header.e_shstrndx;
 	if (!*names || *names >= count)
 		return fail_header(object, "index of the section names", *names, count - 1);
+	object->headers = object->data + header.e_shoff;
 	object->section_count = (size_t)count;
 	return 0;
 }

@@ -55,7 +55,8 @@ static int write_indirect(struct link *link, struct link_symbol *symbol, void *a
 
 	(void)arg;
 	if (link->arch->write_stub(text->buffer + (stub - link->base - text->offset), stub,
-				   link_slot_address(link, symbol->resolved - 1)))
+				   link_slot_address(link, symbol->resolved - 1),
+				   link->features & LINK_IBT))
 		return 0;
 	return link_fail(link, -ERANGE, "%s: symbol %s needs a stub that does not reach its slot",
 			 symbol->object->name, symbol->name);

@@ -18,8 +18,8 @@
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
  *
  * Memory is taken from the link in pieces and freed with it as a whole.  What is read from a file
- * is not copied: names, contents and tables point into the caller's data, or into libelf's copy if
- * that had to convert; they may lie at any address, so entries are fetched by memcpy().
+ * is not copied: names, contents and tables point into the caller's data; they may lie at any address,
+ * so entries are fetched by memcpy().
  */
 #ifndef ELF_INTERNAL_H
 #define ELF_INTERNAL_H
@@ -28,8 +28,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <libelf.h>
-#include <gelf.h>
 #include <string.h>
 
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
@@ -43,13 +41,18 @@ struct link_name {
 	struct link_symbol symbol;   /* first: the public face */
 	struct link_name *following; /* in the order in which they were added */
 	struct link_name *upgraded;  /* see link_names.upgraded */
-	uint32_t hash;
-	bool live; /* COMMON, and something needs it: see gc.c */
+	bool live;		     /* COMMON, and something needs it: see gc.c */
 };
 
-/* Names by hash.  Zeroed, it is empty.  It must stay where it is: see hash_name(). */
+struct link_slot {
+	struct link_name *name; /* NULL: it is free */
+	uint64_t hash;
+};
+
+/* Names by hash: a name is in the slot of its hash, or in one of those that follow without a gap.
+ * Zeroed, it is empty.  It must stay where it is: see hash_name(). */
 struct link_names {
-	struct link_symbol **bucket; /* `size` of them, a power of two, or NULL */
+	struct link_slot *slots; /* `size` of them, a power of two, or NULL; half are free */
 	size_t size, count;
 	struct link_name *first, *last;
 	/* Symbols that were undefined and weak, and then strong or COMMON: a stack. */
@@ -67,11 +70,10 @@ struct link_table {
 struct link_object {
 	struct link *link;
 	const char *name;
-	const unsigned char *data;   /* the file */
-	size_t size;		     /* bytes */
-	Elf *elf;		     /* owns converted tables */
-	struct link_object *next;    /* in the link, in the order of linking */
-	struct link_object *created; /* the object that was read before this one, entered or not */
+	const unsigned char *data;    /* the file */
+	size_t size;		      /* bytes */
+	const unsigned char *headers; /* of sections: Elf64_Shdr each, which lie in the file */
+	struct link_object *next;     /* in the link, in the order of linking */
 
 	struct link_section *sections; /* by index; [0] is the null section */
 	size_t section_count;
@@ -155,7 +157,7 @@ struct link_indirect {
 
 struct link_private {
 	struct link_memory *memory;
-	struct link_object *last, *created;
+	struct link_object *last;
 	struct link_names globals;
 	struct link_names bounded;  /* names of sections whose ends are asked for: see bounds.c */
 	struct link_names groups;   /* signatures of COMDAT groups; symbol.object has the group */
@@ -199,8 +201,6 @@ struct link_relocation {
 
 /* ---- link.c --------------------------------------------------------------------------------- */
 
-/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
-void *link_allocate(struct link *link, size_t size);
 void *link_allocate_array(struct link *link, size_t count, size_t size);
 /* A copy of `size` bytes with a NUL behind them. */
 char *link_copy_string(struct link *link, const char *string, size_t size);
@@ -238,8 +238,8 @@ int link_check_header(struct link_object *object, size_t *names);
 
 int link_read_object(struct link *link, const char *name, const unsigned char *data, size_t size,
 		     struct link_object **result);
-/* libelf's header of a section whose contents, if it has any, lie in the file. */
-int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header);
+/* The header of a section whose contents, if it has any, lie in the file. */
+int link_read_section_header(struct link_object *object, size_t index, Elf64_Shdr *header);
 static inline bool link_is_common(const struct link *link, uint16_t index)
 {
 	return index == SHN_COMMON ||
@@ -247,12 +247,19 @@ static inline bool link_is_common(const struct link *link, uint16_t index)
 }
 
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
-void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
-		     uint32_t *section);
+static inline void link_get_symbol(const struct link_object *object, size_t index,
+				   Elf64_Sym *symbol, uint32_t *section)
+{
+	memcpy(symbol, object->symbol_bytes + index * sizeof(*symbol), sizeof(*symbol));
+	*section = symbol->st_shndx;
+	if (symbol->st_shndx == SHN_XINDEX && object->index_bytes)
+		memcpy(section, object->index_bytes + index * sizeof(*section), sizeof(*section));
+}
+
 /* Names may overlap, and then a small file can have enormously many long ones: before one is looked
  * up or handed out, count it against a limit that no honest file comes near. */
 int link_count_name(struct link_object *object, const char *name);
-/* Entries of a section as libelf hands them out, `entry` bytes each; NULL after an error. */
+/* Entries of a section that has contents, `entry` bytes each; NULL after an error. */
 const unsigned char *link_read_entries(struct link_object *object, size_t section, size_t entry,
 				       size_t *count);
 
@@ -307,6 +314,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* How many symbols an object has at most. */
+size_t link_most_symbols(const struct link *link);
 /* What an object says of a global name; *known is the symbol that has the name in the link. */
 int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
 bool link_is_common_symbol(const struct link_symbol *symbol);
@@ -314,6 +323,17 @@ bool link_is_common_symbol(const struct link_symbol *symbol);
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
 const char *link_symbol_word(const struct link_symbol *symbol);
+
+/* ---- property.c ----------------------------------------------------------------------------- */
+
+/* Set link->features; when it is known which objects there are. */
+void link_read_properties(struct link *link);
+
+/* Bytes of a stub. */
+static inline uint64_t link_stub_size(const struct link *link)
+{
+	return link->features & LINK_IBT ? link->arch->marked_stub_bytes : link->arch->stub_bytes;
+}
 
 /* ---- layout.c ------------------------------------------------------------------------------- */
 

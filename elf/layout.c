@@ -52,8 +52,12 @@ static const struct {
 
 static bool matches(const char *section, const char *name, enum match match)
 {
-	size_t length = strlen(name);
+	size_t length;
 
+	/* Most names differ here. */
+	if (section[0] != name[0] || section[1] != name[1])
+		return false;
+	length = strlen(name);
 	if (strncmp(section, name, length) != 0)
 		return false;
 	return match == MATCH_PREFIX || !section[length] || section[length] == '.';
@@ -358,11 +362,14 @@ static int place_sections(struct link *link)
 	const struct link_arch *arch = link->arch;
 	int error = 0;
 
+	link_read_properties(link);
 	for (size_t i = 0; i < private->placed_count && !error; i++) {
 		struct link_section *section = private->placed[i];
 
 		error = append(link, section->region, section->size, section->align,
 			       &section->offset);
+		if (!error && section->data)
+			link->part[section->region].filled = link->part[section->region].size;
 		if (!error && kind_of(section) == KIND_FRAMES)
 			error = extend_frames(link, section);
 		if (section->region == LINK_TLS && section->data)
@@ -373,7 +380,8 @@ static int place_sections(struct link *link)
 	if (!error)
 		error = place_commons(link, &private->tls_common);
 	if (!error && private->stub_count)
-		error = append(link, LINK_TEXT, (uint64_t) private->stub_count * arch->stub_bytes,
+		error = append(link, LINK_TEXT,
+			       (uint64_t) private->stub_count * link_stub_size(link),
 			       arch->stub_align, &private->stub_offset);
 	if (!error && (private->got_count || private->got_based))
 		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,

@@ -79,6 +79,7 @@ struct link_symbol {
 	uint8_t type, bind, visibility; /* STT_*, STB_*, STV_* */
 	bool defined;			/* in the link, or by link_define() */
 	bool external;			/* by link_define() */
+	bool narrow;			/* an absolute relocation of few bits refers to it */
 	bool function;			/* external and a function: may be reached through a stub */
 	bool needed;			/* a relocation refers to it */
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
@@ -90,7 +91,6 @@ struct link_symbol {
 	bool got_used, stub_used; /* by link_relocate() */
 	struct link_tls *tls;	  /* how code reaches it as a thread-local variable, or NULL */
 	void *owner;		  /* the caller's, for external symbols */
-	struct link_symbol *next; /* of the same hash */
 };
 
 /*
@@ -113,11 +113,16 @@ struct link_tls {
 	uint64_t descriptor[2];
 };
 
+/* What code can be fit for, as notes tell (elf/property.c). */
+#define LINK_IBT 1U   /* targets of indirect branches are marked */
+#define LINK_SHSTK 2U /* a shadow stack knows where functions return to */
+
 /* A part of the block; see the drawing.  Regions from LINK_PERCPU on have no offset.  Of LINK_TLS,
  * `size` is what each thread has, and the buffer has tls_initial_size bytes. */
 struct link_part {
 	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
 	uint64_t size;	 /* bytes */
+	uint64_t filled; /* bytes, to the end of the last section with contents */
 	uint64_t align;	 /* bytes; what its sections need */
 	unsigned char *buffer; /* the caller's, `size` bytes; filled by link_relocate() */
 	bool zeroed;	       /* by the caller: what is zero is not written, and costs no memory */
@@ -180,7 +185,9 @@ struct link {
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
 	uint64_t frames_offset, frames_size;
 	uint64_t tls_initial_size; /* bytes of LINK_TLS with contents; they come first */
-	struct link_tls *tls; /* thread-local variables that code refers to, own and external */
+	struct link_tls *tls;	 /* thread-local variables that code refers to, own and external */
+	uint64_t tls_debug_base; /* what debug information has for offset 0 of the module's block */
+	uint32_t features;	 /* LINK_IBT, LINK_SHSTK: what all objects are fit for; laid out */
 	struct link_object *objects; /* list, in the order of linking */
 	bool unasked;		     /* members of archives were taken that nobody needed */
 	/* private to elf/ from here: hash table, slots, stubs, cells, memory */
@@ -193,6 +200,13 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
+
+/* Let the link use memory of the caller's first: zeroed, aligned as malloc()'s, and there as long as the
+ * link. */
+void link_lend_memory(struct link *link, void *memory, size_t size);
+
+/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
+void *link_allocate(struct link *link, size_t size);
 
 /*
  * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
@@ -246,6 +260,16 @@ struct link_symbol *link_find(struct link *link, const char *name);
 
 /* Local and global symbols of an object that are defined in it; `index` from 0, NULL at the end. */
 struct link_symbol *link_object_symbol(struct link_object *object, unsigned int index);
+
+/* How many these are. */
+size_t link_object_symbols(const struct link_object *object);
+
+/* Where an object has the names of its symbols, `size` bytes; most symbols that it defines have theirs
+ * there. */
+const char *link_object_strings(const struct link_object *object, size_t *size);
+
+/* What is loaded, by region and then by offset; after link_layout(). */
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count);
 
 /* An object's sections from index 0 of its table; NULL at the end. */
 struct link_section *link_object_section(struct link_object *object, unsigned int index);
@@ -402,11 +426,12 @@ struct link_arch {
 	uint8_t got_bytes;  /* of a slot */
 	uint8_t stub_bytes; /* of a stub */
 	uint8_t stub_align;
-	uint16_t large_common; /* SHN_* of COMMON symbols that may lie far away; or 0 */
+	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
+	uint16_t large_common;	   /* SHN_* of COMMON symbols that may lie far away; or 0 */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
-	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds.  false: the
-	 * slot is out of the stub's reach. */
-	bool (*write_stub)(unsigned char *buffer, uint64_t at, uint64_t slot);
+	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
+	 * false: the slot is out of the stub's reach. */
+	bool (*write_stub)(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked);
 	/* Change the instruction that a relaxable GOT relocation at `field` (address `at`) belongs to,
 	 * `before` bytes of which precede it in the section, so that it uses `value` (S, not S + A)
 	 * directly.  false: left alone, use the slot. */

@@ -2,8 +2,8 @@
 /*
  * Reading an object file, which nobody vouches for.
  *
- * libelf converts headers and tables of other classes and byte orders; every number in them is
- * checked here before anything uses it.  When link_read_object() returns 0:
+ * Headers and tables are used where they lie in the file, as it is one of this machine; every number
+ * in them is checked here before anything uses it.  When link_read_object() returns 0:
  *
  *     - sections with contents lie in the file, have a name, and are aligned to a power of two
  *     - contents of sections do not overlap, and names not too often, so that work is limited by the
@@ -22,13 +22,9 @@
 
 /* ---- Sections ------------------------------------------------------------------------------- */
 
-int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr *header)
+int link_read_section_header(struct link_object *object, size_t index, Elf64_Shdr *header)
 {
-	Elf_Scn *section = elf_getscn(object->elf, index);
-
-	if (!section || !gelf_getshdr(section, header))
-		return link_fail(object->link, -ENOEXEC, "%s: section header %zu can't be read: %s",
-				 object->name, index, elf_errmsg(-1));
+	memcpy(header, object->headers + index * sizeof(*header), sizeof(*header));
 	if (header->sh_type == SHT_NULL || header->sh_type == SHT_NOBITS)
 		return 0;
 	if (header->sh_offset > object->size || object->size - header->sh_offset < header->sh_size)
@@ -45,7 +41,7 @@ int link_read_section_header(struct link_object *object, size_t index, GElf_Shdr
 static int read_strings(struct link_object *object, size_t index, const char **strings,
 			size_t *size)
 {
-	GElf_Shdr header;
+	Elf64_Shdr header;
 	int error = link_read_section_header(object, index, &header);
 
 	if (error)
@@ -64,7 +60,7 @@ static int read_strings(struct link_object *object, size_t index, const char **s
 	return 0;
 }
 
-static int fill_section(struct link_object *object, size_t index, const GElf_Shdr *header,
+static int fill_section(struct link_object *object, size_t index, const Elf64_Shdr *header,
 			const char *names, size_t names_size)
 {
 	struct link_section *section = &object->sections[index];
@@ -114,7 +110,7 @@ static int read_sections(struct link_object *object, size_t names_section)
 		return -ENOMEM;
 	for (size_t i = 0; i < object->section_count; i++) {
 		struct link_section *section = &object->sections[i];
-		GElf_Shdr header;
+		Elf64_Shdr header;
 
 		section->object = object;
 		section->index = (unsigned int)i;
@@ -162,7 +158,6 @@ const unsigned char *link_read_entries(struct link_object *object, size_t index,
 				       size_t *count)
 {
 	const struct link_section *section = &object->sections[index];
-	Elf_Data *data;
 
 	*count = (size_t)section->size / entry;
 	if (section->size % entry) {
@@ -175,25 +170,10 @@ const unsigned char *link_read_entries(struct link_object *object, size_t index,
 	}
 	if (!*count)
 		return (const unsigned char *)"";
-	data = elf_getdata(elf_getscn(object->elf, index), NULL);
-	if (!data || !data->d_buf || data->d_size < section->size) {
-		link_fail(object->link, -ENOEXEC, "%s: section %s: can't be read: %s", object->name,
-			  section->name, data ? "the file is damaged" : elf_errmsg(-1));
-		return NULL;
-	}
-	return data->d_buf;
+	return section->data;
 }
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
-
-void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
-		     uint32_t *section)
-{
-	memcpy(symbol, object->symbol_bytes + index * sizeof(*symbol), sizeof(*symbol));
-	*section = symbol->st_shndx;
-	if (symbol->st_shndx == SHN_XINDEX && object->index_bytes)
-		memcpy(section, object->index_bytes + index * sizeof(*section), sizeof(*section));
-}
 
 static int fail_symbol(const struct link_object *object, size_t index, const char *what,
 		       uint64_t found, uint64_t bound)
@@ -276,7 +256,7 @@ static int check_symbols(const struct link_object *object)
 static int read_symbol_indices(struct link_object *object)
 {
 	for (size_t i = 1; i < object->section_count; i++) {
-		GElf_Shdr header;
+		Elf64_Shdr header;
 		size_t count;
 		int error;
 
@@ -305,7 +285,7 @@ static int read_symbol_indices(struct link_object *object)
 static int read_symbols(struct link_object *object)
 {
 	const struct link_section *section = &object->sections[object->symbol_section];
-	GElf_Shdr header;
+	Elf64_Shdr header;
 	int error;
 
 	if (!object->symbol_section)
@@ -361,15 +341,6 @@ int link_read_object(struct link *link, const char *name, const unsigned char *d
 	error = link_check_header(object, &names);
 	if (error)
 		return error;
-	/* Opened for reading, libelf leaves the memory alone; its prototype has no const. */
-	object->elf = elf_memory((char *)(uintptr_t)data, size);
-	if (!object->elf)
-		return link_fail(link, -ENOEXEC, "%s: libelf refuses the file: %s", name,
-				 elf_errmsg(-1));
-	object->created = link->private->created;
-	link->private->created = object;
-	if (elf_kind(object->elf) != ELF_K_ELF)
-		return link_fail(link, -ENOEXEC, "%s: libelf refuses the file", name);
 	error = read_sections(object, names);
 	if (!error)
 		error = read_symbols(object);

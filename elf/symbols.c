@@ -16,19 +16,48 @@
  */
 #include "elf/internal.h"
 
-#define LEAST_BUCKETS ((size_t)64)
+#define LEAST_SLOTS ((size_t)64)
 
 /* ---- Tables of names ------------------------------------------------------------------------ */
 
-/* FNV-1a, begun with a number that whoever makes a file can't know: so no file can have all its
- * names in one bucket. */
-static uint32_t hash_name(const struct link_names *names, const char *name)
+/* Up to 8 bytes as a number. */
+static uint64_t get_bytes(const char *bytes, size_t size)
 {
-	uint64_t hash = 0xcbf29ce484222325 ^ (uintptr_t)names;
+	uint64_t value = 0;
+	uint32_t low, high;
 
-	while (*name)
-		hash = (hash ^ (unsigned char)*name++) * 0x100000001b3;
-	return (uint32_t)(hash >> 32 ^ hash >> 17);
+	if (size == sizeof(value)) {
+		memcpy(&value, bytes, sizeof(value));
+	} else if (size >= sizeof(low)) {
+		memcpy(&low, bytes, sizeof(low));
+		memcpy(&high, bytes + size - sizeof(high), sizeof(high));
+		value = (uint64_t)high << 32 | low;
+	} else if (size) {
+		value = (uint64_t)(unsigned char)bytes[0] << 16 |
+			(uint64_t)(unsigned char)bytes[size / 2] << 8 |
+			(unsigned char)bytes[size - 1];
+	}
+	return value;
+}
+
+/* Whatever two values differ in, it depends on all bits of `hash` what becomes of that. */
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	uint64_t mixed = hash ^ value;
+
+	return (mixed >> 32 | mixed << 32) + (uint64_t)(uint32_t)mixed * (mixed >> 32 | 1);
+}
+
+/* Begun with a number that whoever makes a file can't know: so no file can have all its names in one
+ * slot. */
+static uint64_t hash_name(const struct link_names *names, const char *name, size_t size)
+{
+	uint64_t hash = ((uintptr_t)names ^ size) * 0x9e3779b97f4a7c15;
+
+	for (; size > sizeof(hash); name += sizeof(hash), size -= sizeof(hash))
+		hash = mix(hash, get_bytes(name, sizeof(hash)));
+	hash = mix(hash, get_bytes(name, size));
+	return mix(hash, hash >> 29);
 }
 
 static struct link_name *name_of(struct link_symbol *symbol)
@@ -36,65 +65,74 @@ static struct link_name *name_of(struct link_symbol *symbol)
 	return (struct link_name *)symbol;
 }
 
-static struct link_symbol *find_hashed(const struct link_names *names, const char *name,
-				       uint32_t hash)
+/* The name's slot, or the free one where it would be; NULL if there are no slots at all. */
+static struct link_slot *find_slot(const struct link_names *names, const char *name, uint64_t hash)
 {
-	struct link_symbol *symbol;
+	size_t last = names->size - 1;
+	struct link_slot *slot;
 
 	if (!names->size)
 		return NULL;
-	for (symbol = names->bucket[hash & (names->size - 1)]; symbol; symbol = symbol->next) {
-		if (name_of(symbol)->hash == hash && !strcmp(symbol->name, name))
-			return symbol;
+	for (size_t i = hash & last;; i = (i + 1) & last) {
+		slot = &names->slots[i];
+		if (!slot->name || (slot->hash == hash && !strcmp(slot->name->symbol.name, name)))
+			return slot;
 	}
-	return NULL;
 }
 
 struct link_symbol *link_find_name(const struct link_names *names, const char *name)
 {
-	return find_hashed(names, name, hash_name(names, name));
-}
+	const struct link_slot *slot = find_slot(names, name, hash_name(names, name, strlen(name)));
 
-static void chain(struct link_names *names, struct link_name *name)
-{
-	struct link_symbol **bucket = &names->bucket[name->hash & (names->size - 1)];
-
-	name->symbol.next = *bucket;
-	*bucket = &name->symbol;
+	return slot && slot->name ? &slot->name->symbol : NULL;
 }
 
 static int grow(struct link *link, struct link_names *names)
 {
-	size_t size = names->size ? names->size * 4 : LEAST_BUCKETS;
-	struct link_symbol **bucket = link_allocate_array(link, size, sizeof(struct link_symbol *));
+	struct link_slot *old = names->slots;
+	size_t old_size = names->size, last;
 
-	if (!bucket)
+	names->size = old_size ? old_size * 4 : LEAST_SLOTS;
+	last = names->size - 1;
+	names->slots = link_allocate_array(link, names->size, sizeof(*old));
+	if (!names->slots) {
+		names->slots = old;
+		names->size = old_size;
 		return -ENOMEM;
-	names->bucket = bucket; /* the old one goes with the link */
-	names->size = size;
-	for (struct link_name *name = names->first; name; name = name->following)
-		chain(names, name);
+	}
+	/* The old ones go with the link. */
+	for (size_t i = 0; i < old_size; i++) {
+		size_t place = old[i].hash & last;
+
+		if (!old[i].name)
+			continue;
+		while (names->slots[place].name)
+			place = (place + 1) & last;
+		names->slots[place] = old[i];
+	}
 	return 0;
 }
 
 struct link_name *link_intern(struct link *link, struct link_names *names, const char *name,
 			      bool *added)
 {
-	uint32_t hash = hash_name(names, name);
-	struct link_symbol *symbol = find_hashed(names, name, hash);
+	uint64_t hash = hash_name(names, name, strlen(name));
+	struct link_slot *slot = find_slot(names, name, hash);
 	struct link_name *entry;
 
-	*added = !symbol;
-	if (symbol)
-		return name_of(symbol);
-	if (names->count >= names->size && grow(link, names))
-		return NULL;
+	*added = !slot || !slot->name;
+	if (!*added)
+		return slot->name;
+	if (2 * names->count >= names->size) {
+		if (grow(link, names))
+			return NULL;
+		slot = find_slot(names, name, hash);
+	}
 	entry = link_allocate(link, sizeof(*entry));
 	if (!entry)
 		return NULL;
 	entry->symbol.name = name;
-	entry->hash = hash;
-	chain(names, entry);
+	*slot = (struct link_slot){ entry, hash };
 	if (names->last)
 		names->last->following = entry;
 	else
@@ -177,8 +215,10 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
+/* The name is the same, but in the object that defines it. */
 static void replace(struct link_symbol *known, const struct link_symbol *next)
 {
+	known->name = next->name;
 	known->object = next->object;
 	known->section = next->section;
 	known->value = next->value;
@@ -338,6 +378,17 @@ int link_enter_object(struct link_object *object)
 const char *link_symbol_word(const struct link_symbol *symbol)
 {
 	return symbol->type == STT_SECTION ? "section" : "symbol";
+}
+
+size_t link_most_symbols(const struct link *link)
+{
+	size_t most = 0;
+
+	for (const struct link_object *object = link->objects; object; object = object->next) {
+		if (most < object->symbol_count)
+			most = object->symbol_count;
+	}
+	return most;
 }
 
 /* ---- Going through them --------------------------------------------------------------------- */

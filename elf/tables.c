@@ -26,8 +26,8 @@ static int fail_group(const struct link_object *object, size_t section, const ch
 }
 
 /* The name of the symbol that the header tells of; a section's own symbol has none. */
-static int read_signature(const struct link_object *object, size_t section, const GElf_Shdr *header,
-			  const char **signature)
+static int read_signature(const struct link_object *object, size_t section,
+			  const Elf64_Shdr *header, const char **signature)
 {
 	Elf64_Sym symbol;
 	uint32_t number;
@@ -51,7 +51,7 @@ static int enter_group(struct link_object *object, size_t section)
 	const unsigned char *bytes;
 	const char *signature = "";
 	struct link_name *group;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 	uint32_t word;
 	size_t count;
 	bool added;
@@ -112,7 +112,7 @@ static int enter_linkonce(struct link_object *object, struct link_section *secti
 struct link_section *link_subject(const struct link_section *section)
 {
 	struct link_object *object = section->object;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 
 	if (!(section->flags & SHF_LINK_ORDER) ||
 	    link_read_section_header(object, section->index, &header) || !header.sh_link ||
@@ -157,7 +157,7 @@ static int read_table(struct link_object *object, size_t index)
 	const struct link_section *section = &object->sections[index];
 	struct link_table *table = &object->tables[object->table_count];
 	struct link_section *target;
-	GElf_Shdr header;
+	Elf64_Shdr header;
 	int error = link_read_section_header(object, index, &header);
 
 	if (error)

@@ -112,25 +112,22 @@ static const struct address_range *find_range(uintptr_t address)
 	return range && address < range->end ? range : NULL;
 }
 
-/* xorshift: whatever has no pattern will do. */
-static unsigned int choose_height(void)
+/* By the address's bits, well mixed: whatever has no pattern will do. */
+static unsigned int choose_height(uintptr_t begin)
 {
-	static uint32_t state = 2463534242U;
+	uint64_t mixed = begin * UINT64_C(0x9e3779b97f4a7c15);
 	unsigned int height = 1;
 
-	state ^= state << 13;
-	state ^= state >> 17;
-	state ^= state << 5;
-	for (uint32_t bits = state; height < MOST_HEIGHT && !(bits & 3); bits >>= 2)
+	for (uint64_t bits = mixed >> 32; height < MOST_HEIGHT && !(bits & 3); bits >>= 2)
 		height++;
 	return height;
 }
 
-static int add_range(struct permod_module *module, enum link_region region, uintptr_t begin,
-		     size_t size)
+static int make_range(struct permod_module *module, enum link_region region, uintptr_t begin,
+		      size_t size)
 {
-	struct address_range **before[MOST_HEIGHT], *range;
-	unsigned int height = choose_height();
+	unsigned int height = choose_height(begin);
+	struct address_range *range;
 
 	if (!size)
 		return 0;
@@ -141,12 +138,18 @@ static int add_range(struct permod_module *module, enum link_region region, uint
 		begin, begin + size, module, region, height, module->ranges
 	};
 	module->ranges = range;
-	find_before(begin, before);
-	for (unsigned int level = 0; level < height; level++) {
+	return 0;
+}
+
+static void put_in(struct address_range *range)
+{
+	struct address_range **before[MOST_HEIGHT];
+
+	find_before(range->begin, before);
+	for (unsigned int level = 0; level < range->height; level++) {
 		range->next[level] = *before[level];
 		store_link(before[level], range);
 	}
-	return 0;
 }
 
 static void take_out(struct address_range *range)
@@ -158,9 +161,9 @@ static void take_out(struct address_range *range)
 		store_link(before[level], range->next[level]);
 }
 
-/* Take out those of a module whose region is one of first..last. */
-static void remove_ranges(struct permod_module *module, enum link_region first,
-			  enum link_region last)
+/* Take out those of a module whose region is one of first..last; they are the caller's to free. */
+static struct address_range *take_out_ranges(struct permod_module *module, enum link_region first,
+					     enum link_region last)
 {
 	struct address_range **link = &module->ranges, *removed = NULL, *range;
 
@@ -174,67 +177,83 @@ static void remove_ranges(struct permod_module *module, enum link_region first,
 		range->following = removed;
 		removed = range;
 	}
-	if (!removed)
-		return;
-	wait_for_readers();
-	while ((range = removed)) {
-		removed = range->following;
+	if (removed)
+		wait_for_readers();
+	return removed;
+}
+
+static void free_ranges(struct address_range *range)
+{
+	while (range) {
+		struct address_range *following = range->following;
+
 		free(range);
+		range = following;
 	}
 }
 
 /* ---- Modules come and go -------------------------------------------------------------------- */
 
-static int add_ranges(struct permod_module *module)
+static int make_ranges(struct permod_module *module)
 {
-	int error = add_range(module, LINK_PERCPU, (uintptr_t)module->percpu, module->percpu_size);
+	int error = make_range(module, LINK_PERCPU, (uintptr_t)module->percpu, module->percpu_size);
 
 	if (!error && module->window)
-		error = add_range(module, LINK_PERCPU, module->window, module->percpu_size);
+		error = make_range(module, LINK_PERCPU, module->window, module->percpu_size);
 	for (size_t region = 0; region < LINK_PERCPU && !error; region++)
-		error = add_range(module, (enum link_region)region, module->part[region].address,
-				  module->part[region].size);
+		error = make_range(module, (enum link_region)region, module->part[region].address,
+				   module->part[region].size);
 	return error;
 }
 
 int register_module(struct permod_module *module)
 {
-	int error;
+	int error = make_ranges(module);
 
-	lock_shared();
-	error = add_ranges(module);
-	if (error)
-		remove_ranges(module, LINK_TEXT, LINK_PERCPU);
-	if (!error) {
-		show_to_debugger(module);
-		show_to_profiler(module);
+	if (error) {
+		free_ranges(module->ranges);
+		module->ranges = NULL;
+		return error;
 	}
-	module->registered = !error;
+	lock_shared();
+	for (struct address_range *range = module->ranges; range; range = range->following)
+		put_in(range);
+	show_to_debugger(module);
+	/* Others have pages that perf can tell nothing about; to ask the environment takes long. */
+	if (module->pm->whole_pages)
+		show_to_profiler(module);
+	show_to_valgrind(module);
 	unlock_shared();
-	return error;
+	module->registered = true;
+	return 0;
 }
 
 void unregister_module(struct permod_module *module)
 {
+	struct address_range *removed;
+
 	if (!module->registered)
 		return;
 	lock_shared();
 	hide_from_debugger(module);
-	remove_ranges(module, LINK_TEXT, LINK_PERCPU);
-	module->registered = false;
+	removed = take_out_ranges(module, LINK_TEXT, LINK_PERCPU);
 	unlock_shared();
+	free_ranges(removed);
+	module->registered = false;
 }
 
 void unregister_init(struct load *load)
 {
 	struct permod_module *module = load->module;
+	struct address_range *removed;
 
 	lock_shared();
 	hide_from_debugger(module);
-	remove_ranges(module, LINK_INIT_TEXT, LINK_INIT_DATA);
+	removed = take_out_ranges(module, LINK_INIT_TEXT, LINK_INIT_DATA);
 	drop_init_symbols(load);
 	show_to_debugger(module);
 	unlock_shared();
+	free_ranges(removed);
 }
 
 struct permod_module *module_at(uintptr_t address)

@@ -29,25 +29,30 @@
 /* How often another thread may be faster in taking a gap. */
 #define MOST_TRIES 16
 
-/* All that follows is constant once `used` is set, but for the bits and the hint. */
-static uintptr_t begin;
+/* It never moves, and to ask for the whole map takes a lock. */
+static struct arena the_arena;
 static size_t page, pages;
-static uint64_t *used;
-static size_t lowest; /* no page before this one is free */
 
-/* Only what makes modules is an inhabitant: the table is not freed. */
-int open_arena(void)
+/* Under the shared lock; mappings are changed without it, by whoever has the pages. */
+static uint64_t *used; /* NULL until the first is taken */
+static size_t lowest;  /* no page before this one is free */
+
+static void find_arena(void)
 {
 	struct pcpu_map map;
 
-	if (used)
-		return 0;
 	pcpu_get_map(&map);
+	the_arena = (struct arena){ map.arena, map.arena_size };
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	begin = map.arena;
 	pages = map.arena_size / page;
-	used = calloc(pages / WORD_BITS + 1, sizeof(*used));
-	return used ? 0 : -ENOMEM;
+}
+
+const struct arena *arena(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, find_arena);
+	return &the_arena;
 }
 
 /* ---- In the arena --------------------------------------------------------------------------- */
@@ -94,9 +99,37 @@ static size_t find_run(size_t first, size_t last, size_t count)
 	return SIZE_MAX;
 }
 
+/* Take one.  Only what makes modules is an inhabitant: the table is not freed. */
+static int take_run(size_t first, size_t last, size_t count, size_t *run)
+{
+	int error = -ERANGE;
+
+	lock_shared();
+	if (!used)
+		used = calloc(pages / WORD_BITS + 1, sizeof(*used));
+	*run = used ? find_run(first, last, count) : SIZE_MAX;
+	if (*run != SIZE_MAX) {
+		mark(*run, count, true);
+		error = 0;
+	}
+	if (!used)
+		error = -ENOMEM;
+	unlock_shared();
+	return error;
+}
+
+static void give_run(size_t first, size_t count)
+{
+	lock_shared();
+	mark(first, count, false);
+	unlock_shared();
+}
+
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
+	uintptr_t begin = arena()->begin;
 	size_t count = size / page, first = 0, last, run;
+	int error;
 
 	if (count > pages || high < begin)
 		return -ERANGE;
@@ -107,20 +140,27 @@ int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 		last = (high - begin) / page;
 	if (first > last)
 		return -ERANGE;
-	run = find_run(first, last, count);
-	if (run == SIZE_MAX)
-		return -ERANGE;
-	*base = begin + run * page;
-	mark(run, count, true);
-	return 0;
+	error = take_run(first, last, count, &run);
+	if (!error)
+		*base = begin + run * page;
+	return error;
 }
 
 void release_range(uintptr_t base, size_t size)
 {
-	/* The system may have no memory even for giving some back: then the place stays taken. */
-	if (mmap((void *)base, size, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != MAP_FAILED)
-		mark((base - begin) / page, size / page, false);
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	int fixed = MAP_FIXED;
+	void *at;
+
+	/* valgrind forgets the names of code only with this call.  Should another thread then be
+	 * faster, or have the system no memory even for giving some back, the place stays taken. */
+	if (runs_on_valgrind() && !munmap((void *)base, size))
+		fixed = MAP_FIXED_NOREPLACE;
+	at = mmap((void *)base, size, PROT_NONE, flags | fixed, -1, 0);
+	if (at == (void *)base)
+		give_run((base - arena()->begin) / page, size / page);
+	else if (at != MAP_FAILED)
+		munmap(at, size);
 }
 
 /* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */
@@ -133,7 +173,7 @@ static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t
 	if (mmap((void *)*base, size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
 		return 0;
-	mark((*base - begin) / page, size / page, false);
+	give_run((*base - arena()->begin) / page, size / page);
 	return -ENOMEM;
 }
 
@@ -208,14 +248,13 @@ static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t 
 
 static int take(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
-	int error;
+	int error = take_from_arena(low, high, size, base);
 
+	if (error != -ERANGE)
+		return error;
+	/* Threads that looked for gaps at the same time would find the same ones. */
 	lock_shared();
-	error = open_arena();
-	if (!error)
-		error = take_from_arena(low, high, size, base);
-	if (error == -ERANGE)
-		error = take_elsewhere(low, high, size, base);
+	error = take_elsewhere(low, high, size, base);
 	unlock_shared();
 	return error;
 }
@@ -224,12 +263,10 @@ void give_block(uintptr_t address, size_t size)
 {
 	if (!size)
 		return;
-	lock_shared();
-	if (address - begin >= pages * page)
+	if (address - arena()->begin >= arena()->size)
 		munmap((void *)address, size);
 	else
 		release_range(address, size);
-	unlock_shared();
 }
 
 /* With an alignment of more than a page take more, and give back what is too much at both ends. */

@@ -57,7 +57,14 @@ bool in_callback(void)
 
 /* ---- What all contexts share ---------------------------------------------------------------- */
 
-static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+/* It is held for a moment only: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#define BRIEF_MUTEX PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+#else
+#define BRIEF_MUTEX PTHREAD_MUTEX_INITIALIZER
+#endif
+
+static _Alignas(64) pthread_mutex_t shared_lock = BRIEF_MUTEX;
 static pthread_once_t shared_once = PTHREAD_ONCE_INIT;
 
 void lock_shared(void)
@@ -76,8 +83,9 @@ static bool forking_with_tls; /* under the shared lock */
 
 static void before_fork(void)
 {
-	bool locked = lock_tls();
+	bool locked = lock_tls_for_fork();
 
+	lock_packs();
 	lock_shared();
 	lock_hooks();
 	forking_with_tls = locked;
@@ -88,19 +96,19 @@ static void parent_after_fork(void)
 	bool locked = forking_with_tls;
 
 	unlock_hooks();
-	seal_packed();
 	unlock_shared();
+	seal_and_unlock_packs();
 	unlock_tls(locked);
 }
 
 static void child_after_fork(void)
 {
 	forget_calls_of_others();
-	seal_packed();
 	forget_readers();
 	forget_exits_of_others();
 	forget_tls_threads();
 	unlock_shared();
+	seal_and_unlock_packs();
 }
 
 static void release_nothing(struct percpu_ref *ref)
@@ -198,16 +206,41 @@ static int fail_new(int error, const char *text)
 	return error;
 }
 
-static int check_options(const struct permod_options *options)
+/* A caller that is older knows fewer fields, a newer one must not have set those that we don't know. */
+static int read_options(const struct permod_options *given, struct permod_options *options)
 {
-	if (options->size != sizeof(*options))
+	const size_t least = offsetof(struct permod_options, flags) + sizeof(options->flags);
+	const unsigned char *bytes = (const unsigned char *)given;
+
+	*options = (struct permod_options){ 0 };
+	if (!given)
+		return 0;
+	if (given->size < least)
 		return fail_new(-EINVAL, "permod_new(): options->size is not "
 					 "sizeof(struct permod_options)");
+	for (size_t i = sizeof(*options); i < given->size; i++) {
+		if (bytes[i])
+			return fail_new(-EINVAL, "permod_new(): options has a field that this "
+						 "version does not know");
+	}
+	memcpy(options, given, given->size < sizeof(*options) ? given->size : sizeof(*options));
 	if (options->flags & ~PERMOD_FLAGS)
 		return fail_new(-EINVAL,
 				"permod_new(): options->flags has a flag that this version "
 				"does not know");
+	if (options->signatures > PERMOD_SIGNATURES_ENFORCE)
+		return fail_new(-EINVAL, "permod_new(): options->signatures is none of "
+					 "PERMOD_SIGNATURES_*");
+	if (options->signatures != PERMOD_SIGNATURES_OFF && !can_verify)
+		return fail_new(-ENOSYS, "permod_new(): options->signatures: this permod was built "
+					 "without OpenSSL, which checks signatures");
 	return 0;
+}
+
+/* 0 is for the usual. */
+static uint64_t limit_or(uint64_t limit, uint64_t usual)
+{
+	return limit ? limit : usual;
 }
 
 /* Init and exit of modules call back into their context. */
@@ -232,9 +265,67 @@ static bool is_set(const char *name)
 	return value && *value && strcmp(value, "0") != 0;
 }
 
-int permod_new(struct permod **pm, const struct permod_options *options)
+static void free_list(char **list)
 {
-	int error = options ? check_options(options) : 0;
+	for (char **text = list; text && *text; text++)
+		free(*text);
+	free(list);
+}
+
+static void free_options(struct permod *pm)
+{
+	free_list(pm->config_paths);
+	free(pm->module_dir);
+	free_list(pm->licences);
+	free(pm->demand);
+}
+
+static int copy_string(char **copy, const char *text)
+{
+	if (!text)
+		return 0;
+	*copy = strdup(text);
+	return *copy ? 0 : -ENOMEM;
+}
+
+/* With a NULL behind the last. */
+static int copy_list(char ***copy, const char *const *list)
+{
+	size_t count = 0;
+
+	if (!list)
+		return 0;
+	while (list[count])
+		count++;
+	*copy = calloc(count + 1, sizeof(char *));
+	for (size_t i = 0; *copy && i < count; i++) {
+		(*copy)[i] = strdup(list[i]);
+		if (!(*copy)[i])
+			return -ENOMEM;
+	}
+	return *copy ? 0 : -ENOMEM;
+}
+
+static int copy_options(struct permod *pm, const struct permod_options *options)
+{
+	pm->flags = options->flags;
+	pm->request = options->request;
+	pm->request_arg = options->request_arg;
+	pm->signatures = options->signatures;
+	pm->max_file_size = limit_or(options->max_file_size, PERMOD_MAX_FILE_SIZE);
+	pm->max_expanded_size = limit_or(options->max_expanded_size, PERMOD_MAX_EXPANDED_SIZE);
+	if (copy_string(&pm->demand, options->host) ||
+	    copy_string(&pm->module_dir, options->module_dir))
+		return -ENOMEM;
+	if (copy_list(&pm->licences, options->licences))
+		return -ENOMEM;
+	return copy_list(&pm->config_paths, options->config_paths);
+}
+
+int permod_new(struct permod **pm, const struct permod_options *given)
+{
+	struct permod_options options;
+	int error = read_options(given, &options);
 	const char *setting;
 	struct permod *made;
 
@@ -247,15 +338,23 @@ int permod_new(struct permod **pm, const struct permod_options *options)
 		free(made);
 		return fail_new(-ENOMEM, no_memory_text);
 	}
+	if (copy_options(made, &options)) {
+		free_options(made);
+		pthread_mutex_destroy(&made->lock);
+		free(made);
+		return fail_new(-ENOMEM, no_memory_text);
+	}
 	pthread_cond_init(&made->changed, NULL);
 	made->notifiers.name = "notifiers";
-	made->flags = options ? options->flags : 0;
 	setting = getenv("PERMOD_PACK");
-	/* perf looks up names for anonymous memory alone, and shared pages are a file's. */
-	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile();
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
-	begin_packing();
+	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
+	 * for files that it can read. */
+	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
+			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
+			     runs_on_valgrind());
+	made->pack = begin_packing();
 	*pm = made;
 	return 0;
 }
@@ -294,12 +393,14 @@ void permod_free(struct permod *pm)
 	free(pm->exports.bucket);
 	free(pm->modules.bucket);
 	forget_known(&pm->known);
+	free_options(pm);
 	forget_taint(&pm->taint);
+	free_certificates(&pm->certificates);
 	set_error(pm, NULL);
 	pthread_cond_destroy(&pm->changed);
 	pthread_mutex_destroy(&pm->lock);
+	end_packing(pm->pack);
 	free(pm);
-	end_packing();
 }
 
 const char *permod_version(void)

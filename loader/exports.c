@@ -22,6 +22,12 @@ uint32_t hash_name(const char *name)
 	return hash;
 }
 
+const char *export_space(const struct permod_export *export)
+{
+	return export->flags & PERMOD_EXPORT_NAMESPACE ? export->name + strlen(export->name) + 1
+						       : NULL;
+}
+
 static struct export **bucket_of(const struct export_table *table, uint32_t hash)
 {
 	return &table->bucket[hash & (table->size - 1)];
@@ -129,6 +135,7 @@ static int export_copies(struct permod *pm, const struct permod_export *exports,
 		added->export[i] =
 			(struct export){ .name = exports[i].name,
 					 .address = pcpu_image_cookie(exports[i].address),
+					 .space = export_space(&exports[i]),
 					 .flags = exports[i].flags };
 	error = add_all(pm, added);
 	if (error) {
@@ -142,11 +149,12 @@ static int export_copies(struct permod *pm, const struct permod_export *exports,
 
 int permod_export(struct permod *pm, const struct permod_export *exports, size_t count)
 {
+	const unsigned long host_flags = PERMOD_EXPORT_GPL | PERMOD_EXPORT_NAMESPACE;
 	int error = 0;
 
 	lock_context(pm);
 	for (size_t i = 0; i < count && !error; i++) {
-		if (!exports[i].name || !*exports[i].name || exports[i].flags & ~PERMOD_EXPORT_GPL)
+		if (!exports[i].name || !*exports[i].name || exports[i].flags & ~host_flags)
 			error = fail(pm, -EINVAL,
 				     "permod_export(): entry %zu has no name, or flags that this "
 				     "version does not know (%#lx)",
@@ -174,7 +182,7 @@ void permod_host_export(struct permod_host_export *node)
 
 	lock_shared();
 	node->next = *bucket;
-	*bucket = node;
+	__atomic_store_n(bucket, node, __ATOMIC_RELEASE);
 	unlock_shared();
 }
 
@@ -186,16 +194,20 @@ void permod_host_unexport(struct permod_host_export *node)
 	while (*link && *link != node)
 		link = &(*link)->next;
 	if (*link)
-		*link = node->next;
+		__atomic_store_n(link, node->next, __ATOMIC_RELEASE);
 	unlock_shared();
 }
 
 bool find_program_export(const char *name, struct permod_export *found)
 {
+	struct permod_host_export **bucket = program_bucket(name);
 	const struct permod_host_export *node;
 
+	/* Most loads are done without the lock. */
+	if (!__atomic_load_n(bucket, __ATOMIC_ACQUIRE))
+		return false;
 	lock_shared();
-	for (node = *program_bucket(name); node && strcmp(node->symbol.name, name) != 0;)
+	for (node = *bucket; node && strcmp(node->symbol.name, name) != 0;)
 		node = node->next;
 	if (node)
 		*found = node->symbol;

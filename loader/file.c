@@ -12,9 +12,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
 
 static int fail_file(struct permod *pm, const char *path)
 {
@@ -52,13 +57,18 @@ static int read_open_file(struct permod *pm, const char *path, int fd, void **da
 			    path);
 	if (about.st_size == 0)
 		return fail(pm, -ENOEXEC, "%s: empty; a module is made by 'cc -c'", path);
+	if ((uint64_t)about.st_size > pm->max_file_size)
+		return fail(pm, -EFBIG,
+			    "%s: %llu bytes, at most %llu are read; raise max_file_size to load it",
+			    path, (unsigned long long)about.st_size,
+			    (unsigned long long)pm->max_file_size);
 	*size = (size_t)about.st_size;
-	*data = malloc(*size);
+	*data = take_buffer(*size);
 	if (!*data)
 		return fail_memory(pm);
 	error = read_all(pm, path, fd, *data, *size);
 	if (error) {
-		free(*data);
+		give_buffer(*data, *size);
 		*data = NULL;
 	}
 	return error;
@@ -76,12 +86,35 @@ int read_file(struct permod *pm, const char *path, void **data, size_t *size)
 	return error;
 }
 
+int make_memory_file(const char *name, unsigned int flags)
+{
+	/* Since 6.3 the kernel wants to be told that the file is for code, and can be set to refuse
+	 * it if it isn't; before, the flag is unknown. */
+	int descriptor = memfd_create(name, flags | MFD_EXEC);
+
+	if (descriptor < 0 && errno == EINVAL)
+		descriptor = memfd_create(name, flags);
+	return descriptor;
+}
+
 bool may_write(size_t size)
 {
 	struct rlimit limit;
 
 	/* Where nobody may ask for limits there is none, as a rule. */
 	return getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur >= size;
+}
+
+/* "counter.ko.xz" is called as "counter.ko" is. */
+static void cut_compression(char *name)
+{
+	static const char *const endings[] = { ".xz", ".zst", ".gz" };
+	char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && dot > name && i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (strcmp(dot, endings[i]) == 0)
+			*dot = '\0';
+	}
 }
 
 char *name_of_path(const char *path)
@@ -91,6 +124,7 @@ char *name_of_path(const char *path)
 
 	if (!name)
 		return NULL;
+	cut_compression(name);
 	dot = strrchr(name, '.');
 	if (dot && dot > name)
 		*dot = '\0';
@@ -124,29 +158,4 @@ const char *next_info(struct link *link, struct info_cursor *cursor)
 		if (!cursor->section)
 			return NULL;
 	}
-}
-
-bool is_gpl_compatible(struct link *link, const char **licence)
-{
-	/* As the kernel has them. */
-	static const char *const compatible[] = {
-		"GPL",		"GPL v2",	"GPL and additional rights",
-		"Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
-	};
-	struct info_cursor cursor = { NULL, 0 };
-	const char *info;
-
-	*licence = NULL;
-	while ((info = next_info(link, &cursor))) {
-		bool good = false;
-
-		if (strncmp(info, "license=", 8) != 0)
-			continue;
-		*licence = info + 8;
-		for (size_t i = 0; i < sizeof(compatible) / sizeof(compatible[0]); i++)
-			good |= strcmp(*licence, compatible[i]) == 0;
-		if (!good)
-			return false;
-	}
-	return *licence != NULL;
 }

@@ -29,13 +29,10 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
  * before it is complete, which takes pages that can be written. */
 static bool may_pack(const struct load *load)
 {
-	struct pcpu_map map;
-
 	if (load->whole_pages || link_has_indirects(load->link))
 		return false;
-	pcpu_get_map(&map);
-	return load->interval.low.base + load->link->block_size <= map.arena &&
-	       load->interval.high.base >= map.arena + map.arena_size;
+	return load->interval.low.base + load->link->block_size <= arena()->begin &&
+	       load->interval.high.base >= arena()->begin + arena()->size;
 }
 
 static void pack_part(struct load *load, size_t region)
@@ -45,7 +42,8 @@ static void pack_part(struct load *load, size_t region)
 
 	if (kind_of[region] == PACK_KINDS || part->size > load->link->page_size / 2)
 		return;
-	place->page = take_packed(kind_of[region], part->size, part->align, &place->address);
+	place->page = take_packed(load->pm->pack, kind_of[region], part->size, part->align,
+				  &place->address);
 	if (place->page)
 		place->size = part->size;
 }
@@ -69,17 +67,58 @@ static size_t lay_out_rest(const struct load *load, size_t offset[LINK_PERCPU])
 	return end;
 }
 
+/* Pages without contents between parts that are worth a fault for each that is needed. */
+#define LEAST_GAP ((size_t)64 << 10)
+
+/* The next run of parts in the block with contents, from `*begin` bytes on: bytes, 0 if there is none. */
+static size_t find_run(const struct load *load, const size_t offset[LINK_PERCPU], size_t *begin)
+{
+	size_t end = 0;
+
+	for (size_t region = 0; region < LINK_PERCPU; region++) {
+		size_t filled = load->link->part[region].filled;
+
+		if (load->module->part[region].page || !filled || offset[region] < *begin)
+			continue;
+		if (!end)
+			*begin = offset[region];
+		else if (offset[region] - end >= LEAST_GAP)
+			break;
+		end = offset[region] + filled;
+	}
+	return end ? end - *begin : 0;
+}
+
+/* Have memory for what is written, and none for the rest. */
+static void populate_block(const struct load *load, const size_t offset[LINK_PERCPU])
+{
+	const struct permod_module *module = load->module;
+	size_t begin = 0, size;
+
+	for (; (size = find_run(load, offset, &begin)); begin += size)
+		populate(module->base + begin, size, module->size - begin);
+}
+
 /* Take a block for all parts that have no place yet. */
 static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 {
 	struct permod_module *module = load->module;
 	const struct link *link = load->link;
-	size_t offset[LINK_PERCPU], size = lay_out_rest(load, offset);
-	int error;
+	size_t offset[LINK_PERCPU], size = lay_out_rest(load, offset), begin = 0;
+	size_t large = in_large_pages(find_run(load, offset, &begin));
+	int error = -ERANGE;
 
 	if (!size)
 		return 0;
-	error = take_block(low, high, size, link->block_align, &module->base);
+	if (large && !begin) {
+		size_t align = link->block_align > LARGE_PAGE ? link->block_align : LARGE_PAGE;
+
+		large = size > large ? size : large;
+		error = take_block(low, high, large, align, &module->base);
+		size = error ? size : large;
+	}
+	if (error)
+		error = take_block(low, high, size, link->block_align, &module->base);
 	if (error)
 		return error;
 	module->size = size;
@@ -96,22 +135,21 @@ static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 	if (link->large_page && link_part_extent(link, LINK_TEXT) % link->large_page == 0)
 		madvise((void *)module->part[LINK_TEXT].address, link_part_extent(link, LINK_TEXT),
 			MADV_HUGEPAGE);
+	populate_block(load, offset);
 	return 0;
 }
 
 static int pack(struct load *load)
 {
-	struct pcpu_map map;
 	int error;
 
-	begin_packed();
+	begin_packed(load->pm->pack);
 	for (size_t region = 0; region < LINK_PERCPU; region++) {
 		if (load->link->part[region].size)
 			pack_part(load, region);
 	}
-	end_packed();
-	pcpu_get_map(&map);
-	error = take_rest(load, map.arena, map.arena + map.arena_size);
+	end_packed(load->pm->pack);
+	error = take_rest(load, arena()->begin, arena()->begin + arena()->size);
 	if (error)
 		give_image(load->module);
 	return error;
@@ -135,9 +173,22 @@ int place_image(struct load *load)
 	return 0;
 }
 
+/* The module's context may be gone. */
+static struct pack *pack_of_module(const struct permod_module *module, size_t first, size_t last)
+{
+	for (size_t region = first; region <= last; region++) {
+		if (module->part[region].page)
+			return pack_of(module->part[region].page);
+	}
+	return NULL;
+}
+
 static void give_pieces(struct permod_module *module, size_t first, size_t last)
 {
-	begin_packed();
+	struct pack *pack = pack_of_module(module, first, last);
+
+	if (pack)
+		begin_packed(pack);
 	for (size_t region = first; region <= last; region++) {
 		struct module_part *part = &module->part[region];
 
@@ -146,7 +197,8 @@ static void give_pieces(struct permod_module *module, size_t first, size_t last)
 		part->page = NULL;
 		part->size = 0;
 	}
-	end_packed();
+	if (pack)
+		end_packed(pack);
 }
 
 void give_init_image(struct permod_module *module)
@@ -214,7 +266,7 @@ int write_parts(struct load *load)
 
 	if (!load->buffers)
 		return 0;
-	begin_packed();
+	begin_packed(load->pm->pack);
 	for (size_t region = 0; region < LINK_PERCPU && written; region++) {
 		const struct module_part *part = &load->module->part[region];
 		unsigned char **buffer = &load->link->part[region].buffer;
@@ -224,7 +276,7 @@ int write_parts(struct load *load)
 		written = write_packed(part->page, part->address, *buffer, part->size);
 		*buffer = (unsigned char *)part->address;
 	}
-	end_packed();
+	end_packed(load->pm->pack);
 	load->again = !written;
 	return written ? 0 : -EAGAIN;
 }

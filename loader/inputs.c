@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file that was read. */
+/* A file that was read, and what of it is loaded. */
 struct input {
 	struct input *next;
 	void *data;
+	size_t size; /* of the data */
+	struct content content;
 };
 
 /* What modules bring for the loader, and nothing in them refers to. */
@@ -27,19 +29,69 @@ static const struct link_root roots[] = {
 	{ .name = "___ksymtab", .section = true, .entry = true },
 };
 
-static int keep_file(struct inputs *inputs, const char *path, const void **data, size_t *size)
+/* What is in memory already is copied if it is checked: the caller's may change meanwhile. */
+static int take_memory(struct inputs *inputs, struct input *input, const void **data, size_t *size)
+{
+	*data = inputs->data;
+	*size = inputs->size;
+	if (inputs->pm->signatures == PERMOD_SIGNATURES_OFF)
+		return 0;
+	input->data = take_buffer(*size ? *size : 1);
+	if (!input->data)
+		return fail_memory(inputs->pm);
+	*data = memcpy(input->data, inputs->data, *size);
+	return 0;
+}
+
+static int take_file(struct inputs *inputs, struct input *input, const char *path,
+		     const void **data, size_t *size)
+{
+	int error = read_file(inputs->pm, path, &input->data, size);
+
+	*data = input->data;
+	return error;
+}
+
+int read_raw(struct inputs *inputs, const char *path, const void **data, size_t *size)
 {
 	struct input *input = calloc(1, sizeof(*input));
-	int error =
-		input ? read_file(inputs->pm, path, &input->data, size) : fail_memory(inputs->pm);
+	int error;
 
+	if (!input)
+		return fail_memory(inputs->pm);
+	error = inputs->data ? take_memory(inputs, input, data, size)
+			     : take_file(inputs, input, path, data, size);
 	if (error) {
 		free(input);
 		return error;
 	}
+	input->size = *size;
 	input->next = inputs->read;
 	inputs->read = input;
-	*data = input->data;
+	return 0;
+}
+
+int read_input(struct inputs *inputs, const char *path, const void **data, size_t *size)
+{
+	bool first = !inputs->read;
+	int error = read_raw(inputs, path, data, size);
+	struct content *content;
+
+	if (error)
+		return error;
+	content = &inputs->read->content;
+	error = open_content(inputs->pm, path, *data, *size, content);
+	if (error)
+		return error;
+	*data = content->data;
+	*size = content->size;
+	if (first) {
+		inputs->signature = content->signature;
+		inputs->signature_size = content->signature_size;
+		inputs->expanded = content->expanded != NULL;
+	}
+	if (!inputs->distrusted)
+		inputs->distrusted = content->distrusted;
 	return 0;
 }
 
@@ -47,7 +99,7 @@ static int keep_file(struct inputs *inputs, const char *path, const void **data,
 static int read_named(void *arg, const char *by, const char *path, const void **data, size_t *size)
 {
 	struct inputs *inputs = arg;
-	int error = keep_file(inputs, path, data, size);
+	int error = read_input(inputs, path, data, size);
 	char *why = error ? strdup(permod_error(inputs->pm)) : NULL;
 
 	if (why)
@@ -56,13 +108,31 @@ static int read_named(void *arg, const char *by, const char *path, const void **
 	return error;
 }
 
+/* A link needs half as many bytes as there are in its files, by experience: of large ones let it have
+ * large pages. */
+static void lend_memory(struct inputs *inputs, struct link *link, size_t size)
+{
+	size_t room = in_large_pages(size / 2);
+
+	if (inputs->lent || !room)
+		return;
+	inputs->lent = take_large(room);
+	if (!inputs->lent)
+		return;
+	inputs->lent_size = room;
+	link_lend_memory(link, inputs->lent, room);
+}
+
 static int add_file(struct inputs *inputs, struct link *link, const char *path)
 {
 	const void *data;
 	size_t size;
-	int error = keep_file(inputs, path, &data, &size);
+	int error = read_input(inputs, path, &data, &size);
 
-	return error ? error : link_add_input(link, path, data, size);
+	if (error)
+		return error;
+	lend_memory(inputs, link, size);
+	return link_add_input(link, path, data, size);
 }
 
 int add_inputs(struct inputs *inputs, struct link *link)
@@ -75,9 +145,7 @@ int add_inputs(struct inputs *inputs, struct link *link)
 	link->gc_sections = inputs->flags & PERMOD_LOAD_GC_SECTIONS;
 	link->read_file_arg = inputs;
 	link->read_file = inputs->data ? NULL : read_named;
-	if (inputs->data)
-		error = link_add_input(link, inputs->paths[0], inputs->data, inputs->size);
-	for (size_t i = 0; i < inputs->num_paths && !inputs->data && !error; i++)
+	for (size_t i = 0; i < inputs->num_paths && !error; i++)
 		error = add_file(inputs, link, inputs->paths[i]);
 	return error ? error : link_choose(link, inputs->root);
 }
@@ -88,7 +156,10 @@ void free_inputs(struct inputs *inputs)
 
 	while ((input = inputs->read)) {
 		inputs->read = input->next;
-		free(input->data);
+		close_content(&input->content);
+		give_buffer(input->data, input->size);
 		free(input);
 	}
+	give_buffer(inputs->lent, inputs->lent_size);
+	inputs->lent = NULL;
 }

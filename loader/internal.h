@@ -20,25 +20,33 @@
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said
+ *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
- *     shared.c   shared objects as modules         taint.c   what spoils a module or context
+ *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
+ *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
+ *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *     rseq.c     foreign restartable sequences
  *     hook.c     hooks of programs                 readers.c waiting for those who call them
- *     states.c   notifiers; waiting for a module
- *     tls.c      thread-local variables
+ *     states.c   notifiers; waiting for a module   compress.c compressed files
+ *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
  *
- * Locks: a context's lock, which is recursive as operations of parameters may call back, guards all its
- * modules and exports; it is not held while constructors, init, exit, destructors and notifiers run.  One lock is for what all contexts share: the arena, the program's exports, modules by
- * address, texts of parameters.  It is taken last, and held over a fork; so is, before it, the one of
- * thread-local variables.
+ * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
+ * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
+ * notifiers run.  One is held while a carrier of thread-local variables is opened or closed.
+ * A pack's lock (pack.c) is held over system calls too, and so there are several packs.  The shared lock
+ * is for what all contexts have in common: the arena, the program's exports, modules by address, texts
+ * of parameters.  It is taken last, and for a moment only: what is added is made before, and what is taken
+ * out freed behind it, and pages of the arena are mapped without it.  All but the first are held over a fork.
  */
 #ifndef LOADER_INTERNAL_H
 #define LOADER_INTERNAL_H
 
 #define PCPU_NO_IMAGE
+#define PERMOD_NO_VERMAGIC
 #include <permod/hook.h>
 #include <permod/permod.h>
 
@@ -67,6 +75,7 @@ struct tls_index;
 struct export
 {
 	const char *name;  /* the owner's memory */
+	const char *space; /* its namespace, in the same memory; or NULL */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	/* of a module's thread-local one its offset in the block */
 	unsigned long flags;	     /* PERMOD_EXPORT_* */
@@ -98,7 +107,7 @@ struct known {
 struct known_table {
 	struct known **bucket; /* `size` of them, a power of two; NULL while empty */
 	size_t size, count;
-	unsigned long long changes; /* of the list of libraries when it was right */
+	unsigned long long changes; /* of libraries, loaded and unloaded, when it was right */
 };
 
 /* What permod_export() was given at once. */
@@ -115,26 +124,43 @@ struct taint {
 	char *reason[TAINT_KINDS]; /* of each flag, the first one's; or NULL */
 };
 
+/* What the host trusts; of OpenSSL. */
+struct certificates {
+	void **list;
+	size_t count;
+};
+
 struct permod {
 	pthread_mutex_t lock;
 	unsigned int depth;	/* how often its thread has the lock */
 	pthread_cond_t changed; /* a module became live, or is gone */
 	unsigned int flags;
-	bool whole_pages; /* modules share none; the setting PERMOD_PACK=0 */
-	char *error;	  /* NULL: none yet; or no_memory_text */
+	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
+	struct pack *pack; /* where they share them */
+	char *error;	   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
 	struct host_exports *host_exports;
 	struct permod_module *first, *last; /* in the order in which they became live */
 	struct module_table modules;
 	struct known_table known;
+	char *module_dir;    /* or NULL */
+	char **config_paths; /* NULL behind the last; or NULL */
+	int (*request)(struct permod *pm, const char *symbol, void *arg); /* or NULL */
+	void *request_arg;
+	unsigned long arrivals; /* modules that came so far */
 	struct taint taint;
+	unsigned int signatures; /* PERMOD_SIGNATURES_* */
+	struct certificates certificates;
+	uint64_t max_file_size, max_expanded_size; /* bytes */
+	char *demand;				   /* what modules must be for; or NULL */
+	char **licences;			   /* compatible ones; NULL: the usual */
 	struct permod_hook notifiers;
 	struct notifier *notifier; /* all of them */
 };
 
 /* A global symbol of a module, or a per-CPU variable. */
 struct module_symbol {
-	const char *name;  /* behind the tables */
+	const char *name;  /* behind the tables, or in the symfile */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	size_t size;
 };
@@ -181,10 +207,13 @@ struct permod_module {
 	struct unwound *unwound; /* what unwinders were told of */
 	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
 	size_t window_size;	 /* bytes, whole pages */
+	uintptr_t copies;	 /* of constants that are out of reach, or 0; see copies.c */
+	size_t copies_size;	 /* bytes, whole pages */
 
 	/* tables */
-	struct module_symbol *symbols; /* by name; their memory has variables and names too */
+	struct module_symbol *symbols; /* their memory has variables and names too */
 	size_t num_symbols;
+	uint32_t *symbol_index;		 /* by name, when somebody asked for one; atomic */
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
 	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
@@ -196,7 +225,11 @@ struct permod_module {
 	size_t num_params;
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
-	void **libraries; /* that it named; of dlopen() */
+	unsigned long arrival; /* the how many-th of its context it was */
+	bool on_demand;	       /* it came for another one's sake */
+	char *wished_before,
+		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
+	void **libraries;      /* that it named; of dlopen() */
 	size_t num_libraries;
 	struct call_array *constructors, *destructors;
 	size_t num_constructors, num_destructors;
@@ -207,6 +240,7 @@ struct permod_module {
 	void *dso_handle;		  /* what its atexit handlers are registered with */
 	bool handlers;			  /* it may have registered some */
 	struct thread_exit *thread_exits; /* the last first; under the shared lock */
+	bool had_thread_exits;		  /* atomic: there may be some in the list */
 	struct symfile *symfile;	  /* sections and symbols by address */
 	struct address_range *ranges;	  /* while it is registered; see address.c */
 	struct taint taint;
@@ -225,6 +259,27 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	void *lent;	    /* to the link, or NULL; a buffer */
+	size_t lent_size;
+	struct permod_module *const
+		*needs; /* modules to be kept, whether it uses their symbols or not */
+	size_t num_needs;
+	/* of the file read first */
+	const unsigned char *signature; /* a PKCS#7 message, or NULL */
+	size_t signature_size;
+	bool expanded; /* it was compressed */
+	const char *
+		distrusted; /* why one of them is not to be trusted, if that is no error; or NULL */
+};
+
+/* What of a file is loaded: what it holds, without its signature; see signature.c. */
+struct content {
+	const void *data;
+	size_t size;
+	void *expanded;			/* of a compressed file, or NULL */
+	const unsigned char *signature; /* a PKCS#7 message, or NULL */
+	size_t signature_size;
+	char *distrusted; /* why it is not to be trusted, if that is no error; or NULL */
 };
 
 /* One load on its way. */
@@ -234,6 +289,8 @@ struct load {
 	const char *params; /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct inputs inputs;
+	const void *shared_data; /* a shared object's file, of the inputs' */
+	size_t shared_size;
 	struct link *link;
 	struct link_symbol **externals; /* that were undefined; freed with the load */
 	size_t num_externals;
@@ -248,6 +305,7 @@ struct load {
 	bool again;		     /* failed, and would not with whole pages */
 	bool early;		     /* failed, as another thread is loading what it needs */
 	unsigned char *tls_image;    /* the same of thread-local variables */
+	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -308,8 +366,10 @@ void unlock_shared(void);
 
 /* ---- file.c --------------------------------------------------------------------------------- */
 
-/* A whole file in memory of ours, to be freed by free(). */
+/* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* A file in memory, for code; its descriptor, or -1 and errno.  Flags are MFD_*. */
+int make_memory_file(const char *name, unsigned int flags);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
 /* The module name that a path stands for, to be freed; NULL without memory. */
@@ -321,19 +381,53 @@ struct info_cursor {
 	size_t offset;
 };
 const char *next_info(struct link *link, struct info_cursor *cursor);
-/* Whether the licence that the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what
- * they say, or NULL. */
-bool is_gpl_compatible(struct link *link, const char **licence);
 
 /* ---- inputs.c ------------------------------------------------------------------------------- */
 
 /* Give them to a link, and choose what of them is taken.  They must live as long as the link. */
 int add_inputs(struct inputs *inputs, struct link *link);
 void free_inputs(struct inputs *inputs);
+/* A file, expanded and with its signature checked, or as it is; it lives as long as the inputs. */
+int read_input(struct inputs *inputs, const char *path, const void **data, size_t *size);
+int read_raw(struct inputs *inputs, const char *path, const void **data, size_t *size);
+
+/* ---- compress.c ----------------------------------------------------------------------------- */
+
+bool is_compressed(const void *data, size_t size);
+/* What such a file holds, to be freed by free(). */
+int expand(struct permod *pm, const char *path, const void *data, size_t size, void **expanded,
+	   size_t *expanded_size);
+
+/* ---- signature.c ---------------------------------------------------------------------------- */
+
+/* Find what is to be loaded of a file that nobody else can write to, by the context's policy. */
+int open_content(struct permod *pm, const char *path, const void *data, size_t size,
+		 struct content *content);
+void close_content(struct content *content);
+/* A step of loading. */
+int taint_by_signature(struct load *load);
+/* Let *why be a text, to be freed; returns `error`, or -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int distrust(char **why, int error, const char *format, ...);
+
+/* ---- pkcs7.c, or pkcs7_none.c --------------------------------------------------------------- */
+
+/* Whether there are signatures at all. */
+extern const bool can_verify;
+/* Add all certificates of a file, PEM or DER. */
+int read_certificates(struct certificates *certificates, const void *data, size_t size, char **why);
+void free_certificates(struct certificates *certificates);
+/* Whether the signature is one of this content by one of the certificates. */
+int verify_pkcs7(const struct certificates *certificates, const struct content *content,
+		 char **why);
+/* Tell of a message without checking anything; *value is to be freed. */
+int describe_pkcs7(const unsigned char *data, size_t size, struct permod_signature *signature,
+		   unsigned char **value);
 
 /* ---- exports.c ------------------------------------------------------------------------------ */
 
 uint32_t hash_name(const char *name);
+/* The namespace that it is in, or NULL. */
+const char *export_space(const struct permod_export *export);
 struct export *find_export(const struct export_table *table, const char *name);
 /* Room for `count` more, or -ENOMEM; after that add_export() can't fail. */
 int reserve_exports(struct export_table *table, size_t count);
@@ -352,6 +446,8 @@ bool is_module(const struct permod_module *provider);
 
 /* Find all undefined symbols.  -ENOENT, -EPERM or -EBUSY, with one line for all. */
 int resolve_symbols(struct load *load);
+/* Hold a module as long as the user is there; 0 or -ENOMEM. */
+int use_module(struct permod_module *user, struct permod_module *used);
 /* Ask the dynamic linker for "name" or "name@VERSION" in a library, of dlopen() or RTLD_*. */
 bool ask_libdl(void *library, const char *name, void **address);
 /* Use libc's own stdin, stdout, stderr instead of the program's copies of them, or these again; true
@@ -375,12 +471,17 @@ int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
 
+/* ---- copies.c ------------------------------------------------------------------------------- */
+
+/* Whether the code has too few bits for the address of a constant that can be copied. */
+bool needs_copies(const struct load *load);
+/* Let the module have copies of all that can be, below 1 GiB; once.  false: it goes on without. */
+bool use_copies(struct load *load);
+
 /* ---- known.c -------------------------------------------------------------------------------- */
 
 /* dl_iterate_phdr(), as it can be called here. */
 void each_image(int (*visit)(struct dl_phdr_info *image, size_t size, void *arg), void *arg);
-/* How often libraries were loaded and unloaded. */
-unsigned long long image_changes(void);
 /* Forget what may have changed; before a load looks up its symbols. */
 void check_known(struct known_table *table);
 struct known *find_known(const struct known_table *table, const char *name);
@@ -388,12 +489,23 @@ struct known *find_known(const struct known_table *table, const char *name);
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
 
+/* ---- dynamic.c ------------------------------------------------------------------------------ */
+
+/* Whether what the dynamic linker found by this name, with a version or not, is a function. */
+bool names_function(const char *name, uintptr_t address);
+
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
-bool is_shared_object(struct permod *pm, const char *path);
+/* 1 or 0, or an error: the file may be another by now. */
+int is_shared_object(struct permod *pm, const char *path);
 /* All steps of a load, for a shared object. */
 int load_shared(struct load *load);
 void close_shared(struct permod_module *module);
+
+/* ---- shadow.c ------------------------------------------------------------------------------- */
+
+/* A step of loading: whether the code can run where there are shadow stacks; -ENOEXEC if not. */
+int check_shadow_stack(struct load *load);
 
 /* ---- nearest.c ------------------------------------------------------------------------------ */
 
@@ -403,9 +515,13 @@ bool find_nearest(struct permod *pm, const char *name, char *buffer);
 
 /* ---- arena.c -------------------------------------------------------------------------------- */
 
-/* Under the shared lock: make ready for the next two. */
-int open_arena(void);
-/* Under the shared lock: address space of the arena that is the caller's to map; 0 or -ERANGE. */
+/* Where it lies; it never moves. */
+struct arena {
+	uintptr_t begin;
+	size_t size; /* bytes */
+};
+const struct arena *arena(void);
+/* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
 
@@ -414,6 +530,19 @@ void release_range(uintptr_t base, size_t size);
 int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
+
+/* ---- buffer.c ------------------------------------------------------------------------------- */
+
+#define LARGE_PAGE ((size_t)2 << 20) /* bytes */
+/* Memory that is about to be written as a whole, not zeroed; NULL if there is none. */
+void *take_buffer(size_t size);
+/* The same for whole large pages, zeroed, that are touched when they are needed. */
+void *take_large(size_t size);
+void give_buffer(void *buffer, size_t size);
+/* How many of `size` bytes from a multiple of a large page on are worth large pages. */
+size_t in_large_pages(size_t size);
+/* Have `size` bytes of new memory, of which `mapped` are there, ready to be written. */
+void populate(uintptr_t address, size_t size, size_t mapped);
 
 /* ---- image.c -------------------------------------------------------------------------------- */
 
@@ -447,8 +576,32 @@ int publish_names(struct load *load);
 int protect_region(struct load *load, size_t region, int protection);
 /* What sets an end of the interval: a variable rather than the section that it is in. */
 const char *bound_name(const struct link_bound *bound);
+/* Load a module; without a name it is called after the first file. */
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m);
 /* Free what a load has beside the module. */
 void free_load(struct load *load);
+
+/* ---- find.c --------------------------------------------------------------------------------- */
+
+/* A load on its way, or a request for a symbol; of the thread that is in it. */
+struct operation {
+	struct operation *outer;
+	struct permod *pm;
+	const char *symbol;  /* that was requested, or NULL */
+	unsigned long first; /* the number of the last module that came before */
+	bool on_demand;	     /* what is loaded now is so for another one's sake */
+};
+
+/* All under the context's lock. */
+void begin_operation(struct operation *operation, struct permod *pm);
+/* A module is live. */
+void note_arrival(struct permod_module *module);
+/* After an error also unload what came on demand meanwhile; the error line stays. */
+void end_operation(struct operation *operation, int error);
+/* Ask the host for a symbol; true if it has done something about it. */
+bool request_symbol(struct load *load, const char *symbol);
+int unload_with_dependencies(struct permod_module *module, unsigned int flags);
 
 /* ---- frames.c ------------------------------------------------------------------------------- */
 
@@ -588,8 +741,8 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
-/* While one is opened or closed, and over forks; false: it took too long, go on without. */
-bool lock_tls(void);
+/* What is held while one is opened or closed, over a fork; false: it took too long, go on without. */
+bool lock_tls_for_fork(void);
 void unlock_tls(bool locked);
 /* In the child of a fork: those that opened or closed some aren't there. */
 void forget_tls_threads(void);
@@ -648,8 +801,10 @@ struct symfile {
 	_Alignas(uint64_t) unsigned char bytes[];
 };
 
-/* A step of loading, when everything is relocated. */
+/* A step of loading, when everything is relocated.  Symbols that are in it have as `note` where in
+ * `names` theirs is. */
 int make_symfile(struct load *load);
+void free_symfile(struct symfile *file);
 /* Forget what init alone needed. */
 void drop_init_symbols(struct load *load);
 /* What an address in a region is in; NULL if nothing.  Signal-safe. */
@@ -679,6 +834,27 @@ void forget_readers(void);
 void show_to_debugger(struct permod_module *module);
 void hide_from_debugger(struct permod_module *module);
 
+/* ---- fit.c ---------------------------------------------------------------------------------- */
+
+/* A step of loading: was the module built for this loader and this host? */
+int check_fit(struct load *load);
+/* The same for strings that come one by one: each of .modinfo, then the end. */
+struct fit {
+	const char *host; /* that the module says that it is for, the last; or NULL */
+	bool for_host;	  /* it is for this one */
+	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+};
+int check_info(struct load *load, struct fit *fit, const char *info);
+int check_host(struct load *load, const struct fit *fit);
+/* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
+int refuse_misfit(struct load *load, int error);
+/* -EINVAL unless the module imports the namespace that a symbol is in. */
+int check_namespace(struct load *load, const char *symbol, const char *name);
+bool is_compatible_licence(const struct permod *pm, const char *licence);
+/* Whether what the objects declare lets them use EXPORT_SYMBOL_GPL(); *licence is what they say, or
+ * NULL. */
+bool has_compatible_licence(struct load *load, const char **licence);
+
 /* ---- taint.c -------------------------------------------------------------------------------- */
 
 /* Set one of PERMOD_TAINT_*, for the context and a module (or NULL), and say why if it is the first
@@ -694,6 +870,12 @@ int taint_by_info(struct load *load);
 /* Whether PERMOD_PERF is set; and do what it asks for, under the shared lock. */
 bool wants_profile(void);
 void show_to_profiler(const struct permod_module *module);
+
+/* ---- valgrind.c ----------------------------------------------------------------------------- */
+
+bool runs_on_valgrind(void);
+/* If it does: let it have names and lines of the module's code, which is in place. */
+void show_to_valgrind(const struct permod_module *module);
 
 /* What a module's `__this_module` is. */
 struct module {

@@ -36,7 +36,7 @@ static int count_changes(struct dl_phdr_info *image, size_t size, void *arg)
 	return 1;
 }
 
-unsigned long long image_changes(void)
+static unsigned long long image_changes(void)
 {
 	unsigned long long changes = 0;
 

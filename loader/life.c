@@ -151,6 +151,7 @@ void discard_module(struct permod_module *module)
 	give_image(module);
 	give_descriptors(module);
 	give_block(module->window, module->window_size);
+	give_block(module->copies, module->copies_size);
 	free_percpu(module->percpu);
 	close_tls(module->tls);
 	close_libraries(module);
@@ -161,7 +162,10 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
-	free(module->symfile);
+	free(module->symbol_index);
+	free_symfile(module->symfile);
+	free(module->wished_before);
+	free(module->wished_after);
 	forget_taint(&module->taint);
 	free(module->name);
 	free_module(module);
@@ -599,6 +603,8 @@ int permod_unload(struct permod_module *m, unsigned int flags)
 	/* It stayed when its context was freed. */
 	if (!pm)
 		return -EBUSY;
+	if (flags & PERMOD_UNLOAD_DEPENDENCIES)
+		return unload_with_dependencies(m, flags & ~PERMOD_UNLOAD_DEPENDENCIES);
 	lock_context(pm);
 	error = check_unload(m, flags);
 	if (!error)

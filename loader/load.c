@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #define WINDOW_HIGHEST ((uintptr_t)1 << 30)
-#define LARGE_PAGE ((uint64_t)2 << 20)
 
 /* ---- Link ----------------------------------------------------------------------------------- */
 
@@ -127,11 +126,8 @@ static bool is_empty(const struct link_interval *interval)
 
 static bool meets_arena(const struct link_interval *interval)
 {
-	struct pcpu_map map;
-
-	pcpu_get_map(&map);
-	return !is_empty(interval) && interval->low.base < map.arena + map.arena_size &&
-	       interval->high.base >= map.arena;
+	return !is_empty(interval) && interval->low.base < arena()->begin + arena()->size &&
+	       interval->high.base >= arena()->begin;
 }
 
 /*
@@ -154,13 +150,28 @@ static int find_interval_with_originals(struct load *load)
 	return 0;
 }
 
+/* If it has copies, they take the place of originals. */
+static int find_interval_with_copies(struct load *load)
+{
+	if (load->module->copies_size)
+		return link_interval(load->link, &load->interval);
+	return find_interval_with_originals(load);
+}
+
 static int find_interval(struct load *load)
 {
-	int error = find_interval_with_originals(load);
+	int error;
 
-	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
-		return error;
-	return find_interval_with_originals(load);
+	if (needs_copies(load))
+		use_copies(load);
+	error = find_interval_with_copies(load);
+	if (!error && is_empty(&load->interval) && use_own_symbols(load))
+		error = find_interval_with_copies(load);
+	/* Code with 32 bits for an address may have to be far from what it reaches otherwise. */
+	if (!error && is_empty(&load->interval) && load->interval.high.base <= UINT32_MAX &&
+	    use_copies(load))
+		error = find_interval_with_copies(load);
+	return error;
 }
 
 static bool needs_window(const struct load *load)
@@ -390,6 +401,9 @@ int publish_names(struct load *load)
 	if (reserve_exports(&load->pm->exports, module->num_exports) ||
 	    reserve_module_name(load->pm))
 		return fail_memory(load->pm);
+	/* The host may have loaded one when it was asked for a symbol. */
+	if (check_name(load, module->name))
+		return -EEXIST;
 	while (module->num_published < module->num_exports) {
 		struct export *export = &module->exports[module->num_published];
 		int error = check_export(load, export);
@@ -416,11 +430,13 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	resolve_symbols, place_module,	  relocate_module,
-	arrange_frames, copy_variables,	 protect,	  publish_descriptors,
-	tell_unwinders, find_calls,	 describe_module, make_symfile,
-	publish,	announce_coming, set_parameters,  taint_by_info,
-	start_module,
+	read_and_link,	     check_fit,	      check_shadow_stack,
+	resolve_symbols,     place_module,    relocate_module,
+	arrange_frames,	     copy_variables,  protect,
+	publish_descriptors, tell_unwinders,  find_calls,
+	make_symfile,	     describe_module, publish,
+	announce_coming,     set_parameters,  taint_by_info,
+	taint_by_signature,  start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -443,6 +459,7 @@ void free_load(struct load *load)
 	free(load->tls_image);
 	free(load->externals);
 	free(load->owns);
+	free(load->refused);
 }
 
 static int link_and_start(struct load *load)
@@ -452,6 +469,15 @@ static int link_and_start(struct load *load)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !error; i++)
 		error = steps[i](load);
 	return error;
+}
+
+static int hold_needs(struct load *load)
+{
+	for (size_t i = 0; i < load->inputs.num_needs; i++) {
+		if (use_module(load->module, load->inputs.needs[i]))
+			return fail_memory(load->pm);
+	}
+	return 0;
 }
 
 /* Others learn that it goes, and the line that says why stays. */
@@ -473,7 +499,9 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 	load->module = new_module(load->pm, name);
 	if (!load->module)
 		return fail_memory(load->pm);
-	error = take_each_step(load);
+	error = hold_needs(load);
+	if (!error)
+		error = take_each_step(load);
 	if (error)
 		discard_failed(load->module);
 	free_load(load);
@@ -483,7 +511,7 @@ static int make_module(struct load *load, const char *name, int (*take_each_step
 static int take_steps(struct load *load, const char *name)
 {
 	struct load first;
-	int error;
+	int error, shared;
 
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
@@ -498,18 +526,20 @@ static int take_steps(struct load *load, const char *name)
 		return make_module(load, name, link_and_start);
 	}
 	/* Objects are what is loaded as a rule: only what is none is looked at again. */
-	if (error == -ENOEXEC && !first.inputs.data && first.inputs.num_paths == 1 &&
-	    is_shared_object(load->pm, load->path)) {
+	if (error != -ENOEXEC || first.inputs.data || first.inputs.num_paths != 1)
+		return error;
+	shared = is_shared_object(load->pm, load->path);
+	if (shared > 0) {
 		*load = first;
 		return make_module(load, name, load_shared);
 	}
-	return error;
+	return shared ? shared : error;
 }
 
 int check_request(struct permod *pm, const struct inputs *inputs)
 {
-	const unsigned int known =
-		PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE | PERMOD_LOAD_GC_SECTIONS;
+	const unsigned int known = PERMOD_LOAD_NO_INIT | PERMOD_LOAD_WHOLE_ARCHIVE |
+				   PERMOD_LOAD_GC_SECTIONS | PERMOD_LOAD_FORCE;
 
 	if (!inputs->num_paths)
 		return fail(pm, -EINVAL, "a module needs at least one file");
@@ -518,18 +548,19 @@ int check_request(struct permod *pm, const struct inputs *inputs)
 	return 0;
 }
 
-/* Without a name it is called after the first file. */
-static int load_inputs(const struct inputs *inputs, const char *name, const char *params,
-		       struct permod_module **m)
+int load_inputs(const struct inputs *inputs, const char *name, const char *params,
+		struct permod_module **m)
 {
 	struct permod *pm = inputs->pm;
 	struct load load = {
 		.pm = pm, .params = params, .flags = inputs->flags, .inputs = *inputs
 	};
+	struct operation operation;
 	char *made = NULL;
 	int error;
 
 	lock_context(pm);
+	begin_operation(&operation, pm);
 	error = check_request(pm, inputs);
 	if (!error) {
 		load.path = inputs->paths[0];
@@ -538,6 +569,9 @@ static int load_inputs(const struct inputs *inputs, const char *name, const char
 		error = name ? take_steps(&load, name) : fail_memory(pm);
 		free(made);
 	}
+	if (!error)
+		note_arrival(load.module);
+	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;
 	unlock_context(pm);

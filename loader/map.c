@@ -219,17 +219,15 @@ static struct permod_plan_bound bound_of(struct permod_plan *plan, const struct 
 
 static const char *reason_of(const struct load *load)
 {
-	uintptr_t base = load->module->base;
-	struct pcpu_map map;
+	uintptr_t base = load->module->base, begin = arena()->begin;
 
-	pcpu_get_map(&map);
 	if (!base)
 		return NULL;
-	if (base - map.arena < map.arena_size)
+	if (base - begin < arena()->size)
 		return "in the arena, near cookies and the C library";
-	if (load->interval.high.base < map.arena)
+	if (load->interval.high.base < begin)
 		return "below the arena: what sets the upper bound would be out of reach there";
-	if (load->interval.low.base >= map.arena + map.arena_size)
+	if (load->interval.low.base >= begin + arena()->size)
 		return "above the arena: what sets the lower bound would be out of reach there";
 	return "outside the arena, which has no room left within the bounds";
 }
@@ -254,6 +252,7 @@ static void map_place(struct permod_plan *plan, const struct load *load)
 	place->percpu_reserved = map.reserved_size;
 	place->tls_size = link->part[LINK_TLS].size;
 	place->tls_align = link->part[LINK_TLS].align;
+	place->features = link->features;
 }
 
 void map_plan(struct permod_plan *plan, const struct load *load)

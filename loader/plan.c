@@ -28,6 +28,8 @@ struct file_export {
 struct permod_file {
 	struct inputs inputs;
 	struct link *link;
+	struct permod_signature signature;
+	unsigned char *signature_value; /* what it points to, or NULL */
 	const char **info;
 	size_t num_info;
 	struct file_export *exports;
@@ -84,6 +86,20 @@ static int list_names(struct permod_file *file)
 	return error;
 }
 
+/* -ENOMEM, or nothing to complain of: what is no message is told as such. */
+static int list_signature(struct permod_file *file)
+{
+	const struct inputs *inputs = &file->inputs;
+	int error;
+
+	if (!inputs->signature)
+		return 0;
+	strcpy(file->signature.id, "PKCS#7");
+	error = describe_pkcs7(inputs->signature, inputs->signature_size, &file->signature,
+			       &file->signature_value);
+	return error == -ENOMEM ? error : 0;
+}
+
 static int open_file(struct permod *pm, struct permod_file *file)
 {
 	int error = check_request(pm, &file->inputs);
@@ -98,7 +114,7 @@ static int open_file(struct permod *pm, struct permod_file *file)
 		error = add_inputs(&file->inputs, file->link);
 	if (!error)
 		error = link_layout(file->link);
-	if (!error && list_names(file))
+	if (!error && (list_names(file) || list_signature(file)))
 		error = fail_memory(pm);
 	return error;
 }
@@ -142,6 +158,7 @@ void permod_file_close(struct permod_file *file)
 	free(file->info);
 	free(file->exports);
 	free(file->undefined);
+	free(file->signature_value);
 	free(file);
 }
 
@@ -162,6 +179,12 @@ const char *permod_file_export(const struct permod_file *file, unsigned int inde
 const char *permod_file_undefined(const struct permod_file *file, unsigned int index)
 {
 	return index < file->num_undefined ? file->undefined[index] : NULL;
+}
+
+int permod_file_signature(const struct permod_file *file, struct permod_signature *signature)
+{
+	*signature = file->signature;
+	return *signature->id ? 0 : -ENOENT;
 }
 
 /* ---- Plans ---------------------------------------------------------------------------------- */
@@ -302,6 +325,8 @@ static const char *library_of_block(uint64_t module)
 static const char *provider_of(const struct link_symbol *symbol)
 {
 	const struct permod_module *owner = symbol->owner;
+	void *original;
+	Dl_info info;
 
 	if (!owner)
 		return NULL;
@@ -311,7 +336,13 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "permod";
 	if (owner != &provider_libdl)
 		return owner->name;
-	return symbol->tls ? library_of_block(symbol->tls->module) : library_of(symbol->value);
+	if (symbol->tls)
+		return library_of_block(symbol->tls->module);
+	/* It may be a copy. */
+	original = (void *)(uintptr_t)symbol->value;
+	if (symbol->value <= UINT32_MAX && !dladdr(original, &info))
+		ask_libdl(RTLD_DEFAULT, symbol->name, &original);
+	return library_of((uintptr_t)original);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)
@@ -373,6 +404,12 @@ static void take_plan_steps(struct permod_plan *plan, struct load *load)
 
 	if (load->link->flaw)
 		note_problem(plan, load->pm, load->link->flaw);
+	error = check_fit(load);
+	if (error)
+		note_problem(plan, load->pm, error);
+	error = check_shadow_stack(load);
+	if (error)
+		note_problem(plan, load->pm, error);
 	error = resolve_symbols(load);
 	if (error)
 		note_problem(plan, load->pm, error);
@@ -445,7 +482,7 @@ static int plan_inputs(struct permod_plan *plan, const struct inputs *inputs, co
 		name = made = name_of_path(load.path);
 	error = name ? make_plan(plan, &load, name) : fail_memory(pm);
 	free(made);
-	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path))
+	if (error == -ENOEXEC && inputs->num_paths == 1 && is_shared_object(pm, load.path) > 0)
 		return fail(
 			pm, error,
 			"%s: a shared object, of which there is no plan: it can be loaded, but the "

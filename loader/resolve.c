@@ -31,6 +31,7 @@ struct found {
 	uintptr_t address;
 	struct permod_module *provider;
 	unsigned long flags; /* PERMOD_EXPORT_* */
+	const char *space;   /* the namespace that it is exported in, or NULL */
 	uint64_t tls_module; /* of a thread-local variable; then the address is the offset */
 	const struct builtin *builtin;
 	struct known *known; /* no thread-local variable */
@@ -82,12 +83,14 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 		found->address = export->address;
 		found->provider = export->owner ? export->owner : &provider_host;
 		found->flags = export->flags;
+		found->space = export->space;
 		return true;
 	}
 	if (find_program_export(name, &program)) {
 		found->address = pcpu_image_cookie(program.address);
 		found->provider = &provider_host;
 		found->flags = program.flags;
+		found->space = export_space(&program);
 		return true;
 	}
 	builtin = find_builtin(name);
@@ -114,48 +117,7 @@ static bool find_symbol(const struct load *load, const struct link_symbol *symbo
 
 /* ---- Is it a function? ---------------------------------------------------------------------- */
 
-struct segment_search {
-	uintptr_t address;
-	bool executable;
-};
-
-static int look_into_image(struct dl_phdr_info *image, size_t size, void *arg)
-{
-	struct segment_search *search = arg;
-
-	(void)size;
-	for (unsigned int i = 0; i < image->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &image->dlpi_phdr[i];
-
-		if (segment->p_type != PT_LOAD ||
-		    search->address - (image->dlpi_addr + segment->p_vaddr) >= segment->p_memsz)
-			continue;
-		search->executable = segment->p_flags & PF_X;
-		return 1;
-	}
-	return 0;
-}
-
-/* By the symbol's type if there is a symbol, as constants can lie among code. */
-static bool names_function(uintptr_t address)
-{
-	struct segment_search search = { address, false };
-	const ElfW(Sym) *symbol = NULL;
-	unsigned int type;
-	Dl_info info;
-
-	/* To look for the symbol takes long. */
-	each_image(look_into_image, &search);
-	if (!search.executable)
-		return false;
-	if (!dladdr1((void *)address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol ||
-	    (uintptr_t)info.dli_saddr != address)
-		return true;
-	type = symbol->st_info & 0xf;
-	return type == STT_FUNC || type == STT_GNU_IFUNC;
-}
-
-static bool is_function(const struct found *found)
+static bool is_function(const char *name, const struct found *found)
 {
 	if (is_module(found->provider))
 		return found->address - found->provider->part[LINK_TEXT].address <
@@ -163,9 +125,9 @@ static bool is_function(const struct found *found)
 	if (found->builtin)
 		return found->builtin->function;
 	if (!found->known)
-		return names_function(found->address);
+		return names_function(name, found->address);
 	if (found->known->function < 0)
-		found->known->function = (signed char)names_function(found->address);
+		found->known->function = (signed char)names_function(name, found->address);
 	return found->known->function;
 }
 
@@ -223,8 +185,7 @@ static int check_thread_local(struct load *load, const struct link_symbol *symbo
 
 /* ---- All that a link needs ------------------------------------------------------------------ */
 
-/* Hold the module that has the symbol as long as this one is there. */
-static int use_module(struct permod_module *user, struct permod_module *used)
+int use_module(struct permod_module *user, struct permod_module *used)
 {
 	struct permod_module **entry;
 
@@ -285,12 +246,12 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 		free(wanting->text);
 		return fail_memory(load->pm);
 	}
-	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s", load->path,
+	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s%s", load->path,
 	     wanting->count > 1 ? "s" : "", wanting->text,
 	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
 					       : "no module, no export of the host and no library "
 						 "that the host has loaded defines them",
-	     hint_for_archive(load));
+	     hint_for_archive(load), load->refused ? load->refused : "");
 	free(wanting->text);
 	return -ENOENT;
 }
@@ -302,15 +263,20 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	const char *licence;
 	int error;
 
-	if ((found->flags & PERMOD_EXPORT_GPL) && !is_gpl_compatible(load->link, &licence)) {
+	if ((found->flags & PERMOD_EXPORT_GPL) && !has_compatible_licence(load, &licence)) {
 		/* It can do without. */
 		if (symbol->bind == STB_WEAK)
 			return 0;
 		return fail(load->pm, -EPERM,
-			    "%s: %s is exported to modules with a GPL-compatible licence only "
+			    "%s: %s is exported to modules with a %s licence only "
 			    "(found MODULE_LICENSE \"%s\")",
-			    load->path, symbol->name, licence ? licence : "");
+			    load->path, symbol->name,
+			    load->pm->licences ? "host-approved" : "GPL-compatible",
+			    licence ? licence : "");
 	}
+	error = found->space ? check_namespace(load, symbol->name, found->space) : 0;
+	if (error)
+		return error;
 	error = check_thread_local(load, symbol, found);
 	if (error)
 		return error;
@@ -333,7 +299,7 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	}
 	if (found->is_default && !found->tls_module)
 		found->known = remember(&load->pm->known, symbol->name, found->address);
-	link_define(symbol, found->address, symbol->direct && is_function(found));
+	link_define(symbol, found->address, symbol->direct && is_function(symbol->name, found));
 	return 0;
 }
 
@@ -343,6 +309,9 @@ static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct 
 	struct found found;
 
 	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
+		return accept_symbol(load, symbol, &found);
+	if (symbol->visibility == STV_DEFAULT && symbol->bind != STB_WEAK &&
+	    request_symbol(load, symbol->name) && find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	/* A plan has a line for each: see note_undefined().  There is no address that says that a
 	 * thread-local variable isn't there. */

@@ -13,16 +13,21 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* What permod_module.shared points to. */
 struct shared_object {
 	void *handle;
 	char *path;
+	int sealed;	       /* descriptor of the sealed file that it comes from, or -1 */
 	bool nodelete, unique; /* why it may stay in memory */
 	bool failed;	       /* to load: the reason is the line to be told */
 };
@@ -36,7 +41,7 @@ struct image {
 	uintptr_t base;	   /* what to add to its addresses */
 	size_t variables;  /* index of the section of per-CPU variables, or 0 */
 	bool shared;	   /* compiled with -DPERMOD_SHARED */
-	bool described;	   /* by what <permod/module.h> puts into it */
+	struct fit fit;	   /* what it says of itself */
 	Elf_Scn *symbols;  /* the larger of its symbol tables, or NULL */
 	size_t names_size; /* bytes of the names of symbols that are kept */
 	char *texts;	   /* where they go; NULL while they are counted */
@@ -44,20 +49,21 @@ struct image {
 
 /* ---- The file ------------------------------------------------------------------------------- */
 
-bool is_shared_object(struct permod *pm, const char *path)
+int is_shared_object(struct permod *pm, const char *path)
 {
+	struct inputs inputs = { .pm = pm };
 	Elf64_Ehdr header;
+	const void *data;
 	size_t size;
-	void *data;
-	bool shared;
+	int error = read_input(&inputs, path, &data, &size);
+	bool whole = !error && size >= sizeof(header);
 
-	if (read_file(pm, path, &data, &size))
-		return false;
-	shared = size >= sizeof(header);
-	if (shared)
+	if (whole)
 		memcpy(&header, data, sizeof(header));
-	free(data);
-	return shared && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
+	free_inputs(&inputs);
+	if (error)
+		return error;
+	return whole && memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_type == ET_DYN;
 }
 
 static bool is_loaded(const struct image *image, uint64_t address, uint64_t size)
@@ -110,6 +116,24 @@ static int tell_itself(const struct image *image, const GElf_Shdr *header)
 	return 0;
 }
 
+/* What does not end is no string. */
+static int visit_info(struct image *image, const char *text, size_t size)
+{
+	int error = 0;
+
+	while (size && !error) {
+		size_t length = strnlen(text, size);
+
+		if (length == size)
+			break;
+		if (length)
+			error = check_info(image->load, &image->fit, text);
+		text += length + 1;
+		size -= length + 1;
+	}
+	return error;
+}
+
 static int visit_section(struct image *image, Elf_Scn *section)
 {
 	const char *name;
@@ -126,7 +150,10 @@ static int visit_section(struct image *image, Elf_Scn *section)
 		return 0;
 	if (strcmp(name, "pcpu_data") == 0)
 		image->variables = elf_ndxscn(section);
-	image->described |= strcmp(name, ".modinfo") == 0 || strcmp(name, "__param") == 0;
+	image->fit.described |= strcmp(name, "__param") == 0;
+	if (strcmp(name, ".modinfo") == 0)
+		return visit_info(image, (const char *)(image->base + header.sh_addr),
+				  header.sh_size);
 	if (strcmp(name, "__permod_module") == 0) {
 		image->shared = true;
 		return tell_itself(image, &header);
@@ -143,12 +170,12 @@ static int visit_sections(struct image *image)
 	while (!error && (section = elf_nextscn(image->elf, section)))
 		error = visit_section(image, section);
 	/* Its per-CPU variables would be like others, and using one a crash. */
-	if (!error && image->described && !image->shared)
+	if (!error && image->fit.described && !image->shared)
 		return fail(image->load->pm, -ENOEXEC,
 			    "%s: compiled as a relocatable object; compile all files of a shared "
 			    "object with -DPERMOD_SHARED",
 			    image->load->path);
-	return error;
+	return error ? error : check_host(image->load, &image->fit);
 }
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
@@ -233,18 +260,18 @@ static int describe_symbols(struct image *image)
 	module->thread_symbols = module->variables; /* none */
 	image->texts = (char *)(module->symbols + count);
 	visit_symbols(image, data);
-	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
 	      compare_names);
 	return 0;
 }
 
-static int describe_image(struct load *load, struct image *image, void *data, size_t size)
+/* libelf writes to nothing that is only read. */
+static int describe_image(struct load *load, struct image *image)
 {
 	int error;
 
 	elf_version(EV_CURRENT);
-	image->elf = elf_memory(data, size);
+	image->elf = elf_memory((char *)load->shared_data, load->shared_size);
 	if (!image->elf || elf_getshdrstrndx(image->elf, &image->names))
 		error = fail(load->pm, -ENOEXEC, "%s: its sections can't be read: %s", load->path,
 			     elf_errmsg(-1));
@@ -273,7 +300,7 @@ static int check_shared(const struct load *load)
 	return 0;
 }
 
-static int open_shared(struct load *load)
+static int read_shared(struct load *load)
 {
 	struct shared_object *shared = calloc(1, sizeof(*shared));
 	int error = check_shared(load);
@@ -281,12 +308,94 @@ static int open_shared(struct load *load)
 	load->module->shared = shared;
 	if (!shared)
 		return fail_memory(load->pm);
-	if (error)
-		return error;
-	/* A name without a slash would be looked for elsewhere. */
+	shared->sealed = -1;
+	return error ? error
+		     : read_input(&load->inputs, load->path, &load->shared_data,
+				  &load->shared_size);
+}
+
+static int fail_sealed(const struct load *load)
+{
+	return fail(load->pm, -errno, "%s: the file in memory for what was read of it: %s",
+		    load->path, strerror(errno));
+}
+
+static int write_sealed(const struct load *load, int descriptor)
+{
+	const char *data = load->shared_data;
+	size_t left = load->shared_size;
+
+	while (left) {
+		ssize_t length = write(descriptor, data, left);
+
+		if (length < 0 && errno != EINTR)
+			return fail_sealed(load);
+		if (length > 0) {
+			data += length;
+			left -= (size_t)length;
+		}
+	}
+	if (fcntl(descriptor, F_ADD_SEALS,
+		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
+		return fail_sealed(load);
+	return 0;
+}
+
+static bool is_open(const struct shared_object *shared)
+{
+	void *handle = dlopen(shared->path, RTLD_LAZY | RTLD_NOLOAD);
+
+	if (handle)
+		dlclose(handle);
+	return handle != NULL;
+}
+
+/*
+ * The dynamic linker reads the file itself, and it may be another by then: where it was checked, or is
+ * compressed, it reads what we have read.  It knows files by their names too, so the descriptor, whose
+ * number is the name, stays open as long as the object may be there.
+ */
+static int seal_shared(struct load *load)
+{
+	struct shared_object *shared = load->module->shared;
+	char path[64];
+
+	if (!may_write(load->shared_size))
+		return fail(load->pm, -EFBIG, "%s: no file may become so large (ulimit -f)",
+			    load->path);
+	snprintf(path, sizeof(path), "%.60s", load->module->name);
+	shared->sealed = make_memory_file(path, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (shared->sealed < 0)
+		return fail_sealed(load);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", shared->sealed);
+	shared->path = strdup(path);
+	if (!shared->path)
+		return fail_memory(load->pm);
+	/* The host closed a descriptor that it did not open. */
+	if (is_open(shared))
+		return fail(load->pm, -EBUSY,
+			    "%s: what comes from descriptor %d is in memory still", load->path,
+			    shared->sealed);
+	return write_sealed(load, shared->sealed);
+}
+
+/* A name without a slash would be looked for elsewhere. */
+static int find_shared(struct load *load)
+{
+	struct shared_object *shared = load->module->shared;
+
+	if (load->pm->signatures != PERMOD_SIGNATURES_OFF || load->inputs.expanded)
+		return seal_shared(load);
 	shared->path = realpath(load->path, NULL);
 	if (!shared->path)
 		return fail(load->pm, -errno, "%s: %s", load->path, strerror(errno));
+	return 0;
+}
+
+static int open_shared(struct load *load)
+{
+	struct shared_object *shared = load->module->shared;
+
 	dlerror();
 	shared->handle = dlopen(shared->path, RTLD_NOW | RTLD_LOCAL);
 	if (!shared->handle)
@@ -299,9 +408,6 @@ static int describe_shared(struct load *load)
 	struct shared_object *shared = load->module->shared;
 	struct image image = { .load = load, .module = load->module };
 	struct link_map *map;
-	size_t size;
-	void *data;
-	int error;
 
 	if (dlinfo(shared->handle, RTLD_DI_LINKMAP, &map))
 		return fail(load->pm, -ENOEXEC, "%s: %s", load->path, dlerror());
@@ -310,19 +416,14 @@ static int describe_shared(struct load *load)
 		shared->nodelete |=
 			entry->d_tag == DT_FLAGS_1 && (entry->d_un.d_val & DF_1_NODELETE);
 	each_image(add_segments, &image);
-	error = read_file(load->pm, shared->path, &data, &size);
-	if (error)
-		return error;
-	error = describe_image(load, &image, data, size);
-	free(data);
-	return error;
+	return describe_image(load, &image);
 }
 
 int load_shared(struct load *load)
 {
 	static int (*const steps[])(struct load *) = {
-		open_shared,	 describe_shared, publish_names,
-		announce_coming, set_parameters,  start_module,
+		read_shared,   find_shared,	taint_by_signature, open_shared,  describe_shared,
+		publish_names, announce_coming, set_parameters,	    start_module,
 	};
 	int error = 0;
 
@@ -336,14 +437,9 @@ int load_shared(struct load *load)
 /* ---- The end -------------------------------------------------------------------------------- */
 
 /* The dynamic linker may keep it: that is no failure, but has to be told. */
-static void tell_if_it_stays(struct permod *pm, const char *name,
-			     const struct shared_object *shared)
+static void tell_that_it_stays(struct permod *pm, const char *name,
+			       const struct shared_object *shared)
 {
-	void *handle = dlopen(shared->path, RTLD_LAZY | RTLD_NOLOAD);
-
-	if (!handle)
-		return;
-	dlclose(handle);
 	fail(pm, 0, "%s: is unloaded, but stays in memory, and will not start afresh: %s", name,
 	     shared->nodelete ? "it is linked with -z nodelete"
 	     : shared->unique
@@ -355,14 +451,18 @@ static void tell_if_it_stays(struct permod *pm, const char *name,
 void close_shared(struct permod_module *module)
 {
 	struct shared_object *shared = module->shared;
+	bool stays = false;
 
 	if (!shared)
 		return;
 	if (shared->handle) {
 		dlclose(shared->handle);
-		if (!shared->failed)
-			tell_if_it_stays(module->pm, module->name, shared);
+		stays = is_open(shared);
+		if (stays && !shared->failed)
+			tell_that_it_stays(module->pm, module->name, shared);
 	}
+	if (shared->sealed >= 0 && !stays)
+		close(shared->sealed);
 	free(shared->path);
 	free(shared);
 	module->shared = NULL;

@@ -68,7 +68,7 @@ int taint_by_info(struct load *load)
 	struct info_cursor cursor = { NULL, 0 };
 	const char *info, *licence;
 
-	if (!is_gpl_compatible(load->link, &licence)) {
+	if (!has_compatible_licence(load, &licence)) {
 		if (licence)
 			taint(load->pm, load->module, PERMOD_TAINT_PROPRIETARY,
 			      "%s: its licence \"%s\" is not compatible", load->path, licence);

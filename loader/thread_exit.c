@@ -31,6 +31,7 @@ static struct thread_exit *latest;
 
 static void list_exit(struct thread_exit *exit, struct permod_module *module)
 {
+	__atomic_store_n(&module->had_thread_exits, true, __ATOMIC_RELEASE);
 	exit->module = module;
 	exit->next = module->thread_exits;
 	if (exit->next)
@@ -40,6 +41,12 @@ static void list_exit(struct thread_exit *exit, struct permod_module *module)
 	if (latest)
 		latest->later = exit;
 	latest = exit;
+}
+
+/* As a rule not, and then the lock is not needed. */
+static bool may_have_exits(const struct permod_module *module)
+{
+	return __atomic_load_n(&module->had_thread_exits, __ATOMIC_ACQUIRE);
 }
 
 static void unlist_exit(struct thread_exit *exit)
@@ -126,6 +133,8 @@ unsigned int count_thread_exits(const struct permod_module *module, unsigned int
 	unsigned int count = 0;
 
 	*threads = 0;
+	if (!may_have_exits(module))
+		return 0;
 	lock_shared();
 	for (const struct thread_exit *exit = module->thread_exits; exit; exit = exit->next) {
 		count++;
@@ -154,6 +163,8 @@ void drop_thread_exits(struct permod_module *module)
 {
 	struct thread_exit *exit;
 
+	if (!may_have_exits(module))
+		return;
 	while ((exit = take_own_exit(module)))
 		exit->destructor(exit->object);
 	lock_shared();

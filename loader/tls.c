@@ -108,19 +108,32 @@ uint64_t tls_module(const struct tls_carrier *carrier)
  * forks, so that the child does not find libc's list of objects half changed. */
 static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
 
-#define MOST_WAIT_MS 100
-
 /* But not waited for without end: who waits in a constructor of something that is being opened has
- * libc's lock, which the owner of this one needs.  To go on without it may cost room, no more. */
-bool lock_tls(void)
+ * libc's lock, which the owner of this one needs.  To open something without it may cost room, no
+ * more; to fork without it may cost the child, so on a busy machine that must have time. */
+#define WAIT_TO_OPEN_MS 100
+#define WAIT_TO_FORK_MS 5000
+
+static bool lock_for(long most_ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += MOST_WAIT_MS * 1000000L;
+	until.tv_sec += most_ms / 1000;
+	until.tv_nsec += most_ms % 1000 * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
+}
+
+static bool lock_tls(void)
+{
+	return lock_for(WAIT_TO_OPEN_MS);
+}
+
+bool lock_tls_for_fork(void)
+{
+	return lock_for(WAIT_TO_FORK_MS);
 }
 
 void unlock_tls(bool locked)
@@ -773,6 +786,30 @@ static int fill_image(struct load *load)
 	return link_relocate_tls(link);
 }
 
+/* ---- For debuggers -------------------------------------------------------------------------- */
+
+/*
+ * gdb knows no number for the block of a module that it has read of in memory, so it takes an offset for
+ * one in the block with number 1, the program's: as if this were a static program.  That one lies in what
+ * each thread begins with, so its offsets reach everything at a fixed distance from the thread pointer:
+ * also the module's block, if it lies there.  Only code that uses such distances makes libc tell them;
+ * variables of another block are put where gdb will say that nothing can be.
+ */
+#define NOWHERE ((uint64_t)1 << 63) /* no program has an address near this one */
+
+static uint64_t debug_base(const struct link *link)
+{
+	struct tls_index first = { 1, 0 };
+	tls_getter_function *getter = tls_getter();
+
+	for (const struct link_tls *tls = link->tls; tls && getter; tls = tls->next) {
+		if (tls->wanted & LINK_TLS_BY_OFFSET && (!tls->symbol || tls->symbol->section))
+			return (uint64_t)__builtin_thread_pointer() + tls->thread_offset -
+			       tls->offset - (uint64_t)getter(&first);
+	}
+	return NOWHERE;
+}
+
 int open_tls(struct load *load)
 {
 	struct draft draft = { .load = load };
@@ -798,5 +835,6 @@ int open_tls(struct load *load)
 		return error;
 	}
 	load->module->tls = draft.carrier;
+	load->link->tls_debug_base = debug_base(load->link);
 	return 0;
 }

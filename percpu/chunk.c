@@ -36,37 +36,41 @@ static void fill_bits(uint64_t *map, size_t begin, size_t end, bool value)
 	}
 }
 
-/* The first bit from `begin` on that has `value`; `end` if none before it has. */
+/* The first bit from `begin` on that has `value`; `end` if none before it has.  Behind the first word
+ * long ranges are gone through without shifting. */
 static size_t find_bit(const uint64_t *map, size_t begin, size_t end, bool value)
 {
-	uint64_t flip = value ? 0 : ~(uint64_t)0;
+	uint64_t flip = value ? 0 : ~(uint64_t)0, bits;
+	size_t word = begin / WORD_BITS, last;
 
-	while (begin < end) {
-		uint64_t word = (map[begin / WORD_BITS] ^ flip) >> (begin % WORD_BITS);
-
-		if (word) {
-			begin += (size_t)__builtin_ctzll(word);
-			return begin < end ? begin : end;
-		}
-		begin = (begin / WORD_BITS + 1) * WORD_BITS;
-	}
-	return end;
+	if (begin >= end)
+		return end;
+	bits = (map[word] ^ flip) & ~(uint64_t)0 << (begin % WORD_BITS);
+	last = (end - 1) / WORD_BITS;
+	while (!bits && word < last)
+		bits = map[++word] ^ flip;
+	if (!bits)
+		return end;
+	begin = word * WORD_BITS + (size_t)__builtin_ctzll(bits);
+	return begin < end ? begin : end;
 }
 
 /* Behind the last set bit before `end`; `begin` if none from there on is set. */
 static size_t find_set_before(const uint64_t *map, size_t begin, size_t end)
 {
-	while (end > begin) {
-		size_t last = end - 1;
-		uint64_t word = map[last / WORD_BITS] << (WORD_BITS - 1 - last % WORD_BITS);
+	size_t word, first = begin / WORD_BITS;
+	uint64_t bits;
 
-		if (word) {
-			end -= (size_t)__builtin_clzll(word);
-			return end > begin ? end : begin;
-		}
-		end = last / WORD_BITS * WORD_BITS;
-	}
-	return begin;
+	if (end <= begin)
+		return begin;
+	word = (end - 1) / WORD_BITS;
+	bits = map[word] & ~(uint64_t)0 >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
+	while (!bits && word > first)
+		bits = map[--word];
+	if (!bits)
+		return begin;
+	end = (word + 1) * WORD_BITS - (size_t)__builtin_clzll(bits);
+	return end > begin ? end : begin;
 }
 
 /* The bits of a range that is opened are those of fresh tables, or of a chunk that became empty:

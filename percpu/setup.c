@@ -32,7 +32,12 @@ struct pcpu_space pcpu_core;
 extern struct pcpu_layout layout_symbol __asm__("pcpu_layout");
 struct pcpu_layout layout_symbol;
 
+/* It is held for a moment as a rule: to sleep until it is free would take longer. */
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+static pthread_mutex_t lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+#else
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+#endif
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 void pcpu_lock(void)

@@ -199,20 +199,62 @@ END
 }
 check "an archive of two objects" members_of_an_archive
 
-# gdb opens the object that such variables come with, by the name that it has.
-thread_local_variables()
+# gdb opens the object that such variables come with, by the name that it has. The thread that calls is
+# not the first one, in which nobody changes them; it has added 2 to 5 when it calls again.
+local_values()
+{
+    gdb_runs --count 2 local.ko <<'END' || return
+break tick
+run
+continue
+printf "in tick: %d %ld, total %d\n", own, other, total
+print bytes_of_tick[3]
+ptype bytes_of_tick
+thread 1
+printf "not in tick: %d %ld %d\n", own, other, bytes_of_tick[3]
+END
+    has out "in tick: 7 9, total 8" && has out "= 1 '" && has out "type = char [100]" &&
+        has out "not in tick: 5 7 0"
+}
+
+# Wrong values would be worse than none.
+no_local_values()
 {
     gdb_runs local.ko <<'END' || return
 break tick
 run
 printf "in tick: total %d\n", total
+python
+try:
+    print("own is", gdb.parse_and_eval("own"))
+except gdb.error as error:
+    print("no value:", error)
+end
+continue
 END
-    has out "in tick: total 3"
+    has out "in tick: total 3" && has out "no value: Cannot access memory" && has out "exited normally"
 }
-echo 'static __thread int own = 5; int total = 3; void tick(void); void tick(void) { total += own++; }' \
-    > local.c
-$CC -O0 -g -c local.c -o local.ko || exit 1
-check "a module with thread-local variables" thread_local_variables
+cat > local.c <<'END'
+static __thread int own = 5;
+__thread long other = 7;
+static __thread char bytes_of_tick[100];
+extern __thread int number;
+int total = 3;
+void tick(void);
+void tick(void) { total += own; own += 2; other += 2; number += 2; bytes_of_tick[3]++; }
+END
+echo '__thread int number = 2;' > number.c
+for compiler in "$CC" $CLANG; do
+    installed "$compiler" || continue
+    for flags in "" -fno-pie "-fPIC -ftls-model=initial-exec"; do
+        $compiler -O0 -g $flags -c local.c -o one.o && $compiler -O0 -g $flags -c number.c -o two.o &&
+            ld -r -o local.ko one.o two.o || exit 1
+        check "thread-local variables: $compiler $flags" local_values
+    done
+    $compiler -O0 -g -fPIC -c local.c -o one.o && $compiler -O0 -g -fPIC -c number.c -o two.o &&
+        ld -r -o local.ko one.o two.o || exit 1
+    check "thread-local variables: $compiler -fPIC" no_local_values
+done
 
 own_pages()
 {

@@ -122,7 +122,7 @@ END_TEST
 
 START_TEST(unknown_flags_are_refused)
 {
-	struct permod_options options = { sizeof(options), 1U << 30 };
+	struct permod_options options = { .size = sizeof(options), .flags = 1U << 30 };
 	struct permod *pm = (void *)&options;
 	struct permod_module *m;
 
@@ -134,7 +134,7 @@ START_TEST(unknown_flags_are_refused)
 		     "flag");
 	ck_assert_ptr_null(permod_find(pm, "load_basic"));
 	m = load(pm, "basic");
-	expect_error(pm, permod_unload(m, 4), -EINVAL, "flag");
+	expect_error(pm, permod_unload(m, 1U << 30), -EINVAL, "flag");
 	ck_assert_str_eq(noted(), "basic_init");
 	ck_assert_ptr_eq(permod_find(pm, "load_basic"), m);
 	must(pm, permod_unload(m, 0));

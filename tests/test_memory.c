@@ -311,7 +311,8 @@ START_TEST(large_text_is_in_huge_pages_on_request)
 	ck_assert_int_eq(((int (*)(void))symbol(m, "first"))(), 1);
 	ck_assert_int_eq(((int (*)(void))symbol(m, "last"))(), 2);
 	ck_assert_int_eq(((int (*)(void))symbol(m, "get"))(), 3);
-	ck_assert_int_ge(smaps_of(first, "Size:"), 2048);
+	/* There its code is mapped from a file; see loader/valgrind.c. */
+	ck_assert(smaps_of(first, "Size:") >= 2048 || under_valgrind());
 	if (has_huge_pages() && !under_valgrind())
 		ck_assert_int_eq(smaps_of(first, "AnonHugePages:") % 2048, 0);
 	expect_no_writable_code("with huge pages");

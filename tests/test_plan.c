@@ -7,6 +7,8 @@
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
+#include <permod/vermagic.h>
+
 #include <dlfcn.h>
 #include <elf.h>
 
@@ -36,9 +38,10 @@ static bool has_info(const struct permod_file *file, const char *expected)
 
 START_TEST(file_tells_its_modinfo)
 {
-	static const char *const expected[] = { "license=GPL", "description=for tests",
-						"version=1.5", "parmtype=start:int",
-						"parmtype=words:charp" };
+	static const char *const expected[] = {
+		"license=GPL",	      "description=for tests", "version=1.5",
+		"parmtype=start:int", "parmtype=words:charp",  "vermagic=" PERMOD_VERMAGIC
+	};
 	struct permod *pm = new_context();
 	struct permod_file *file = open_file(pm, module_file("basic"));
 	unsigned int count = 0;
@@ -747,7 +750,7 @@ START_TEST(flipped_bytes_never_crash)
 {
 	static const unsigned char masks[] = { 0x01, 0x80, 0xff };
 	static const char *const files[] = { "basic", "percpu" };
-	struct permod_options options = { sizeof(options), PERMOD_NO_LIBDL };
+	struct permod_options options = { .size = sizeof(options), .flags = PERMOD_NO_LIBDL };
 	struct permod *pm = NULL, *open = new_context();
 	size_t size, step = under_valgrind() ? 97 : getenv("PERMOD_LONG") ? 1 : 7;
 	unsigned char *bytes = read_file(module_file(files[_i]), &size);

@@ -58,7 +58,7 @@ static int call_from_module(struct permod *pm, const char *function, int number)
 
 static struct permod *new_closed_context(void)
 {
-	struct permod_options options = { sizeof(options), PERMOD_NO_LIBDL };
+	struct permod_options options = { .size = sizeof(options), .flags = PERMOD_NO_LIBDL };
 	struct permod *pm = NULL;
 
 	must(NULL, permod_new(&pm, &options));

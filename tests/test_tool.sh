@@ -99,7 +99,7 @@ python()
     code=$1
     shift
     python3 -c '
-import json, os, sys
+import json, os, shutil, subprocess, sys
 
 def parse_cpus(text):
     cpus = []
@@ -742,6 +742,9 @@ info_as_json()
     run 0 info --json info.ko && cp out before && run 0 info info.ko --json && cmp out before &&
         python '
 found = document()
+vermagic = subprocess.run(["modinfo", "-F", "vermagic", "info.ko"], capture_output=True,
+                          text=True).stdout.strip() if shutil.which("modinfo") else \
+    next(e["value"] for e in found["info"] if e["tag"] == "vermagic")
 tags = {}
 for entry in found["info"]:
     tags.setdefault(entry["tag"], []).append(entry["value"])
@@ -749,7 +752,7 @@ equal({tag: sorted(values) for tag, values in tags.items()}, {
     "license": ["Dual MIT/GPL"], "description": ["Says \"everything\", = and : too"],
     "author": ["First Author <first@example.org>", "Second Author"],
     "alias": ["info-one", "info-two"], "version": ["1.2.3"], "softdep": ["pre: counter"],
-    "empty": [""]})
+    "empty": [""], "vermagic": [vermagic]})
 equal(sorted(found["parameters"], key=lambda p: p["name"]), [
     {"name": "both", "type": "int", "description": "has a type: and a description"},
     {"name": "name", "type": "string", "description": None},

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 /* Options may stand behind the file too. */
-static enum status parse(int argc, char **argv, struct parts *parts, bool *json)
+static enum status parse(int argc, char **argv, struct parts *parts, struct trust *trust,
+			 bool *json)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -17,6 +18,7 @@ static enum status parse(int argc, char **argv, struct parts *parts, bool *json)
 		{ "root", required_argument, NULL, 'r' },
 		{ "whole-archive", no_argument, NULL, 'W' },
 		{ "gc-sections", no_argument, NULL, 'g' },
+		TRUST_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -25,7 +27,8 @@ static enum status parse(int argc, char **argv, struct parts *parts, bool *json)
 
 	for (;;) {
 		while ((code = next_option(&check_command, argc, argv, options, &status)) != -1)
-			*json |= !take_parts_option(parts, code, optarg);
+			*json |= !take_parts_option(parts, code, optarg) &&
+				 !take_trust_option(trust, code, optarg);
 		if (status != STATUS_GO_ON)
 			return status;
 		if (optind == argc)
@@ -35,20 +38,19 @@ static enum status parse(int argc, char **argv, struct parts *parts, bool *json)
 					   argv[optind]);
 		parts->paths[0] = argv[optind++];
 	}
-	return parts->paths[0] ? status : usage_error(&check_command, "no FILE given");
+	return parts->paths[0] ? check_trust(&check_command, trust)
+			       : usage_error(&check_command, "no FILE given");
 }
 
-static enum status check_parts(const struct parts *parts, bool json)
+static enum status check_parts(const struct parts *parts, const struct trust *trust, bool json)
 {
 	struct permod_plan *plan = NULL;
 	struct permod *pm;
 	const char *path = parts->paths[0], *error;
 	bool loads;
 
-	if (permod_new(&pm, NULL)) {
-		complain("%s", permod_error(NULL));
+	if (new_context(&pm, trust) != STATUS_DONE)
 		return STATUS_FAILED;
-	}
 	loads = permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root, parts->flags,
 				  &plan) == 0;
 	error = loads ? NULL : permod_error(pm);
@@ -66,11 +68,13 @@ static enum status check_parts(const struct parts *parts, bool json)
 static enum status check(int argc, char **argv)
 {
 	struct parts parts = new_parts();
+	struct trust trust = { 0 };
 	bool json = false;
-	enum status status = parse(argc, argv, &parts, &json);
+	enum status status = parse(argc, argv, &parts, &trust, &json);
 
 	if (status == STATUS_GO_ON)
-		status = check_parts(&parts, json);
+		status = check_parts(&parts, &trust, json);
+	free(trust.certificates);
 	free(parts.paths);
 	return status;
 }
@@ -83,7 +87,9 @@ const struct command check_command = {
 		"  --with FILE        FILE, an object or archive, belongs to it too; repeatable\n"
 		"  --root SYMBOL      of archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of archives, take everything\n"
-		"  --gc-sections      leave out sections that nothing needs\n",
+		"  --gc-sections      leave out sections that nothing needs\n"
+		"  --signatures WHAT  off, warn or enforce: whether it needs a good signature\n"
+		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n",
 	.takes_file = true,
 	.run = check,
 };

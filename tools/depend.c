@@ -71,14 +71,18 @@ static int compare_entries(const void *a, const void *b)
 
 static void add_entry(struct module_dir *dir, const char *file)
 {
-	const char *dot = strrchr(file, '.');
+	char *plain = format_text("%.*s", (int)(strlen(file) - compression_ending(file)), file);
+	const char *dot = strrchr(plain, '.');
 	size_t ending = 0;
 	struct stat about;
+	bool named;
 	char *path;
 
 	while (dot && ending < NUM_ENDINGS && strcmp(dot, endings[ending]) != 0)
 		ending++;
-	if (!dot || dot == file || ending == NUM_ENDINGS)
+	named = dot && dot != plain && ending < NUM_ENDINGS;
+	free(plain);
+	if (!named)
 		return;
 	path = format_text("%s/%s", dir->path, file);
 	/* What is no file, a named pipe say, is not looked into. */

@@ -111,6 +111,36 @@ static void print_parameter(const struct parameter *parameter)
 	free(text);
 }
 
+/* As modinfo(8): twenty bytes in a line. */
+static char *bytes_text(const struct permod_signature *signature)
+{
+	char *text = NULL;
+
+	for (size_t i = 0; i < signature->size; i++)
+		append_text(&text, "%s%s%02X", i ? ":" : "", i && i % 20 == 0 ? "\n\t\t" : "",
+			    signature->data[i]);
+	return text;
+}
+
+static void print_signature(const struct permod_file *file)
+{
+	struct permod_signature signature;
+	char *bytes;
+
+	if (permod_file_signature(file, &signature))
+		return;
+	print_line("sig_id", signature.id);
+	if (!signature.size)
+		return;
+	print_line("signer", signature.signer);
+	print_line("sig_key", signature.key);
+	print_line("sig_hashalgo", signature.hash);
+	print_tag("signature", strlen("signature"));
+	bytes = bytes_text(&signature);
+	printf("%s\n", bytes);
+	free(bytes);
+}
+
 static void print_file(const struct permod_file *file, const char *path,
 		       const struct parameters *parameters)
 {
@@ -127,6 +157,7 @@ static void print_file(const struct permod_file *file, const char *path,
 		print_text(stdout, equals + 1);
 		putchar('\n');
 	}
+	print_signature(file);
 	for (size_t i = 0; i < parameters->count; i++)
 		print_parameter(&parameters->list[i]);
 	for (unsigned int i = 0; (text = permod_file_export(file, i, &gpl)); i++) {
@@ -160,6 +191,23 @@ static void json_info(struct json *json, const struct permod_file *file)
 		free(tag);
 	}
 	json_end(json, '[');
+}
+
+/* Null if there is none. */
+static void json_signature(struct json *json, const struct permod_file *file)
+{
+	struct permod_signature signature;
+
+	if (permod_file_signature(file, &signature)) {
+		json_string(json, "signature", NULL);
+		return;
+	}
+	json_begin(json, "signature", '{');
+	json_string(json, "id", signature.id);
+	json_string(json, "signer", signature.signer);
+	json_string(json, "key", signature.key);
+	json_string(json, "hash", signature.hash);
+	json_end(json, '{');
 }
 
 static void json_parameters(struct json *json, const struct parameters *parameters)
@@ -218,6 +266,7 @@ static enum status info(int argc, char **argv)
 		json_begin(&json, NULL, '{');
 		json_string(&json, "filename", path);
 		json_info(&json, file);
+		json_signature(&json, file);
 		json_parameters(&json, &parameters);
 		json_symbols(&json, file);
 		json_end(&json, '{');

@@ -125,12 +125,29 @@ bool take_parts_option(struct parts *parts, int code, const char *value)
 
 /* ---- Loading and unloading ------------------------------------------------------------------ */
 
+size_t compression_ending(const char *name)
+{
+	static const char *const endings[] = { ".xz", ".zst", ".gz" };
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < sizeof(endings) / sizeof(endings[0]); i++) {
+		if (strcmp(dot, endings[i]) == 0)
+			return strlen(dot);
+	}
+	return 0;
+}
+
 char *module_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *name = format_text("%s", slash ? slash + 1 : path);
 	char *dot = strrchr(name, '.');
 
+	/* "counter.ko.xz" is called as "counter.ko" is. */
+	if (dot && dot > name && compression_ending(name)) {
+		*dot = '\0';
+		dot = strrchr(name, '.');
+	}
 	if (dot && dot > name)
 		*dot = '\0';
 	for (char *p = name; *p; p++) {
@@ -159,6 +176,7 @@ enum status load_parts(struct session *session, const struct parts *parts, const
 		reallocate(session->loaded, session->num_loaded + 1, sizeof(*session->loaded));
 	loaded = &session->loaded[session->num_loaded++];
 	*loaded = (struct loaded){ .module = module, .path = format_text("%s", parts->paths[0]) };
+	warn_of_signature(session->pm, module);
 	permod_file_open_files(session->pm, parts->paths, parts->count, parts->root, parts->flags,
 			       &loaded->file);
 	return STATUS_DONE;

@@ -229,6 +229,10 @@ static void print_place(FILE *out, const struct permod_plan_place *place)
 	if (place->tls_size)
 		fprintf(out, "thread-local variables: %zu bytes in each thread, aligned to %zu\n",
 			place->tls_size, place->tls_align);
+	if (place->features)
+		fprintf(out, "its code is fit for:%s%s\n",
+			place->features & PERMOD_FEATURE_IBT ? " IBT" : "",
+			place->features & PERMOD_FEATURE_SHSTK ? " SHSTK" : "");
 	if (place->discarded)
 		fprintf(out, "references to discarded sections, which become 0: %zu\n",
 			place->discarded);
@@ -378,6 +382,12 @@ static void json_place(struct json *json, const struct plan_view *view)
 	json_unsigned(json, "align", place->tls_align);
 	json_end(json, '{');
 	json_unsigned(json, "discarded_references", place->discarded);
+	json_begin(json, "features", '[');
+	if (place->features & PERMOD_FEATURE_IBT)
+		json_string(json, NULL, "IBT");
+	if (place->features & PERMOD_FEATURE_SHSTK)
+		json_string(json, NULL, "SHSTK");
+	json_end(json, '[');
 }
 
 void show_plan_json(FILE *out, const struct permod_plan *plan, const char *path, const char *error)

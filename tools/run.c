@@ -21,22 +21,17 @@ struct wishes {
 	bool json;
 	const char *module_dir;
 	struct parts last; /* of the last module */
+	struct trust trust;
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },
-	{ "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' },
-	{ "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },
-	{ "module-dir", required_argument, NULL, 'm' },
-	{ "with", required_argument, NULL, 'w' },
-	{ "root", required_argument, NULL, 'r' },
-	{ "whole-archive", no_argument, NULL, 'W' },
-	{ "gc-sections", no_argument, NULL, 'g' },
-	{ "library", required_argument, NULL, 'l' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },    { "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },   { "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },	     { "module-dir", required_argument, NULL, 'm' },
+	{ "with", required_argument, NULL, 'w' },    { "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' }, { "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' }, TRUST_OPTIONS,
+	{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -90,7 +85,8 @@ static enum status take_option(struct wishes *wishes, int code)
 		wishes->module_dir = optarg;
 		break;
 	default:
-		take_parts_option(&wishes->last, code, optarg);
+		if (!take_trust_option(&wishes->trust, code, optarg))
+			take_parts_option(&wishes->last, code, optarg);
 		break;
 	}
 	return STATUS_GO_ON;
@@ -113,7 +109,7 @@ static enum status parse_options(int argc, char **argv, struct wishes *wishes)
 				   wishes->count      ? "--count"
 				   : wishes->cpu_list ? "--cpus"
 						      : "--duration");
-	return STATUS_GO_ON;
+	return check_trust(&run_command, &wishes->trust);
 }
 
 static enum status refuse_cpu(unsigned int cpu, const char *why, const struct cpu_set *instead)
@@ -200,10 +196,8 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 	struct outcome outcome = { .session = session };
 	enum status status, unloaded;
 
-	if (permod_new(&session->pm, NULL)) {
-		complain("%s", permod_error(NULL));
+	if (new_context(&session->pm, &wishes->trust) != STATUS_DONE)
 		return STATUS_FAILED;
-	}
 	status = load_modules(session, requests, count);
 	if (status == STATUS_DONE)
 		status = call_and_show(wishes, calls, &outcome, out);
@@ -274,6 +268,7 @@ static enum status run(int argc, char **argv)
 		status = run_with_output(&wishes, &calls, requests, count);
 	free_requests(requests, count);
 	free(wishes.last.paths);
+	free(wishes.trust.certificates);
 	free(calls.calls);
 	free(calls.cpus);
 	return status;
@@ -294,6 +289,8 @@ const struct command run_command = {
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of the last MODULE's archives, take everything\n"
 		"  --gc-sections      of the last MODULE, leave out sections that nothing needs\n"
+		"  --signatures WHAT  off, warn or enforce: load what has no good signature, or not\n"
+		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n"
 		"\n"
 		"MODULE is a relocatable object, or an archive of such. Several are loaded in order and\n"
 		"unloaded in reverse. Without --call they are loaded, shown and unloaded. A crash tells\n"

@@ -12,7 +12,7 @@
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
- *     plan.c     what permod check shows
+ *     plan.c     what permod check shows           trust.c  --signatures, --certificate
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -160,6 +160,33 @@ void json_seconds(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
 void json_address(struct json *json, const char *key, uintptr_t value);
 
+/* ---- trust.c -------------------------------------------------------------------------------- */
+
+/* Zero it to trust everything. */
+struct trust {
+	unsigned int policy; /* PERMOD_SIGNATURES_* */
+	const char **certificates;
+	size_t count;
+	const char *wrong; /* a policy that is none, or NULL */
+};
+
+/* For the table of options. */
+enum { TRUST_SIGNATURES = 0x200, TRUST_CERTIFICATE };
+#define TRUST_OPTIONS                                                                              \
+	{ "signatures", required_argument, NULL, TRUST_SIGNATURES },                               \
+	{                                                                                          \
+		"certificate", required_argument, NULL, TRUST_CERTIFICATE                          \
+	}
+
+/* False if it is another option. */
+bool take_trust_option(struct trust *trust, int code, const char *value);
+/* When all options are known. */
+enum status check_trust(const struct command *command, const struct trust *trust);
+/* A context, or STATUS_FAILED after a message. */
+enum status new_context(struct permod **pm, const struct trust *trust);
+/* A line for a module that was loaded all the same. */
+void warn_of_signature(struct permod *pm, const struct permod_module *module);
+
 /* ---- calls.c -------------------------------------------------------------------------------- */
 
 /*
@@ -254,6 +281,8 @@ FILE *divert_stdout(void);
 
 /* A module's name as the loader makes it of a file's; freed by the caller. */
 char *module_name(const char *path);
+/* The length of ".xz", ".zst" or ".gz" at a file name's end, or 0. */
+size_t compression_ending(const char *name);
 
 /* Read a folder; NULL after a message. */
 struct module_dir *open_module_dir(const char *path);

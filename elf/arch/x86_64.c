@@ -109,17 +109,21 @@ static bool fits_signed32(uint64_t value)
 /* ---- Stubs ---------------------------------------------------------------------------------- */
 
 #define STUB_BYTES 8
+#define MARKED_STUB_BYTES 16
 
-/* jmp *slot(%rip); what is left traps. */
-static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot)
+/* endbr64 if wanted; jmp *slot(%rip); what is left traps. */
+static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked)
 {
-	static const unsigned char code[STUB_BYTES] = { 0xff, 0x25, 0, 0, 0, 0, 0xcc, 0xcc };
-	uint64_t displacement = slot - (at + 6);
+	static const unsigned char mark[] = { 0xf3, 0x0f, 0x1e, 0xfa }, jump[] = { 0xff, 0x25 };
+	size_t begin = marked ? sizeof(mark) : 0, field = begin + sizeof(jump);
+	uint64_t displacement = slot - (at + field + 4);
 
 	if (!fits_signed32(displacement))
 		return false;
-	memcpy(buffer, code, sizeof(code));
-	put32(buffer + 2, displacement);
+	memset(buffer, 0xcc, marked ? MARKED_STUB_BYTES : STUB_BYTES);
+	memcpy(buffer, mark, begin);
+	memcpy(buffer + begin, jump, sizeof(jump));
+	put32(buffer + field, displacement);
 	return true;
 }
 
@@ -233,6 +237,7 @@ const struct link_arch link_arch_x86_64 = {
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 8,
+	.marked_stub_bytes = MARKED_STUB_BYTES,
 	.large_common = SHN_X86_64_LCOMMON,
 	.relocation = find_relocation,
 	.write_stub = write_stub,

@@ -36,21 +36,51 @@ struct permod_export {
 /** PERMOD_EXPORT_THREAD - a module's thread-local variable, known by its name; @address is a function
  * that refers to it, so that linkers keep it. */
 #define PERMOD_EXPORT_THREAD 2UL
+/** PERMOD_EXPORT_NAMESPACE - only for modules that import a namespace; its name follows the NUL of @name:
+ * "symbol\0NAMESPACE". */
+#define PERMOD_EXPORT_NAMESPACE 4UL
+
+/* As text, after macros in it were expanded. */
+#define PERMOD_TEXT_OF_(...) #__VA_ARGS__
+#define PERMOD_TEXT_OF(...) PERMOD_TEXT_OF_(__VA_ARGS__)
 
 #if defined(PERMOD_MODULE) || defined(PERMOD_SHARED)
 
-#define PERMOD_EXPORT(sym, section_name, export_flags)                                             \
+/* The name in __ksymtab_strings is for tools, which take all in there for symbols. */
+#define PERMOD_EXPORT_AS(sym, section_name, string, export_flags)                                  \
 	extern __typeof__(sym) sym;                                                                \
 	static const char __kstrtab_##sym[]                                                        \
 		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #sym;            \
 	static const struct permod_export __ksymtab_##sym                                          \
-		__attribute__((section(section_name), used, aligned(8))) = { __kstrtab_##sym,      \
-									     (const void *)&sym,   \
-									     export_flags }
+		__attribute__((section(section_name), used,                                        \
+			       aligned(8))) = { string, (const void *)&sym, export_flags }
+#define PERMOD_EXPORT(sym, section_name, export_flags)                                             \
+	PERMOD_EXPORT_AS(sym, section_name, __kstrtab_##sym, export_flags)
+#define PERMOD_EXPORT_NS(sym, section_name, ns, export_flags)                                      \
+	static const char __kstrtabns_##sym[] = #sym "\0" ns;                                      \
+	PERMOD_EXPORT_AS(sym, section_name, __kstrtabns_##sym,                                     \
+			 (export_flags) | PERMOD_EXPORT_NAMESPACE)
 
-/** EXPORT_SYMBOL(sym) - let other modules use @sym; EXPORT_SYMBOL_GPL() only GPL-compatible ones. */
+/** EXPORT_SYMBOL_NS(sym, ns) - let modules that say MODULE_IMPORT_NS(ns) use @sym. */
+#define EXPORT_SYMBOL_NS(sym, ns) PERMOD_EXPORT_NS(sym, "__ksymtab", PERMOD_TEXT_OF(ns), 0)
+#define EXPORT_SYMBOL_NS_GPL(sym, ns)                                                              \
+	PERMOD_EXPORT_NS(sym, "__ksymtab_gpl", PERMOD_TEXT_OF(ns), PERMOD_EXPORT_GPL)
+
+/**
+ * EXPORT_SYMBOL(sym) - let other modules use @sym; EXPORT_SYMBOL_GPL() only GPL-compatible ones.
+ *
+ * DEFAULT_SYMBOL_NAMESPACE, if it is defined before this header is included, is the namespace of both.
+ */
+#ifdef DEFAULT_SYMBOL_NAMESPACE
+#define EXPORT_SYMBOL(sym)                                                                         \
+	PERMOD_EXPORT_NS(sym, "__ksymtab", PERMOD_TEXT_OF(DEFAULT_SYMBOL_NAMESPACE), 0)
+#define EXPORT_SYMBOL_GPL(sym)                                                                     \
+	PERMOD_EXPORT_NS(sym, "__ksymtab_gpl", PERMOD_TEXT_OF(DEFAULT_SYMBOL_NAMESPACE),           \
+			 PERMOD_EXPORT_GPL)
+#else
 #define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, "__ksymtab", 0)
 #define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, "__ksymtab_gpl", PERMOD_EXPORT_GPL)
+#endif
 
 #define PERMOD_EXPORT_VARIABLE_OF_THREAD(var, section_name, export_flags)                          \
 	static const volatile void *__kthread_##var(void)                                          \
@@ -83,9 +113,9 @@ struct permod_host_export {
 void permod_host_export(struct permod_host_export *node);
 void permod_host_unexport(struct permod_host_export *node);
 
-#define PERMOD_EXPORT(sym, export_flags)                                                           \
+#define PERMOD_EXPORT_AS(sym, string, export_flags)                                                \
 	static struct permod_host_export __permod_export_##sym = {                                 \
-		{ #sym, (const void *)&sym, export_flags }, NULL                                   \
+		{ string, (const void *)&sym, export_flags }, NULL                                 \
 	};                                                                                         \
 	__attribute__((constructor(102), used)) static void __permod_export_begin_##sym(void)      \
 	{                                                                                          \
@@ -96,9 +126,21 @@ void permod_host_unexport(struct permod_host_export *node);
 		permod_host_unexport(&__permod_export_##sym);                                      \
 	}                                                                                          \
 	extern __typeof__(sym) sym
+#define PERMOD_EXPORT(sym, export_flags) PERMOD_EXPORT_AS(sym, #sym, export_flags)
+#define PERMOD_EXPORT_NS(sym, ns, export_flags)                                                    \
+	PERMOD_EXPORT_AS(sym, #sym "\0" ns, (export_flags) | PERMOD_EXPORT_NAMESPACE)
 
+#define EXPORT_SYMBOL_NS(sym, ns) PERMOD_EXPORT_NS(sym, PERMOD_TEXT_OF(ns), 0)
+#define EXPORT_SYMBOL_NS_GPL(sym, ns) PERMOD_EXPORT_NS(sym, PERMOD_TEXT_OF(ns), PERMOD_EXPORT_GPL)
+
+#ifdef DEFAULT_SYMBOL_NAMESPACE
+#define EXPORT_SYMBOL(sym) PERMOD_EXPORT_NS(sym, PERMOD_TEXT_OF(DEFAULT_SYMBOL_NAMESPACE), 0)
+#define EXPORT_SYMBOL_GPL(sym)                                                                     \
+	PERMOD_EXPORT_NS(sym, PERMOD_TEXT_OF(DEFAULT_SYMBOL_NAMESPACE), PERMOD_EXPORT_GPL)
+#else
 #define EXPORT_SYMBOL(sym) PERMOD_EXPORT(sym, 0)
 #define EXPORT_SYMBOL_GPL(sym) PERMOD_EXPORT(sym, PERMOD_EXPORT_GPL)
+#endif
 
 #endif
 

@@ -43,6 +43,7 @@
 
 #include <permod/export.h>
 #include <permod/percpu.h>
+#include <permod/vermagic.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -139,7 +140,16 @@ void module_put(struct module *module);
 #define MODULE_SOFTDEP(text) MODULE_INFO(softdep, text)
 /** MODULE_LIBRARY(text) - a shared library that the module needs, such as "libm.so.6"; no path. */
 #define MODULE_LIBRARY(text) MODULE_INFO(library, text)
+/** MODULE_IMPORT_NS(ns) - use symbols that EXPORT_SYMBOL_NS() exports in this namespace. */
+#define MODULE_IMPORT_NS(ns) MODULE_INFO(import_ns, PERMOD_TEXT_OF(ns))
+/** MODULE_HOST(text) - the interface of a host that the module is for; see struct permod_options.  A
+ * module that suits several hosts has a line for each. */
+#define MODULE_HOST(text) MODULE_INFO(host, text)
 #define MODULE_PARM_DESC(name, text) PERMOD_MODINFO("parm=" #name ":" text)
+
+#ifndef PERMOD_NO_VERMAGIC
+MODULE_INFO(vermagic, PERMOD_VERMAGIC);
+#endif
 
 /* ---- Parameters: "name=value" when the module is loaded ------------------------------------- */
 

@@ -45,11 +45,61 @@ struct permod_module;
  * struct permod_options - settings of a context; zero means the default.
  * @size:	sizeof(struct permod_options), so that later versions can add fields
  * @flags:	PERMOD_*
+ * @licences:	NULL, or a list with a NULL behind the last: licences of modules that may use
+ *		EXPORT_SYMBOL_GPL(), compared with MODULE_LICENSE() as a whole; copied.  Others taint.  The
+ *		default is the kernel's: "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual
+ *		MIT/GPL", "Dual MPL/GPL"
+ * @host:	NULL, or the name of the host's interface and its version, "nginx-1.24-abi3": modules
+ *		must say by MODULE_HOST() that they are for it, best in a header of the host's; copied
+ * @module_dir:	where permod_load_by_name() finds modules: what `depmod -b DIR VERSION` made, given as DIR
+ *		if there is one VERSION, or as the folder with modules.dep; copied.  NULL: nowhere, and
+ *		never in the system's /lib/modules
+ * @config_paths: folders with *.conf files as in modprobe.d(5), or such files, with a NULL behind the
+ *		last; copied.  NULL: none, and never the system's /etc/modprobe.d
+ * @request:	asked for a symbol that a module needs and nobody has; it may load another one, and
+ *		if it returns 0 the symbol is looked for once more.  It is called in the thread that
+ *		loads, may call everything but permod_free(), and is not asked again for a symbol that it
+ *		is being asked for, nor after 50 requests within each other.  See permod_request_symbol()
+ * @request_arg: for @request
+ * @signatures:	PERMOD_SIGNATURES_*
+ * @max_file_size: bytes of a file that is read, at most; 0: PERMOD_MAX_FILE_SIZE
+ * @max_expanded_size: bytes that a compressed file expands to, at most; 0: PERMOD_MAX_EXPANDED_SIZE
  */
 struct permod_options {
 	size_t size;
 	unsigned int flags;
+	const char *const *licences;
+	const char *host;
+	const char *module_dir;
+	const char *const *config_paths;
+	int (*request)(struct permod *pm, const char *symbol, void *arg);
+	void *request_arg;
+	unsigned int signatures;
+	uint64_t max_file_size;
+	uint64_t max_expanded_size;
 };
+
+#define PERMOD_MAX_FILE_SIZE (UINT64_C(4) << 30)
+#define PERMOD_MAX_EXPANDED_SIZE (UINT64_C(512) << 20)
+
+/** PERMOD_SIGNATURES_OFF - signatures are not looked at; what a context does if nothing is said. */
+#define PERMOD_SIGNATURES_OFF 0U
+
+/**
+ * PERMOD_SIGNATURES_WARN - everything is loaded; what has no good signature taints
+ * (PERMOD_TAINT_UNSIGNED), and the reason says what is wrong with it.
+ */
+#define PERMOD_SIGNATURES_WARN 1U
+
+/**
+ * PERMOD_SIGNATURES_ENFORCE - only what has a good signature is loaded: see permod_trust().
+ *
+ * Errors of loading, and of looking at files, are then also: -EKEYREJECTED (not signed, or changed since,
+ * or by a certificate that is not valid yet or not for this), -EKEYEXPIRED, -ENOKEY (the signer is not
+ * trusted), -EBADMSG (the signature is damaged, or not the last in the file), -ENOPKG (a kind of signature,
+ * or a digest, that is not accepted), -EFBIG (2 GiB and more can't be checked).  The line tells which.
+ */
+#define PERMOD_SIGNATURES_ENFORCE 2U
 
 /** PERMOD_NO_LIBDL - modules see what is exported to them, not what dlsym(3) finds in the program. */
 #define PERMOD_NO_LIBDL 1U
@@ -73,7 +123,8 @@ struct permod_options {
  * @pm:		receives it; freed by permod_free()
  * @options:	NULL for the defaults
  *
- * Errors: -ENOMEM, -EINVAL (unknown flags).
+ * Errors: -ENOMEM, -EINVAL (unknown flags), -ENOSYS (signatures are to be checked, and permod was built
+ * without OpenSSL).
  */
 int permod_new(struct permod **pm, const struct permod_options *options);
 
@@ -99,19 +150,49 @@ const char *permod_error(const struct permod *pm);
 int permod_export(struct permod *pm, const struct permod_export *exports, size_t count);
 
 /**
+ * permod_trust() - trust whoever signs with the key of a certificate.
+ * @path:	a file of certificates: one as DER, or any number as PEM
+ *
+ * What they sign is what comes before the signature at a file's end, as the kernel's sign-file and
+ * kmodsign append it: a PKCS#7 message without content and certificates, of one signer, with RSA or
+ * ECDSA and SHA-256, SHA-384 or SHA-512.  It must be one of these certificates that signed: those that
+ * it issued are not trusted for that.  Other than in the kernel, a certificate must be valid at the time
+ * of loading; and if it says what it is for, signatures and signing code must be in it.
+ *
+ * Every file of a module has a signature of its own: objects, archives (for all their members), files that
+ * thin archives and linker scripts name, shared objects, and what is loaded from memory.  Of a
+ * compressed file the content is signed.  Checked are the very bytes that are then loaded, from a copy
+ * in memory; a shared object goes to the dynamic linker from a file in memory that is sealed.  Libraries
+ * that the dynamic linker finds, for shared objects and by the names in a module, are the system's and not
+ * checked.
+ *
+ * Errors: what open(2) gives, -EBADMSG (no certificate), -ENOPKG (its key is neither RSA nor ECDSA),
+ * -EKEYREJECTED (the key is weaker than RSA with 2048 bits), -ENOSYS (built without OpenSSL), -ENOMEM.
+ * Then none of the file's is trusted.
+ */
+int permod_trust(struct permod *pm, const char *path);
+
+/** permod_trust_memory() - the same with certificates in memory, which may be freed afterwards. */
+int permod_trust_memory(struct permod *pm, const char *name, const void *data, size_t size);
+
+/**
  * permod_load() - load a module and run its init.
  * @path:	a relocatable object, or an archive of such: members of it become one module, see
- *		permod_load_files(); or a shared object, which the dynamic linker loads
+ *		permod_load_files(); or a shared object, which the dynamic linker loads.  Any of them may
+ *		be compressed by xz, zstd or gzip, which is known by how the file begins
  * @params:	"name=value ..." as insmod takes them; values may be in double quotes; NULL for none
  * @flags:	PERMOD_LOAD_*
  * @m:		receives the module; may be NULL
  *
- * The module's name is the file's without folder and ending, with '-' turned into '_'.  On an
+ * The module's name is the file's without folder and ending, with '-' turned into '_'; ".xz", ".zst" or
+ * ".gz" behind the ending goes too.  On an
  * error nothing is left behind.  Errors: -ENOENT and what open(2) gives, -ENOEXEC (not an object
  * that can be loaded, or damaged), -ENOENT (undefined symbols; the line tells which), -ERANGE (no
  * place from which all symbols are in reach), -EEXIST (name or export taken, or a symbol that two
  * members define), -EINVAL (bad parameter), -ENOMEM, -ENOSPC (reserved region full), -EPERM
- * (licence), -EBUSY (a symbol of a module whose init or exit is running), or what init returned.
+ * (licence), -EBUSY (a symbol of a module whose init or exit is running), -EFBIG (the file is larger than
+ * max_file_size, or expands to more than max_expanded_size), -EOPNOTSUPP (compressed, and permod was built
+ * without the library for it), or what init returned.
  *
  * A shared object is opened by dlopen(3), RTLD_NOW | RTLD_LOCAL: its constructors run before its
  * parameters are set, and it can use what the dynamic linker finds, not what modules export.  If its
@@ -132,6 +213,13 @@ int permod_load_memory(struct permod *pm, const char *name, const void *data, si
 
 /** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
 #define PERMOD_LOAD_NO_INIT 1U
+
+/**
+ * PERMOD_LOAD_FORCE - load a module though it was built for another permod, for another host, or against
+ * other types than those of the symbols that it uses.  That it works is the caller's responsibility; it
+ * taints (PERMOD_TAINT_FORCED_LOAD).
+ */
+#define PERMOD_LOAD_FORCE 0x100U
 
 /** PERMOD_LOAD_WHOLE_ARCHIVE - take all members of all archives. */
 #define PERMOD_LOAD_WHOLE_ARCHIVE 0x10U
@@ -172,6 +260,85 @@ int permod_load_files(struct permod *pm, const char *name, const char *const *pa
 /** permod_load_root() - permod_load_files() with one file. */
 int permod_load_root(struct permod *pm, const char *path, const char *root, const char *params,
 		     unsigned int flags, struct permod_module **m);
+
+/**
+ * permod_load_by_name() - load a module from the module tree, and before it what it needs.
+ * @name:	a module's name, with '-' and '_' alike, or an alias: of a module, as MODULE_ALIAS() or
+ *		the configuration gives it, or "symbol:NAME" for the module that exports NAME
+ * @params:	as for permod_load(); they come behind the options of the configuration.  Only for
+ *		modules that @name means; NULL for none
+ * @flags:	PERMOD_LOAD_*.  Those for archives and sections are not for what is loaded before it
+ * @m:		receives the module, the first if an alias means several; may be NULL
+ *
+ * The order is modprobe(8)'s: what modules.dep lists, then soft dependencies "pre", the module, soft
+ * dependencies "post".  What a module needs is kept by it, whether it uses its symbols or not.  A
+ * module that is there already will do; it is not loaded again, and given no parameters.  If
+ * loading fails, all that was loaded for it is unloaded again, but for what is permanent.  A soft
+ * dependency may fail, and may be missing; permod_error() may tell of it though this returns 0.
+ *
+ * A module that is blacklisted is not loaded by an alias.  Commands that modprobe would have a shell
+ * run (install) are not run: the module is refused.  Those for unloading (remove) count for nothing.
+ *
+ * The tree is read anew by each call.  depmod(8) replaces its files; they must not be written to while
+ * a call reads them.
+ *
+ * Errors: those of permod_load(), and -ENOSYS (permod was built without libkmod), -ENOENT (no tree, or
+ * nothing so called in it, or a file of it is not there), -EINVAL (the tree or the configuration is
+ * damaged; the line has the file), -ELOOP (modules need each other), -EPERM (blacklisted), -EOPNOTSUPP
+ * (a command), -EEXIST (loaded already, and @params were given).
+ */
+int permod_load_by_name(struct permod *pm, const char *name, const char *params, unsigned int flags,
+			struct permod_module **m);
+
+/** PERMOD_LOAD_BLACKLIST - also refuse a blacklisted module by its own name, as `modprobe -b` does. */
+#define PERMOD_LOAD_BLACKLIST 0x1000U
+
+/** PERMOD_LOAD_IGNORE_COMMANDS - load modules for which the configuration has an install command. */
+#define PERMOD_LOAD_IGNORE_COMMANDS 0x2000U
+
+/**
+ * struct permod_step - a module that permod_load_by_name() would load; see permod_steps().
+ * @path:	of its file; "" if the configuration only has a command for it
+ * @options:	of the configuration; "" if there are none
+ * @asked:	the name or alias means it
+ * @optional:	it is a soft dependency, and may fail
+ */
+struct permod_step {
+	const char *name;
+	const char *path;
+	const char *options;
+	int asked;
+	int optional;
+};
+
+/** struct permod_steps - the modules, in the order in which they would be loaded. */
+struct permod_steps;
+
+/**
+ * permod_steps() - tell what permod_load_by_name() would load if nothing were loaded yet, as
+ * `modprobe --show-depends` does; freed by permod_steps_free().  Nothing of the files is read.
+ * @flags:	0 or PERMOD_LOAD_BLACKLIST
+ */
+int permod_steps(struct permod *pm, const char *name, unsigned int flags,
+		 struct permod_steps **steps);
+
+/** permod_step() - the @index-th; NULL behind the last.  It lives as long as the list. */
+const struct permod_step *permod_step(const struct permod_steps *steps, unsigned int index);
+void permod_steps_free(struct permod_steps *steps);
+
+/**
+ * permod_request_symbol() - for permod_options: load the module of the tree that exports the symbol, by
+ * its alias "symbol:NAME".
+ */
+int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
+
+/**
+ * PERMOD_UNLOAD_DEPENDENCIES - also unload what was loaded for the module's sake, by
+ * permod_load_by_name() or by permod_options.request, and is used by no other one, as `modprobe -r`
+ * does.  Soft dependencies "post" go first, so they are gone even if the module is refused then.
+ * What cannot be unloaded stays; that is no error.
+ */
+#define PERMOD_UNLOAD_DEPENDENCIES 4U
 
 /**
  * permod_unload() - run a module's exit and take it out.
@@ -415,6 +582,31 @@ const char *permod_file_info(const struct permod_file *file, unsigned int index)
 /** permod_file_export() - the @index-th name in __ksymtab*, or NULL; @gpl may be NULL. */
 const char *permod_file_export(const struct permod_file *file, unsigned int index, int *gpl);
 
+/**
+ * struct permod_signature - what stands in the signature at a file's end; see permod_file_signature().
+ * @id:		"PKCS#7"
+ * @signer:	common name of who issued the signer's certificate; "" if it is not known
+ * @key:	that certificate's serial number, or its key's identifier, as "0A:1B:..."
+ * @hash:	"sha256"
+ * @data, @size: the signature proper, bytes; NULL and 0 if the message can't be read
+ */
+struct permod_signature {
+	char id[8];
+	char signer[256];
+	char key[256];
+	char hash[32];
+	const unsigned char *data;
+	size_t size;
+};
+
+/**
+ * permod_file_signature() - what modinfo(8) tells of a signature, valid as long as the file is open; of
+ * several files the first one's.  Nothing of it is checked: that is what PERMOD_SIGNATURES_* do.
+ *
+ * Returns 0, or -ENOENT if there is none.  Without OpenSSL all but @id is empty.
+ */
+int permod_file_signature(const struct permod_file *file, struct permod_signature *signature);
+
 /** permod_file_undefined() - the @index-th symbol it needs from outside, or NULL. */
 const char *permod_file_undefined(const struct permod_file *file, unsigned int index);
 
@@ -486,7 +678,12 @@ struct permod_plan_place {
 	size_t percpu_reserved;		  /* the most there can be of it */
 	size_t tls_size, tls_align;	  /* thread-local variables, in each thread */
 	size_t discarded;		  /* references to sections that are so */
+	unsigned int features;		  /* PERMOD_FEATURE_* that all objects have */
 };
+
+/** What code can be fit for, as objects say in .note.gnu.property; see permod-linking(7). */
+#define PERMOD_FEATURE_IBT 1U	/* it marks the targets of indirect branches */
+#define PERMOD_FEATURE_SHSTK 2U /* it does nothing that a shadow stack would find */
 
 /** struct permod_plan - what loading a file would do here.  Nothing of the file is run. */
 struct permod_plan;
