@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Many modules: is the ten-thousandth loaded as fast as the first, what memory do they take, and how
- * much faster are two threads, each with a context of its own, than one?  The module is a counter
+ * much faster are two threads, each on a CPU of its own, than one?  The module is a counter
  * (bench/load_percpu.c), from memory.  The aims: at most 1.3, at most 8 KiB each, at least 1.7 times.
  *
  * Settings: BENCH_ROUNDS, BENCH_COUNT (modules at once), BENCH_DIR (where the module is; bench/).
  */
 #define _GNU_SOURCE
 #include <permod/permod.h>
-#include "bench/bench.h"
+#include "bench/threads.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #define GROUP 500 /* modules that are timed together */
@@ -94,56 +93,62 @@ static void compare_places(void)
 
 /* ---- Threads -------------------------------------------------------------------------------- */
 
-static void *load_and_unload(void *context)
-{
-	struct permod *pm = context;
+/* Each in a context of its own, or all in the first one. */
+struct setting {
+	int threads, contexts;
+	struct permod *pm[BENCH_MOST_THREADS];
+};
 
+static void load_and_unload(void *what, int thread)
+{
+	const struct setting *setting = what;
+	struct permod *pm = setting->pm[thread % setting->contexts];
+	char name[32];
+
+	snprintf(name, sizeof(name), "module_%d", thread);
 	for (long i = 0; i < count / 2; i++) {
 		struct permod_module *module = NULL;
 
-		if (permod_load_memory(pm, "module", image, image_size, NULL, 0, &module) ||
+		if (permod_load_memory(pm, name, image, image_size, NULL, 0, &module) ||
 		    permod_unload(module, 0))
 			stop(pm);
 	}
-	return NULL;
 }
 
-static double measure_threads(void *number)
+/* Nanoseconds a module, of all threads together. */
+static double measure_threads(void *what)
 {
-	int threads = *(int *)number;
-	struct permod *pm[2];
-	pthread_t thread[2];
-	double begin;
+	struct setting *setting = what;
+	double ns;
 
-	for (int i = 0; i < threads; i++)
-		pm[i] = new_context();
-	begin = bench_now();
-	for (int i = 0; i < threads; i++) {
-		if (pthread_create(&thread[i], NULL, load_and_unload, pm[i]))
-			exit(EXIT_FAILURE);
-	}
-	for (int i = 0; i < threads; i++)
-		pthread_join(thread[i], NULL);
-	begin = bench_now() - begin;
-	for (int i = 0; i < threads; i++)
-		permod_free(pm[i]);
-	return begin / (double)(threads * (count / 2));
+	for (int i = 0; i < setting->contexts; i++)
+		setting->pm[i] = new_context();
+	ns = bench_threads(setting->threads, load_and_unload, setting);
+	for (int i = 0; i < setting->contexts; i++)
+		permod_free(setting->pm[i]);
+	return ns / (double)(setting->threads * (count / 2));
 }
 
 static void compare_threads(void)
 {
-	int one = 1, two = 2, rounds = bench_rounds(7);
+	struct setting one = { 1, 1, { NULL } }, two = { 2, 2, { NULL } },
+		       same = { 2, 1, { NULL } };
 	struct bench_candidate candidates[] = {
 		{ .name = "one thread", .measure = measure_threads, .argument = &one },
 		{ .name = "two threads, two contexts",
 		  .measure = measure_threads,
 		  .argument = &two },
+		{ .name = "two threads, one context",
+		  .measure = measure_threads,
+		  .argument = &same },
 	};
+	int rounds = bench_rounds(7);
 
-	bench_run(candidates, 2, rounds);
-	bench_report("load and unload, of all threads together", candidates, 2, rounds);
-	printf("  two threads load %.2f times as many\n",
-	       candidates[0].ns[rounds / 2] / candidates[1].ns[rounds / 2]);
+	bench_run(candidates, 3, rounds);
+	bench_report("load and unload, of all threads together", candidates, 3, rounds);
+	printf("  two threads load %.2f times as many, in one context %.2f\n",
+	       candidates[0].ns[rounds / 2] / candidates[1].ns[rounds / 2],
+	       candidates[0].ns[rounds / 2] / candidates[2].ns[rounds / 2]);
 }
 
 static void read_image(void)

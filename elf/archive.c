@@ -406,6 +406,7 @@ static int read_index(struct link_archive *archive, const struct link_member *in
 {
 	const unsigned char *data = index->data;
 	const char *name, *end = (const char *)data + index->size;
+	const struct link_member *member = NULL;
 	uint64_t count;
 
 	if (index->size < width)
@@ -419,12 +420,13 @@ static int read_index(struct link_archive *archive, const struct link_member *in
 	name = (const char *)data + (count + 1) * width;
 	for (uint64_t i = 1; i <= count; i++) {
 		size_t offset = (size_t)get_big_endian(data + i * width, width);
-		const struct link_member *member =
-			bsearch(&offset, archive->members, archive->count, sizeof(*member),
-				compare_members);
 		const char *stop = memchr(name, '\0', (size_t)(end - name));
 		int error;
 
+		/* What a member defines is listed together. */
+		if (!member || member->header != offset)
+			member = bsearch(&offset, archive->members, archive->count, sizeof(*member),
+					 compare_members);
 		if (!member || !stop)
 			return fail_index(archive, index);
 		error = add_offer(archive, name, (size_t)(member - archive->members));

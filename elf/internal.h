@@ -201,8 +201,6 @@ struct link_relocation {
 
 /* ---- link.c --------------------------------------------------------------------------------- */
 
-/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
-void *link_allocate(struct link *link, size_t size);
 void *link_allocate_array(struct link *link, size_t count, size_t size);
 /* A copy of `size` bytes with a NUL behind them. */
 char *link_copy_string(struct link *link, const char *string, size_t size);
@@ -249,8 +247,15 @@ static inline bool link_is_common(const struct link *link, uint16_t index)
 }
 
 /* A symbol of the table as it is in the file; *section is its section's index or SHN_*. */
-void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
-		     uint32_t *section);
+static inline void link_get_symbol(const struct link_object *object, size_t index,
+				   Elf64_Sym *symbol, uint32_t *section)
+{
+	memcpy(symbol, object->symbol_bytes + index * sizeof(*symbol), sizeof(*symbol));
+	*section = symbol->st_shndx;
+	if (symbol->st_shndx == SHN_XINDEX && object->index_bytes)
+		memcpy(section, object->index_bytes + index * sizeof(*section), sizeof(*section));
+}
+
 /* Names may overlap, and then a small file can have enormously many long ones: before one is looked
  * up or handed out, count it against a limit that no honest file comes near. */
 int link_count_name(struct link_object *object, const char *name);
@@ -309,6 +314,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* How many symbols an object has at most. */
+size_t link_most_symbols(const struct link *link);
 /* What an object says of a global name; *known is the symbol that has the name in the link. */
 int link_enter_name(struct link *link, const struct link_symbol *said, struct link_symbol **known);
 bool link_is_common_symbol(const struct link_symbol *symbol);

@@ -37,6 +37,9 @@ static struct sum address_in(const struct link *link, const struct link_section 
 	if (section->region == LINK_PERCPU) {
 		sum.factor = 0;
 		sum.constant = (int64_t)(link->percpu_address + section->offset + offset);
+	} else if (section->region == LINK_RSEQ && link->rseq_address) {
+		sum.factor = 0;
+		sum.constant = (int64_t)(link->rseq_address + section->offset + offset);
 	} else {
 		sum.factor = 1;
 		sum.constant =

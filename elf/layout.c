@@ -45,14 +45,19 @@ static const struct {
 	{ ".ctors", MATCH_PART, LINK_RODATA },
 	{ ".dtors", MATCH_PART, LINK_RODATA },
 	{ "__pcpu_rseq_cs", MATCH_PART, LINK_RODATA },
+	{ "__rseq_cs", MATCH_PART, LINK_RSEQ },
 	{ ".modinfo", MATCH_PART, LINK_RODATA },
 	{ ".eh_frame", MATCH_PART, LINK_RODATA },
 };
 
 static bool matches(const char *section, const char *name, enum match match)
 {
-	size_t length = strlen(name);
+	size_t length;
 
+	/* Most names differ here. */
+	if (section[0] != name[0] || section[1] != name[1])
+		return false;
+	length = strlen(name);
 	if (strncmp(section, name, length) != 0)
 		return false;
 	return match == MATCH_PREFIX || !section[length] || section[length] == '.';

@@ -27,6 +27,7 @@
 struct link_memory {
 	struct link_memory *next;
 	size_t used, size; /* bytes of `bytes` */
+	bool lent;	   /* the caller's */
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -77,6 +78,18 @@ static void *fail_memory(struct link *link)
 	return NULL;
 }
 
+void link_lend_memory(struct link *link, void *memory, size_t size)
+{
+	struct link_memory *lent = memory;
+
+	if (size < sizeof(*lent) + MEMORY_BLOCK)
+		return;
+	lent->size = size - sizeof(*lent);
+	lent->lent = true;
+	lent->next = link->private->memory;
+	link->private->memory = lent;
+}
+
 void *link_allocate(struct link *link, size_t size)
 {
 	struct link_memory *memory = link->private->memory;
@@ -87,6 +100,9 @@ void *link_allocate(struct link *link, size_t size)
 		return fail_memory(link);
 	wanted &= ~(MEMORY_ALIGN - 1);
 	if (!memory || memory->size - memory->used < wanted) {
+		/* What is large has a block of its own, and does not end the one that is filled. */
+		struct link_memory **place =
+			memory && wanted > MEMORY_BLOCK ? &memory->next : &link->private->memory;
 		size_t bytes = wanted > MEMORY_BLOCK ? wanted : MEMORY_BLOCK;
 
 		if (bytes > SIZE_MAX - sizeof(*memory))
@@ -95,8 +111,8 @@ void *link_allocate(struct link *link, size_t size)
 		if (!memory)
 			return fail_memory(link);
 		memory->size = bytes;
-		memory->next = link->private->memory;
-		link->private->memory = memory;
+		memory->next = *place;
+		*place = memory;
 	}
 	piece = memory->bytes + memory->used;
 	memory->used += wanted;
@@ -154,7 +170,8 @@ void link_free(struct link *link)
 		return;
 	for (memory = link->private->memory; memory; memory = next) {
 		next = memory->next;
-		free(memory);
+		if (!memory->lent)
+			free(memory);
 	}
 	free(link->private);
 	free(link);
@@ -295,6 +312,23 @@ struct link_symbol *link_object_symbol(struct link_object *object, unsigned int 
 	return index < object->defined_count ? object->defined[index] : NULL;
 }
 
+size_t link_object_symbols(const struct link_object *object)
+{
+	return object->defined_count;
+}
+
+const char *link_object_strings(const struct link_object *object, size_t *size)
+{
+	*size = object->strings_size;
+	return object->strings;
+}
+
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count)
+{
+	*count = link->private->placed_count;
+	return link->private->placed;
+}
+
 const char *link_object_name(const struct link_object *object)
 {
 	return object->name;
@@ -330,6 +364,8 @@ uint64_t link_section_address(const struct link *link, const struct link_section
 		return link->percpu_address + section->offset;
 	if (section->region == LINK_TLS)
 		return section->offset;
+	if (section->region == LINK_RSEQ)
+		return link->rseq_address + section->offset;
 	return link->base + link->part[section->region].offset + section->offset;
 }
 

@@ -48,6 +48,7 @@ enum link_region {
 	LINK_INIT_DATA,
 	LINK_PERCPU, /* .data.percpu*, .data..percpu*, pcpu_data; not in the block */
 	LINK_TLS,    /* SHF_TLS: what each thread has a copy of; not in the block */
+	LINK_RSEQ,   /* __rseq_cs: descriptors of restartable sequences; not in the block */
 	LINK_REGIONS,
 	LINK_NONE, /* not loaded: debug information, notes, groups, and what has no SHF_ALLOC */
 };
@@ -78,6 +79,7 @@ struct link_symbol {
 	uint8_t type, bind, visibility; /* STT_*, STB_*, STV_* */
 	bool defined;			/* in the link, or by link_define() */
 	bool external;			/* by link_define() */
+	bool narrow;			/* an absolute relocation of few bits refers to it */
 	bool function;			/* external and a function: may be reached through a stub */
 	bool needed;			/* a relocation refers to it */
 	bool direct;		  /* one uses its address itself: neither a branch nor a GOT slot */
@@ -115,7 +117,7 @@ struct link_tls {
 #define LINK_IBT 1U   /* targets of indirect branches are marked */
 #define LINK_SHSTK 2U /* a shadow stack knows where functions return to */
 
-/* A part of the block; see the drawing.  Regions LINK_PERCPU and LINK_TLS have no offset.  Of LINK_TLS,
+/* A part of the block; see the drawing.  Regions from LINK_PERCPU on have no offset.  Of LINK_TLS,
  * `size` is what each thread has, and the buffer has tls_initial_size bytes. */
 struct link_part {
 	uint64_t offset; /* from the block's base, bytes: whole pages, or as the caller puts it */
@@ -171,6 +173,7 @@ struct link {
 	uint64_t large_page;	 /* of text that fills half of one, or more; bytes, 0: none */
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
+	uint64_t rseq_address;	 /* of region LINK_RSEQ; 0: not known yet, and bounds nothing */
 
 	int flaw; /* the first error that was passed over, and why nothing can be relocated; or 0 */
 	const struct link_arch *arch;
@@ -197,6 +200,13 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
+
+/* Let the link use memory of the caller's first: zeroed, aligned as malloc()'s, and there as long as the
+ * link. */
+void link_lend_memory(struct link *link, void *memory, size_t size);
+
+/* Zeroed memory that lives as long as the link; NULL, and -ENOMEM is reported. */
+void *link_allocate(struct link *link, size_t size);
 
 /*
  * Add an object, or an archive, of which link_choose() takes what is wanted, or a linker script that
@@ -250,6 +260,16 @@ struct link_symbol *link_find(struct link *link, const char *name);
 
 /* Local and global symbols of an object that are defined in it; `index` from 0, NULL at the end. */
 struct link_symbol *link_object_symbol(struct link_object *object, unsigned int index);
+
+/* How many these are. */
+size_t link_object_symbols(const struct link_object *object);
+
+/* Where an object has the names of its symbols, `size` bytes; most symbols that it defines have theirs
+ * there. */
+const char *link_object_strings(const struct link_object *object, size_t *size);
+
+/* What is loaded, by region and then by offset; after link_layout(). */
+struct link_section *const *link_placed_sections(const struct link *link, size_t *count);
 
 /* An object's sections from index 0 of its table; NULL at the end. */
 struct link_section *link_object_section(struct link_object *object, unsigned int index);

@@ -175,15 +175,6 @@ const unsigned char *link_read_entries(struct link_object *object, size_t index,
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
 
-void link_get_symbol(const struct link_object *object, size_t index, Elf64_Sym *symbol,
-		     uint32_t *section)
-{
-	memcpy(symbol, object->symbol_bytes + index * sizeof(*symbol), sizeof(*symbol));
-	*section = symbol->st_shndx;
-	if (symbol->st_shndx == SHN_XINDEX && object->index_bytes)
-		memcpy(section, object->index_bytes + index * sizeof(*section), sizeof(*section));
-}
-
 static int fail_symbol(const struct link_object *object, size_t index, const char *what,
 		       uint64_t found, uint64_t bound)
 {

@@ -274,84 +274,95 @@ static int visit(struct link *link, const struct link_relocation *relocation, vo
 
 /* ---- What most relocations are -------------------------------------------------------------- */
 
-/* Where a table's relocations write, and the address of the beginning of each region. */
+/* A symbol without an address of this kind; if one has just this, it is left to visit(). */
+#define UNKNOWN UINT64_MAX
+
+/* What is the same for all relocations of an object, of a table, and of a run of one type. */
 struct fast {
-	uint64_t base[LINK_REGIONS];
-	unsigned char *buffer;
+	uint64_t base[LINK_REGIONS]; /* address of the beginning of each region */
+	bool little;		     /* this machine's order of bytes is the target's */
+
+	uint64_t *targets; /* by symbol: its address, or UNKNOWN */
+
+	unsigned char *buffer; /* where the table's relocations write */
 	uint64_t address;
-	bool little; /* this machine's order of bytes is the target's */
+
+	const struct link_relocation_type *type;
+	uint32_t number; /* of the type */
+	uint8_t bytes;	 /* of the field; 0: such are left to visit() */
+	uint64_t place;	 /* the place counts: all bits, or none */
 };
 
-static bool find_target(const struct fast *fast, const struct link_symbol *symbol, uint64_t *target)
+static uint64_t find_target(const struct fast *fast, const struct link_symbol *symbol)
 {
 	if (link_is_plain(symbol))
-		*target = fast->base[symbol->section->region] + symbol->section->offset +
-			  symbol->value;
-	else if (symbol->external && !symbol->section && symbol->type <= STT_FUNC &&
-		 !symbol->resolved)
-		*target = symbol->value;
-	else
-		return false;
-	return true;
+		return fast->base[symbol->section->region] + symbol->section->offset +
+		       symbol->value;
+	if (symbol->external && !symbol->section && symbol->type <= STT_FUNC && !symbol->resolved)
+		return symbol->value;
+	return UNKNOWN;
 }
 
-/* Do it if nothing about it is special: the value fits, and is an address or a distance in 4 or 8
- * bytes. */
-static bool apply_fast(const struct fast *fast, const struct link_relocation_type *type,
-		       const struct link_symbol *symbol, const Elf64_Rela *entry)
+/* Those whose value is an address or a distance in 4 or 8 bytes. */
+static void look_up(const struct link *link, uint32_t number, struct fast *fast)
 {
+	const struct link_relocation_type *type = link->arch->relocation(number);
+	bool whole = type->bytes == sizeof(uint64_t) && type->fit == LINK_FIT_ALL;
+	bool half = type->bytes == sizeof(uint32_t) &&
+		    (type->fit == LINK_FIT_SIGNED || type->fit == LINK_FIT_UNSIGNED);
+
+	fast->type = type;
+	fast->number = number;
+	fast->bytes = 0;
+	fast->place = type->kind == LINK_ABSOLUTE ? 0 : UINT64_MAX;
+	if (fast->little && (whole || half) &&
+	    (type->kind == LINK_ABSOLUTE || type->kind == LINK_RELATIVE ||
+	     type->kind == LINK_BRANCH))
+		fast->bytes = type->bytes;
+}
+
+/* Do it if nothing about it is special, and the value fits. */
+static bool apply_fast(const struct fast *fast, const Elf64_Rela *entry)
+{
+	uint64_t value = fast->targets[ELF64_R_SYM(entry->r_info)];
 	unsigned char *field = fast->buffer + entry->r_offset;
-	uint64_t value;
 	uint32_t half;
 
-	if (type->kind != LINK_ABSOLUTE && type->kind != LINK_RELATIVE && type->kind != LINK_BRANCH)
+	if (!fast->bytes || value == UNKNOWN)
 		return false;
-	if (!find_target(fast, symbol, &value))
-		return false;
-	value += (uint64_t)entry->r_addend;
-	if (type->kind != LINK_ABSOLUTE)
-		value -= fast->address + entry->r_offset;
-	half = (uint32_t)value;
-	if (type->bytes == sizeof(value) && type->fit == LINK_FIT_ALL)
+	value += (uint64_t)entry->r_addend - ((fast->address + entry->r_offset) & fast->place);
+	if (fast->bytes == sizeof(value)) {
 		memcpy(field, &value, sizeof(value));
-	else if (type->bytes == sizeof(half) &&
-		 (type->fit == LINK_FIT_SIGNED ? value == (uint64_t)(int32_t)half
-					       : type->fit == LINK_FIT_UNSIGNED && value == half))
-		memcpy(field, &half, sizeof(half));
-	else
+		return true;
+	}
+	half = (uint32_t)value;
+	if (value != (fast->type->fit == LINK_FIT_SIGNED ? (uint64_t)(int32_t)half : half))
 		return false;
+	memcpy(field, &half, sizeof(half));
 	return true;
 }
 
 static int relocate_table(struct link *link, struct link_object *object,
 			  const struct link_table *table, struct fast *fast)
 {
-	const struct link_relocation_type *type = NULL;
-	uint32_t number = 0;
-
 	fast->buffer = link_section_buffer(link, table->section);
 	fast->address = link_section_address(link, table->section);
 	for (size_t i = 0; i < table->count; i++) {
-		struct link_symbol *symbol;
 		Elf64_Rela entry;
 		int error;
 
 		link_get_entry(table, i, &entry);
-		symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
-		if (!type || number != (uint32_t)ELF64_R_TYPE(entry.r_info)) {
-			number = (uint32_t)ELF64_R_TYPE(entry.r_info);
-			type = link->arch->relocation(number);
-		}
-		if (type->kind == LINK_IGNORED ||
-		    (fast->little && apply_fast(fast, type, symbol, &entry)))
+		if (!fast->type || fast->number != (uint32_t)ELF64_R_TYPE(entry.r_info))
+			look_up(link, (uint32_t)ELF64_R_TYPE(entry.r_info), fast);
+		if (apply_fast(fast, &entry) || fast->type->kind == LINK_IGNORED)
 			continue;
 		error = visit(link,
 			      &(struct link_relocation){
-				      .type = type,
-				      .number = number,
+				      .type = fast->type,
+				      .number = fast->number,
 				      .object = object,
 				      .section = table->section,
-				      .symbol = symbol,
+				      .symbol = object->symbols[ELF64_R_SYM(entry.r_info)],
 				      .offset = entry.r_offset,
 				      .addend = entry.r_addend,
 			      },
@@ -362,24 +373,33 @@ static int relocate_table(struct link *link, struct link_object *object,
 	return 0;
 }
 
+static int relocate_object(struct link *link, struct link_object *object, struct fast *fast)
+{
+	int error = 0;
+
+	for (size_t i = 0; object->table_count && i < object->symbol_count; i++)
+		fast->targets[i] = find_target(fast, object->symbols[i]);
+	for (size_t i = 0; i < object->table_count && !error; i++)
+		error = relocate_table(link, object, &object->tables[i], fast);
+	return error;
+}
+
 static int relocate_all(struct link *link)
 {
 	struct fast fast = {
 		.little = link->arch->encoding == ELFDATA2LSB &&
 			  __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+		.targets = link_allocate_array(link, link_most_symbols(link), sizeof(uint64_t)),
 	};
+	int error = 0;
 
+	if (!fast.targets)
+		return -ENOMEM;
 	for (size_t i = 0; i <= LINK_INIT_DATA; i++)
 		fast.base[i] = link->base + link->part[i].offset;
-	for (struct link_object *object = link->objects; object; object = object->next) {
-		for (size_t i = 0; i < object->table_count; i++) {
-			int error = relocate_table(link, object, &object->tables[i], &fast);
-
-			if (error)
-				return error;
-		}
-	}
-	return 0;
+	for (struct link_object *object = link->objects; object && !error; object = object->next)
+		error = relocate_object(link, object, &fast);
+	return error;
 }
 
 /* ---- Copying -------------------------------------------------------------------------------- */

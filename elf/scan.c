@@ -54,6 +54,8 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
 		symbol->direct = true;
+		symbol->narrow |= relocation->type->kind == LINK_ABSOLUTE &&
+				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
 		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL)
 			want_stub(link, symbol);
@@ -133,31 +135,53 @@ static int check_type(struct link *link, const struct link_relocation *relocatio
 				    type->reason);
 }
 
+/* What is known of an object's symbol in a scan: it is in the block and nothing about it is special, and
+ * it was marked. */
+#define PLAIN_NEEDED 1U
+#define PLAIN_DIRECT 2U
+
+/* A relocation's type, looked up once for a run of them. */
+struct quick {
+	const struct link_relocation_type *type;
+	uint32_t number;
+	uint8_t wanted; /* of the symbol: PLAIN_*; 0: such need a closer look */
+	bool bound;	/* they may depend on where the block is */
+};
+
+static void look_up(const struct link *link, uint32_t number, struct quick *quick)
+{
+	const struct link_relocation_type *type = link->arch->relocation(number);
+
+	*quick = (struct quick){ .type = type, .number = number };
+	if (!type)
+		return;
+	if (type->kind == LINK_BRANCH)
+		quick->wanted = PLAIN_NEEDED;
+	else if (type->kind == LINK_ABSOLUTE || type->kind == LINK_RELATIVE)
+		quick->wanted = PLAIN_NEEDED | PLAIN_DIRECT;
+	quick->bound = type->kind == LINK_ABSOLUTE && type->fit != LINK_FIT_ALL;
+}
+
 /* What most relocations are: a field of its section, and a symbol that is in the block too.  true:
  * that's all there is to it. */
-static bool scan_fast(struct link *link, struct link_table *table, const Elf64_Rela *entry,
-		      const struct link_relocation_type *type)
+static bool scan_fast(const struct link *link, const struct link_table *table,
+		      const Elf64_Rela *entry, const struct quick *quick, uint8_t *known)
 {
-	struct link_object *object = table->section->object;
 	uint64_t index = ELF64_R_SYM(entry->r_info), size = table->section->size;
+	const struct link_object *object = table->section->object;
 	struct link_symbol *symbol;
 
-	if (!type ||
-	    (type->kind != LINK_ABSOLUTE && type->kind != LINK_RELATIVE &&
-	     type->kind != LINK_BRANCH) ||
-	    index >= object->symbol_count || entry->r_offset > size ||
-	    size - entry->r_offset < type->bytes || table->section->region > LINK_INIT_DATA)
+	if (!quick->wanted || index >= object->symbol_count || entry->r_offset > size ||
+	    size - entry->r_offset < quick->type->bytes)
 		return false;
+	if ((known[index] & quick->wanted) == quick->wanted)
+		return true;
 	symbol = object->symbols[index];
 	if (!link_is_plain(symbol) || symbol->section == &link->private->got)
 		return false;
-	/* To write what is there already would cost more than to look. */
-	if (!symbol->needed)
-		symbol->needed = true;
-	if (type->kind != LINK_BRANCH && !symbol->direct)
-		symbol->direct = true;
-	if (type->kind == LINK_ABSOLUTE && type->fit != LINK_FIT_ALL)
-		table->bound = true;
+	symbol->needed = true;
+	symbol->direct |= !!(quick->wanted & PLAIN_DIRECT);
+	known[index] |= quick->wanted;
 	return true;
 }
 
@@ -214,23 +238,24 @@ static int scan_entry(struct link *link, struct link_table *table, const Elf64_R
 	return link_is_tls_kind(relocation.type->kind) ? link_want_tls(link, &relocation) : 0;
 }
 
-static int scan_table(struct link *link, struct link_table *table)
+static int scan_table(struct link *link, struct link_table *table, uint8_t *known)
 {
-	const struct link_relocation_type *type = NULL;
-	uint32_t number = 0;
+	bool in_block = table->section->region <= LINK_INIT_DATA;
+	struct quick quick;
 
+	look_up(link, 0, &quick);
 	for (size_t i = 0; i < table->count; i++) {
 		Elf64_Rela entry;
 		int error;
 
 		link_get_entry(table, i, &entry);
-		if (!type || number != (uint32_t)ELF64_R_TYPE(entry.r_info)) {
-			number = (uint32_t)ELF64_R_TYPE(entry.r_info);
-			type = link->arch->relocation(number);
-		}
-		if (scan_fast(link, table, &entry, type))
+		if (quick.number != (uint32_t)ELF64_R_TYPE(entry.r_info))
+			look_up(link, (uint32_t)ELF64_R_TYPE(entry.r_info), &quick);
+		if (in_block && scan_fast(link, table, &entry, &quick, known)) {
+			table->bound |= quick.bound;
 			continue;
-		error = link_pass(link, scan_entry(link, table, &entry, type));
+		}
+		error = link_pass(link, scan_entry(link, table, &entry, quick.type));
 		if (error)
 			return error;
 	}
@@ -253,13 +278,18 @@ static void define_got(struct link *link)
 int link_scan(struct link *link)
 {
 	int failed = link_scan_indirects(link);
+	uint8_t *known;
 
 	if (failed)
 		return failed;
 	define_got(link);
+	known = link_allocate(link, link_most_symbols(link));
+	if (!known)
+		return -ENOMEM;
 	for (struct link_object *object = link->objects; object; object = object->next) {
+		memset(known, 0, object->symbol_count);
 		for (size_t i = 0; i < object->table_count; i++) {
-			int error = scan_table(link, &object->tables[i]);
+			int error = scan_table(link, &object->tables[i], known);
 
 			if (error)
 				return error;

@@ -215,8 +215,10 @@ static void merge_visibility(struct link_symbol *known, uint8_t visibility)
 		known->visibility = visibility;
 }
 
+/* The name is the same, but in the object that defines it. */
 static void replace(struct link_symbol *known, const struct link_symbol *next)
 {
+	known->name = next->name;
 	known->object = next->object;
 	known->section = next->section;
 	known->value = next->value;
@@ -376,6 +378,17 @@ int link_enter_object(struct link_object *object)
 const char *link_symbol_word(const struct link_symbol *symbol)
 {
 	return symbol->type == STT_SECTION ? "section" : "symbol";
+}
+
+size_t link_most_symbols(const struct link *link)
+{
+	size_t most = 0;
+
+	for (const struct link_object *object = link->objects; object; object = object->next) {
+		if (most < object->symbol_count)
+			most = object->symbol_count;
+	}
+	return most;
 }
 
 /* ---- Going through them --------------------------------------------------------------------- */

@@ -34,6 +34,8 @@ void kunit_mark_skipped(struct kunit *test, const char *format, ...)
 {
 	va_list args;
 
+	if (test->status == KUNIT_FAILURE)
+		return;
 	va_start(args, format);
 	vsnprintf(test->comment, sizeof(test->comment), format, args);
 	va_end(args);
@@ -47,8 +49,8 @@ static void begin_failure(struct kunit *test, const struct kunit_check *check)
 		check->assertion ? "ASSERTION" : "EXPECTATION", check->file, check->line);
 }
 
-static void end_failure(struct kunit *test, const struct kunit_check *check, const char *format,
-			va_list args)
+__printf(3, 0) static void end_failure(struct kunit *test, const struct kunit_check *check,
+				       const char *format, va_list args)
 {
 	char text[512];
 

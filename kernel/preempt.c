@@ -10,6 +10,7 @@
 
 #include <linux/kernel.h>
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -20,23 +21,21 @@
 static __thread unsigned int depth;
 static __thread cpu_set_t *allowed;
 
-/* The CPU on which we are may go, or we may be moved, before the thread is bound to it. */
+/* The CPU on which we are may go, or we may be moved, before the thread is bound to it: then EINVAL. */
 static int bind_to_this_cpu(void)
 {
 	cpu_set_t *mask = CPU_ALLOC(MASK_CPUS);
-	int cpu, error = 0;
+	int cpu, error;
 
 	if (!mask)
-		return -ENOMEM;
+		return ENOMEM;
 	do {
 		cpu = sched_getcpu();
-		if (cpu < 0) {
-			error = -ENOSYS;
-			break;
-		}
 		CPU_ZERO_S(MASK_BYTES, mask);
-		CPU_SET_S((size_t)cpu, MASK_BYTES, mask);
-	} while (sched_setaffinity(0, MASK_BYTES, mask));
+		if (cpu >= 0)
+			CPU_SET_S((size_t)cpu, MASK_BYTES, mask);
+		error = cpu < 0 || sched_setaffinity(0, MASK_BYTES, mask) ? errno : 0;
+	} while (cpu >= 0 && error == EINVAL);
 	CPU_FREE(mask);
 	return error;
 }

@@ -18,7 +18,7 @@
 /* Whether the last message left its line open: the next one that is no KERN_CONT ends it. */
 static bool open_line;
 
-static int print(bool continues, const char *format, va_list args)
+__printf(2, 0) static int print(bool continues, const char *format, va_list args)
 {
 	char text[LONGEST + 2];
 	bool ended, was_open;

@@ -85,6 +85,16 @@ void *take_buffer(size_t size)
 	return buffer;
 }
 
+void *take_large(size_t size)
+{
+	char *room = map_aligned(size);
+
+	if (room == MAP_FAILED)
+		return NULL;
+	madvise(room, size, MADV_HUGEPAGE);
+	return room;
+}
+
 void give_buffer(void *buffer, size_t size)
 {
 	if (!buffer || size < LEAST_MAPPED)

@@ -83,7 +83,7 @@ static bool forking_with_tls; /* under the shared lock */
 
 static void before_fork(void)
 {
-	bool locked = lock_tls();
+	bool locked = lock_tls_for_fork();
 
 	lock_packs();
 	lock_shared();

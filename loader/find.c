@@ -8,7 +8,10 @@
  * came since it began, modules have numbers in the order in which they came.
  *
  * Loads nest, when the host loads a module because it was asked for a symbol, or an init loads one.
- * Each thread has a chain of those that it is in.
+ * Each thread has a chain of those that it is in; it has a number, for other threads load meanwhile.
+ *
+ * The context is not locked all the time, as init and requests run without.  So the modules of a load by
+ * name are held by references until it is done.
  */
 #define _GNU_SOURCE
 #include "tree.h"
@@ -20,7 +23,7 @@
 
 #define MOST_REQUESTS 50U /* of this thread, each within the one before */
 
-static __thread struct operation *innermost;
+static __thread struct operation *innermost __attribute__((tls_model("initial-exec")));
 
 /* ---- Operations ----------------------------------------------------------------------------- */
 
@@ -31,6 +34,7 @@ void begin_operation(struct operation *operation, struct permod *pm)
 	*operation = (struct operation){
 		.outer = innermost,
 		.pm = pm,
+		.chain = outer && outer->pm == pm ? outer->chain : ++pm->arrivals,
 		.first = pm->arrivals,
 		.on_demand = outer && outer->pm == pm && outer->on_demand,
 	};
@@ -40,6 +44,7 @@ void begin_operation(struct operation *operation, struct permod *pm)
 void note_arrival(struct permod_module *module)
 {
 	module->arrival = ++module->pm->arrivals;
+	module->chain = innermost->chain;
 	module->on_demand = innermost->on_demand;
 }
 
@@ -48,7 +53,8 @@ static struct permod_module *last_arrival(const struct operation *operation)
 {
 	struct permod_module *module = operation->pm->last;
 
-	while (module && (module->arrival <= operation->first || !module->on_demand))
+	while (module && (module->chain != operation->chain ||
+			  module->arrival <= operation->first || !module->on_demand))
 		module = module->previous;
 	return module;
 }
@@ -98,6 +104,7 @@ bool request_symbol(struct load *load, const char *symbol)
 {
 	struct permod *pm = load->pm;
 	struct operation operation;
+	unsigned int depth;
 	int error;
 
 	if (!pm->request || load->plan || !may_request(pm, symbol))
@@ -106,7 +113,9 @@ bool request_symbol(struct load *load, const char *symbol)
 	begin_operation(&operation, pm);
 	operation.symbol = symbol;
 	operation.on_demand = true;
+	depth = begin_callback(pm);
 	error = pm->request(pm, symbol, pm->request_arg);
+	end_callback(pm, depth);
 	/* What it loaded goes only if this load fails. */
 	end_operation(&operation, 0);
 	if (!error)
@@ -262,6 +271,14 @@ static char *join_params(const struct wanted *wanted, const struct step *step)
 	return joined;
 }
 
+static int fail_unlocked(struct permod *pm)
+{
+	lock_context(pm);
+	fail_memory(pm);
+	unlock_context(pm);
+	return -ENOMEM;
+}
+
 static int load_file_of(const struct wanted *wanted, struct step *step,
 			struct permod_module *const *needs, size_t num_needs, const char *params)
 {
@@ -272,6 +289,7 @@ static int load_file_of(const struct wanted *wanted, struct step *step,
 		.flags = wanted->flags & ~NAME_FLAGS,
 		.needs = needs,
 		.num_needs = num_needs,
+		.hold = true,
 	};
 
 	if (!step->public.asked)
@@ -287,7 +305,7 @@ static int load_with_needs(const struct wanted *wanted, struct step *step, const
 	int error;
 
 	if (!needs)
-		return fail_memory(wanted->pm);
+		return fail_unlocked(wanted->pm);
 	for (size_t i = 0; i < step->num_needs; i++) {
 		struct permod_module *module = wanted->steps.step[step->needs[i]].module;
 
@@ -299,23 +317,42 @@ static int load_with_needs(const struct wanted *wanted, struct step *step, const
 	return error;
 }
 
+/* It is held, so it is there. */
+static void note_wishes(struct permod_module *module, char *before, char *after)
+{
+	lock_context(module->pm);
+	module->wished_before = before;
+	module->wished_after = after;
+	unlock_context(module->pm);
+}
+
 static int load_step(const struct wanted *wanted, struct step *step)
 {
 	char *params = join_params(wanted, step);
 	char *before = list_names(&wanted->steps, step->before, step->num_before);
 	char *after = list_names(&wanted->steps, step->after, step->num_after);
 	int error = params && before && after ? load_with_needs(wanted, step, params)
-					      : fail_memory(wanted->pm);
+					      : fail_unlocked(wanted->pm);
 
-	if (!error) {
-		step->module->wished_before = before;
-		step->module->wished_after = after;
-		before = after = NULL;
-	}
 	free(params);
-	free(before);
-	free(after);
-	return error;
+	if (error) {
+		free(before);
+		free(after);
+		return error;
+	}
+	note_wishes(step->module, before, after);
+	return 0;
+}
+
+/* The module that has the step's name, once it is live; NULL if there is none. */
+static struct permod_module *wait_for_module(const struct wanted *wanted, const struct step *step)
+{
+	struct permod_module *module;
+
+	do
+		module = find_module(wanted->pm, step->public.name);
+	while (module && module->state != PERMOD_LIVE && wait_for_change(wanted->pm));
+	return module;
 }
 
 /* One that is loaded already will do, unless it would have to be another. */
@@ -323,24 +360,20 @@ static int take_loaded(const struct wanted *wanted, struct step *step, struct pe
 {
 	struct permod *pm = wanted->pm;
 
-	if (module->state != PERMOD_LIVE)
+	if (module->state != PERMOD_LIVE || permod_get(module))
 		return fail(pm, -EBUSY, "%s: module %s is not live: its %s has not returned",
 			    wanted->name, module->name,
 			    module->state == PERMOD_COMING ? "init" : "exit");
+	step->module = module;
 	if (step->public.asked && wanted->params && *wanted->params)
 		return fail(pm, -EEXIST,
 			    "%s: a module named %s is loaded already, and takes no more parameters",
 			    wanted->name, module->name);
-	step->module = module;
 	return 0;
 }
 
-static int take_step(const struct wanted *wanted, struct step *step)
+static int check_step(const struct wanted *wanted, const struct step *step)
 {
-	struct permod_module *module = find_module(wanted->pm, step->public.name);
-
-	if (module)
-		return take_loaded(wanted, step, module);
 	if (step->command && !(wanted->flags & PERMOD_LOAD_IGNORE_COMMANDS))
 		return fail(wanted->pm, -EOPNOTSUPP,
 			    "%s: the configuration has a shell command to be run in its place "
@@ -350,17 +383,47 @@ static int take_step(const struct wanted *wanted, struct step *step)
 	if (!*step->public.path)
 		return fail(wanted->pm, -ENOENT, "%s: the module tree has no file for it",
 			    step->public.name);
-	return load_step(wanted, step);
+	return 0;
+}
+
+/* 0 if it is loaded already, -EAGAIN if it is to be loaded. */
+static int find_loaded(const struct wanted *wanted, struct step *step)
+{
+	struct permod_module *module;
+	int error;
+
+	lock_context(wanted->pm);
+	module = wait_for_module(wanted, step);
+	error = module ? take_loaded(wanted, step, module) : check_step(wanted, step);
+	unlock_context(wanted->pm);
+	return error || module ? error : -EAGAIN;
+}
+
+static int take_step(const struct wanted *wanted, struct step *step)
+{
+	int error;
+
+	/* Somebody else may be quicker, and unload it again. */
+	do {
+		error = find_loaded(wanted, step);
+		if (error != -EAGAIN)
+			return error;
+		error = load_step(wanted, step);
+	} while (error == -EEXIST && permod_find(wanted->pm, step->public.name));
+	return error;
 }
 
 /* Tell for whose sake a module was loaded. */
 static int fail_for(const struct wanted *wanted, const struct step *step, int error)
 {
-	char *line = step->public.asked ? NULL : strdup(permod_error(wanted->pm));
+	char *line;
 
+	lock_context(wanted->pm);
+	line = step->public.asked ? NULL : strdup(permod_error(wanted->pm));
 	if (line)
 		fail(wanted->pm, error, "%s: needs module %s: %s", wanted->name, step->public.name,
 		     line);
+	unlock_context(wanted->pm);
 	free(line);
 	return error;
 }
@@ -394,6 +457,14 @@ static struct permod_module *keep_asked(const struct wanted *wanted, bool on_dem
 	return first;
 }
 
+static void let_go(const struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->steps.count; i++) {
+		if (wanted->steps.step[i].module)
+			permod_put(wanted->steps.step[i].module);
+	}
+}
+
 /* What came for the sake of a wish that did not come true. */
 static void drop_orphans(const struct wanted *wanted)
 {
@@ -406,27 +477,33 @@ static void drop_orphans(const struct wanted *wanted)
 	}
 }
 
+/* With the context locked, but while steps are taken. */
 static int load_wanted(struct wanted *wanted, struct permod_module **m)
 {
+	struct permod *pm = wanted->pm;
+	struct permod_module *first = NULL;
 	struct operation operation;
 	bool on_demand;
-	int error = find_steps(wanted->pm, wanted->name, wanted->flags, &wanted->steps);
+	int error = find_steps(pm, wanted->name, wanted->flags, &wanted->steps);
 
 	if (error)
 		return error;
-	begin_operation(&operation, wanted->pm);
+	begin_operation(&operation, pm);
 	on_demand = operation.on_demand;
 	operation.on_demand = true;
+	unlock_context(pm);
 	error = take_steps(wanted);
+	lock_context(pm);
+	if (!error)
+		first = keep_asked(wanted, on_demand);
+	let_go(wanted);
 	end_operation(&operation, error);
-	if (!error) {
-		struct permod_module *first = keep_asked(wanted, on_demand);
-
-		drop_orphans(wanted);
-		if (m)
-			*m = first;
-	}
-	return error;
+	if (error)
+		return error;
+	drop_orphans(wanted);
+	if (m)
+		*m = first;
+	return 0;
 }
 
 int permod_load_by_name(struct permod *pm, const char *name, const char *params, unsigned int flags,
@@ -437,8 +514,8 @@ int permod_load_by_name(struct permod *pm, const char *name, const char *params,
 
 	lock_context(pm);
 	error = load_wanted(&wanted, m);
-	free_steps(&wanted.steps);
 	unlock_context(pm);
+	free_steps(&wanted.steps);
 	return error;
 }
 

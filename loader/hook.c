@@ -84,7 +84,8 @@ static struct permod_hook_entry *following(const struct permod_hook_entry *entry
 	return next;
 }
 
-static struct permod_hook_entry *take_first(struct permod_hook_entry *entry)
+static inline __attribute__((always_inline)) struct permod_hook_entry *
+take_first(struct permod_hook_entry *entry)
 {
 	while (entry && !percpu_ref_tryget_live(&entry->calls))
 		entry = load_entry(&entry->next);

@@ -106,6 +106,7 @@ static const char *check_children(struct index *index, struct node node, bool *n
 	if (first > last || last > MOST_CHARACTER)
 		return "a node has no proper range of characters";
 	for (uint32_t i = first; i <= last && !index->broken && !wrong && !*no_memory; i++)
+		/* That of an empty index has no parts, and is at the end. */
 		wrong = add_node(index, read_number(index, 4), node.reference & OFFSET,
 				 node.level + 1, no_memory);
 	return wrong;
@@ -137,7 +138,8 @@ static const char *check_nodes(struct index *index, bool *no_memory)
 		return "it does not begin as an index of depmod(8) does";
 	if (read_number(index, 4) >> 16 != INDEX_MAJOR)
 		return "its version is another";
-	wrong = add_node(index, read_number(index, 4), index->size, 0, no_memory);
+	/* That of an empty index has no parts, and is at the end. */
+	wrong = add_node(index, read_number(index, 4), index->size + 1, 0, no_memory);
 	while (index->num_nodes && !wrong && !index->broken && !*no_memory)
 		wrong = check_node(index, index->nodes[--index->num_nodes], no_memory);
 	return index->broken ? "it ends too early" : wrong;

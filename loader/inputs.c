@@ -108,13 +108,31 @@ static int read_named(void *arg, const char *by, const char *path, const void **
 	return error;
 }
 
+/* A link needs half as many bytes as there are in its files, by experience: of large ones let it have
+ * large pages. */
+static void lend_memory(struct inputs *inputs, struct link *link, size_t size)
+{
+	size_t room = in_large_pages(size / 2);
+
+	if (inputs->lent || !room)
+		return;
+	inputs->lent = take_large(room);
+	if (!inputs->lent)
+		return;
+	inputs->lent_size = room;
+	link_lend_memory(link, inputs->lent, room);
+}
+
 static int add_file(struct inputs *inputs, struct link *link, const char *path)
 {
 	const void *data;
 	size_t size;
 	int error = read_input(inputs, path, &data, &size);
 
-	return error ? error : link_add_input(link, path, data, size);
+	if (error)
+		return error;
+	lend_memory(inputs, link, size);
+	return link_add_input(link, path, data, size);
 }
 
 int add_inputs(struct inputs *inputs, struct link *link)
@@ -142,4 +160,6 @@ void free_inputs(struct inputs *inputs)
 		give_buffer(input->data, input->size);
 		free(input);
 	}
+	give_buffer(inputs->lent, inputs->lent_size);
+	inputs->lent = NULL;
 }

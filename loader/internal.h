@@ -21,6 +21,7 @@
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
@@ -28,6 +29,7 @@
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
+ *     rseq.c     foreign restartable sequences
  *     hook.c     hooks of programs                 readers.c waiting for those who call them
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
@@ -59,6 +61,7 @@ struct dl_phdr_info;
 struct kernel_param;
 struct notifier;
 struct own_symbol;
+struct rseq_slots;
 struct shared_object;
 struct unwound;
 struct thread_exit;
@@ -157,7 +160,7 @@ struct permod {
 
 /* A global symbol of a module, or a per-CPU variable. */
 struct module_symbol {
-	const char *name;  /* behind the tables */
+	const char *name;  /* behind the tables, or in the symfile */
 	uintptr_t address; /* of a per-CPU variable the cookie */
 	size_t size;
 };
@@ -196,17 +199,21 @@ struct permod_module {
 	uintptr_t base; /* of the block: parts in whole pages of its own */
 	size_t size;	/* of the block, bytes; without the init regions once these are freed */
 	struct module_part part[LINK_REGIONS];
-	void *percpu;		 /* cookie of the per-CPU variables, or NULL */
-	size_t percpu_size;	 /* bytes */
-	struct tls_carrier *tls; /* what libc has of its thread-local variables, or NULL */
+	void *percpu;			/* cookie of the per-CPU variables, or NULL */
+	size_t percpu_size;		/* bytes */
+	struct rseq_slots *descriptors; /* of foreign restartable sequences, or NULL */
+	struct tls_carrier *tls;	/* what libc has of its thread-local variables, or NULL */
 	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
 	struct unwound *unwound; /* what unwinders were told of */
 	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
 	size_t window_size;	 /* bytes, whole pages */
+	uintptr_t copies;	 /* of constants that are out of reach, or 0; see copies.c */
+	size_t copies_size;	 /* bytes, whole pages */
 
 	/* tables */
-	struct module_symbol *symbols; /* by name; their memory has variables and names too */
+	struct module_symbol *symbols; /* their memory has variables and names too */
 	size_t num_symbols;
+	uint32_t *symbol_index;		 /* by name, when somebody asked for one; atomic */
 	struct module_symbol *variables; /* by name */
 	size_t num_variables;
 	struct module_symbol *thread_symbols; /* thread-local ones, by name; offsets in the block */
@@ -219,6 +226,7 @@ struct permod_module {
 	struct permod_module **uses; /* modules whose exports it uses */
 	size_t num_uses, num_users;
 	unsigned long arrival; /* the how many-th of its context it was */
+	unsigned long chain;   /* of loads within each other that it came in */
 	bool on_demand;	       /* it came for another one's sake */
 	char *wished_before,
 		*wished_after; /* names of its soft dependencies, or NULL; see find.c */
@@ -239,6 +247,9 @@ struct permod_module {
 	struct taint taint;
 };
 
+/* Whether an address is in some memory of a module. */
+typedef bool has_function(const struct permod_module *module, uintptr_t address);
+
 /* What a module is made of; see inputs.c. */
 struct inputs {
 	struct permod *pm;
@@ -249,9 +260,12 @@ struct inputs {
 	const char *root;   /* or NULL */
 	unsigned int flags; /* PERMOD_LOAD_* */
 	struct input *read; /* files in memory */
+	void *lent;	    /* to the link, or NULL; a buffer */
+	size_t lent_size;
 	struct permod_module *const
 		*needs; /* modules to be kept, whether it uses their symbols or not */
 	size_t num_needs;
+	bool hold; /* take a reference to the module, for the caller to give back */
 	/* of the file read first */
 	const unsigned char *signature; /* a PKCS#7 message, or NULL */
 	size_t signature_size;
@@ -288,6 +302,7 @@ struct load {
 	struct link_interval interval;
 	unsigned char *percpu_image; /* initial values; freed with the load */
 	unsigned char *buffers;	     /* of parts that are written at once; freed with the load */
+	unsigned char *descriptors;  /* those of the sequences; freed with the load */
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
 	bool early;		     /* failed, as another thread is loading what it needs */
@@ -458,6 +473,13 @@ int find_common_symbols(struct load *load);
 /* Use the module's own instead, for good; false if it did before. */
 bool use_own_symbols(struct load *load);
 
+/* ---- copies.c ------------------------------------------------------------------------------- */
+
+/* Whether the code has too few bits for the address of a constant that can be copied. */
+bool needs_copies(const struct load *load);
+/* Let the module have copies of all that can be, below 1 GiB; once.  false: it goes on without. */
+bool use_copies(struct load *load);
+
 /* ---- known.c -------------------------------------------------------------------------------- */
 
 /* dl_iterate_phdr(), as it can be called here. */
@@ -514,8 +536,10 @@ void give_block(uintptr_t address, size_t size);
 /* ---- buffer.c ------------------------------------------------------------------------------- */
 
 #define LARGE_PAGE ((size_t)2 << 20) /* bytes */
-/* Memory that is about to be written as a whole; NULL if there is none.  It is not zeroed. */
+/* Memory that is about to be written as a whole, not zeroed; NULL if there is none. */
 void *take_buffer(size_t size);
+/* The same for whole large pages, zeroed, that are touched when they are needed. */
+void *take_large(size_t size);
 void give_buffer(void *buffer, size_t size);
 /* How many of `size` bytes from a multiple of a large page on are worth large pages. */
 size_t in_large_pages(size_t size);
@@ -567,6 +591,7 @@ struct operation {
 	struct operation *outer;
 	struct permod *pm;
 	const char *symbol;  /* that was requested, or NULL */
+	unsigned long chain; /* a number that all within each other have */
 	unsigned long first; /* the number of the last module that came before */
 	bool on_demand;	     /* what is loaded now is so for another one's sake */
 };
@@ -645,6 +670,18 @@ void remove_module(struct permod_module *module);
 int find_calls(struct load *load);
 int start_module(struct load *load);
 
+/* ---- rseq.c --------------------------------------------------------------------------------- */
+
+/* Find a place for a module's descriptors of foreign restartable sequences, in or near an interval. */
+int place_descriptors(struct load *load);
+/* Let the link have a buffer for them. */
+int open_descriptors(struct load *load);
+/* A step of loading, when the code is in place: let the kernel see them. */
+int publish_descriptors(struct load *load);
+/* Those whose sequences are in memory that goes mean nothing from here on. */
+void bury_descriptors(struct permod_module *module, has_function *goes);
+void give_descriptors(struct permod_module *module);
+
 /* ---- states.c ------------------------------------------------------------------------------- */
 
 /* Tell the notifiers: 0, or what one said against a module that is coming; then it is told to those
@@ -664,7 +701,6 @@ bool wait_for_change(struct permod *pm);
 
 /* Take functions out of all hooks that are in memory of a module, of which `has` tells, and wait until
  * nobody is in one; returns how many.  Not under the context's lock. */
-typedef bool has_function(const struct permod_module *module, uintptr_t address);
 unsigned int drop_from_hooks(const struct permod_module *module, has_function *has);
 /* Take an entry out whatever its state, and wait for all who are in it. */
 void finish_entry(struct permod_hook_entry *entry);
@@ -708,8 +744,8 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
-/* While one is opened or closed, and over forks; false: it took too long, go on without. */
-bool lock_tls(void);
+/* What is held while one is opened or closed, over a fork; false: it took too long, go on without. */
+bool lock_tls_for_fork(void);
 void unlock_tls(bool locked);
 /* In the child of a fork: those that opened or closed some aren't there. */
 void forget_tls_threads(void);
@@ -768,8 +804,10 @@ struct symfile {
 	_Alignas(uint64_t) unsigned char bytes[];
 };
 
-/* A step of loading, when everything is relocated. */
+/* A step of loading, when everything is relocated.  Symbols that are in it have as `note` where in
+ * `names` theirs is. */
 int make_symfile(struct load *load);
+void free_symfile(struct symfile *file);
 /* Forget what init alone needed. */
 void drop_init_symbols(struct load *load);
 /* What an address in a region is in; NULL if nothing.  Signal-safe. */

@@ -147,8 +147,11 @@ void discard_module(struct permod_module *module)
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
 	forget_frames(module);
+	bury_descriptors(module, has_address);
 	give_image(module);
+	give_descriptors(module);
 	give_block(module->window, module->window_size);
+	give_block(module->copies, module->copies_size);
 	free_percpu(module->percpu);
 	close_tls(module->tls);
 	close_libraries(module);
@@ -159,7 +162,8 @@ void discard_module(struct permod_module *module)
 	free(module->params);
 	free(module->exports);
 	free(module->symbols);
-	free(module->symfile);
+	free(module->symbol_index);
+	free_symfile(module->symfile);
 	free(module->wished_before);
 	free(module->wished_after);
 	forget_taint(&module->taint);
@@ -348,6 +352,8 @@ static int end_init(struct load *load)
 	forget_init_frames(module);
 	for (size_t region = LINK_INIT_TEXT; region <= LINK_INIT_DATA; region++)
 		has_init |= module->part[region].size != 0;
+	if (has_init)
+		bury_descriptors(module, goes_with_init);
 	if (has_init)
 		drop_unlocked(module, goes_with_init);
 	if (has_init)

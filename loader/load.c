@@ -150,13 +150,28 @@ static int find_interval_with_originals(struct load *load)
 	return 0;
 }
 
+/* If it has copies, they take the place of originals. */
+static int find_interval_with_copies(struct load *load)
+{
+	if (load->module->copies_size)
+		return link_interval(load->link, &load->interval);
+	return find_interval_with_originals(load);
+}
+
 static int find_interval(struct load *load)
 {
-	int error = find_interval_with_originals(load);
+	int error;
 
-	if (error || !is_empty(&load->interval) || !use_own_symbols(load))
-		return error;
-	return find_interval_with_originals(load);
+	if (needs_copies(load))
+		use_copies(load);
+	error = find_interval_with_copies(load);
+	if (!error && is_empty(&load->interval) && use_own_symbols(load))
+		error = find_interval_with_copies(load);
+	/* Code with 32 bits for an address may have to be far from what it reaches otherwise. */
+	if (!error && is_empty(&load->interval) && load->interval.high.base <= UINT32_MAX &&
+	    use_copies(load))
+		error = find_interval_with_copies(load);
+	return error;
 }
 
 static bool needs_window(const struct load *load)
@@ -213,6 +228,13 @@ int place_module(struct load *load)
 	int error = place_variables(load);
 
 	if (!error)
+		error = find_interval(load);
+	if (error)
+		return error;
+	if (is_empty(&load->interval))
+		return fail_interval(load);
+	error = place_descriptors(load);
+	if (!error && load->link->rseq_address)
 		error = find_interval(load);
 	if (error)
 		return error;
@@ -286,7 +308,9 @@ int relocate_module(struct load *load)
 		link->part[LINK_PERCPU].buffer = load->percpu_image;
 	}
 	fill_cells(load);
-	error = open_tls(load);
+	error = open_descriptors(load);
+	if (!error)
+		error = open_tls(load);
 	return error ? error : link_relocate(link);
 }
 
@@ -406,10 +430,13 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	  check_shadow_stack, resolve_symbols, place_module,
-	relocate_module, arrange_frames,  copy_variables,     protect,	       tell_unwinders,
-	find_calls,	 describe_module, make_symfile,	      publish,	       announce_coming,
-	set_parameters,	 taint_by_info,	  taint_by_signature, start_module,
+	read_and_link,	     check_fit,	      check_shadow_stack,
+	resolve_symbols,     place_module,    relocate_module,
+	arrange_frames,	     copy_variables,  protect,
+	publish_descriptors, tell_unwinders,  find_calls,
+	make_symfile,	     describe_module, publish,
+	announce_coming,     set_parameters,  taint_by_info,
+	taint_by_signature,  start_module,
 };
 
 int check_name(struct load *load, const char *name)
@@ -428,6 +455,7 @@ void free_load(struct load *load)
 	free_inputs(&load->inputs);
 	free(load->percpu_image);
 	free(load->buffers);
+	free(load->descriptors);
 	free(load->tls_image);
 	free(load->externals);
 	free(load->owns);
@@ -543,6 +571,8 @@ int load_inputs(const struct inputs *inputs, const char *name, const char *param
 	}
 	if (!error)
 		note_arrival(load.module);
+	if (!error && inputs->hold)
+		permod_get(load.module);
 	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW_SYMBOLS 8U /* so many are looked through */
+
 /* ---- Addresses ------------------------------------------------------------------------------ */
 
 uintptr_t cookie_of(const struct permod_module *module, uintptr_t address)
@@ -80,10 +82,19 @@ static void fill_symbol(struct tables *tables, struct module_symbol *entry,
 			const struct link_symbol *symbol)
 {
 	uintptr_t address = link_symbol_address(tables->link, symbol);
+	const char *name = tables->names;
 
-	*entry = (struct module_symbol){ tables->names, cookie_of(tables->module, address),
-					 symbol->size };
-	tables->names = stpcpy(tables->names, symbol->name) + 1;
+	if (symbol->note)
+		name = tables->module->symfile->names + symbol->note;
+	else
+		tables->names = stpcpy(tables->names, symbol->name) + 1;
+	*entry = (struct module_symbol){ name, cookie_of(tables->module, address), symbol->size };
+}
+
+/* Bytes of a name that is nowhere else. */
+static size_t own_name_size(const struct link_symbol *symbol)
+{
+	return symbol->note ? 0 : strlen(symbol->name) + 1;
 }
 
 /* What others may find by name, and what is still there after init. */
@@ -115,7 +126,7 @@ static void visit_symbols(struct tables *tables, struct link *link)
 					    *count,
 				    symbol);
 		++*count;
-		tables->names_size += strlen(symbol->name) + 1;
+		tables->names_size += own_name_size(symbol);
 	}
 }
 
@@ -136,7 +147,7 @@ static void visit_variables(struct tables *tables, struct link *link)
 					    &tables->module->variables[tables->num_variables],
 					    symbol);
 			tables->num_variables++;
-			tables->names_size += strlen(symbol->name) + 1;
+			tables->names_size += own_name_size(symbol);
 		}
 	}
 }
@@ -148,7 +159,8 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(first->name, second->name);
 }
 
-/* Symbols, then variables, then symbols of threads, then their names: one piece of memory. */
+/* Symbols, then variables, then symbols of threads, then names: one piece of memory.  Symbols, which can
+ * be many, are indexed when somebody looks for one. */
 static int describe_symbols(struct load *load)
 {
 	struct permod_module *module = load->module;
@@ -169,7 +181,6 @@ static int describe_symbols(struct load *load)
 	module->num_symbols = fill.num_symbols;
 	module->num_variables = fill.num_variables;
 	module->num_thread_symbols = fill.num_thread_symbols;
-	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
 	      compare_names);
 	qsort(module->thread_symbols, module->num_thread_symbols, sizeof(struct module_symbol),
@@ -465,6 +476,65 @@ const char *permod_name(const struct permod_module *m)
 	return m->name;
 }
 
+/* Chains of symbols by the hash of their names: the first of each chain, then of each symbol the next;
+ * numbers + 1. */
+static uint32_t *make_index(const struct permod_module *module, size_t chains)
+{
+	uint32_t *first = calloc(chains + module->num_symbols, sizeof(*first));
+
+	for (size_t i = 0; first && i < module->num_symbols; i++) {
+		size_t chain = hash_name(module->symbols[i].name) & (chains - 1);
+
+		first[chains + i] = first[chain];
+		first[chain] = (uint32_t)(i + 1);
+	}
+	return first;
+}
+
+/* Several threads may be the first: one of them is. */
+static const uint32_t *index_of(struct permod_module *module, size_t chains)
+{
+	uint32_t *index = __atomic_load_n(&module->symbol_index, __ATOMIC_ACQUIRE), *made;
+
+	if (index)
+		return index;
+	made = make_index(module, chains);
+	if (!made || __atomic_compare_exchange_n(&module->symbol_index, &index, made, false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return made;
+	free(made);
+	return index;
+}
+
+static const struct module_symbol *find_among_few(const struct permod_module *module,
+						  const char *name)
+{
+	for (size_t i = 0; i < module->num_symbols; i++) {
+		if (!strcmp(module->symbols[i].name, name))
+			return &module->symbols[i];
+	}
+	return NULL;
+}
+
+static const struct module_symbol *find_symbol(struct permod_module *module, const char *name)
+{
+	const uint32_t *index = NULL;
+	size_t chains = 1;
+
+	while (chains < module->num_symbols)
+		chains *= 2;
+	if (module->num_symbols > FEW_SYMBOLS && module->num_symbols < UINT32_MAX)
+		index = index_of(module, chains);
+	/* Or there is no memory. */
+	if (!index)
+		return find_among_few(module, name);
+	for (uint32_t i = index[hash_name(name) & (chains - 1)]; i; i = index[chains + i - 1]) {
+		if (!strcmp(module->symbols[i - 1].name, name))
+			return &module->symbols[i - 1];
+	}
+	return NULL;
+}
+
 void *permod_symbol(struct permod_module *m, const char *name)
 {
 	const struct module_symbol key = { .name = name };
@@ -477,7 +547,7 @@ void *permod_symbol(struct permod_module *m, const char *name)
 			return tls_address(m->tls, m->exports[i].address);
 		return (void *)m->exports[i].address;
 	}
-	symbol = bsearch(&key, m->symbols, m->num_symbols, sizeof(key), compare_names);
+	symbol = find_symbol(m, name);
 	if (symbol)
 		return (void *)symbol->address;
 	symbol =
@@ -523,6 +593,7 @@ const char *const region_names[LINK_REGIONS] = {
 	[LINK_INIT_DATA] = "init.data",
 	[LINK_PERCPU] = "percpu",
 	[LINK_TLS] = "tls",
+	[LINK_RSEQ] = "rseq",
 };
 
 const char region_access[LINK_PERCPU][4] = {

@@ -325,6 +325,8 @@ static const char *library_of_block(uint64_t module)
 static const char *provider_of(const struct link_symbol *symbol)
 {
 	const struct permod_module *owner = symbol->owner;
+	void *original;
+	Dl_info info;
 
 	if (!owner)
 		return NULL;
@@ -334,7 +336,13 @@ static const char *provider_of(const struct link_symbol *symbol)
 		return "permod";
 	if (owner != &provider_libdl)
 		return owner->name;
-	return symbol->tls ? library_of_block(symbol->tls->module) : library_of(symbol->value);
+	if (symbol->tls)
+		return library_of_block(symbol->tls->module);
+	/* It may be a copy. */
+	original = (void *)(uintptr_t)symbol->value;
+	if (symbol->value <= UINT32_MAX && !dladdr(original, &info))
+		ask_libdl(RTLD_DEFAULT, symbol->name, &original);
+	return library_of((uintptr_t)original);
 }
 
 static void plan_symbol(struct permod_plan *plan, const struct link_symbol *symbol)

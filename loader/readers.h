@@ -15,6 +15,10 @@
 #ifdef HAVE_URCU
 #define _LGPL_SOURCE
 #include <urcu/urcu-bp.h>
+
+/* Its variable is reached by the thread pointer, not by a call for each use.  (8 bytes of what libc
+ * keeps for libraries that are loaded later.) */
+extern __thread struct urcu_bp_reader *urcu_bp_reader __attribute__((tls_model("initial-exec")));
 #endif
 
 extern long readers_of_hooks[2], turn_of_hooks;

@@ -260,7 +260,6 @@ static int describe_symbols(struct image *image)
 	module->thread_symbols = module->variables; /* none */
 	image->texts = (char *)(module->symbols + count);
 	visit_symbols(image, data);
-	qsort(module->symbols, module->num_symbols, sizeof(struct module_symbol), compare_names);
 	qsort(module->variables, module->num_variables, sizeof(struct module_symbol),
 	      compare_names);
 	return 0;

@@ -5,7 +5,8 @@
  *
  *     | header | symbols | sections | .eh_frame | debug information | names |
  *
- * Its own two tables serve permod_addr().  They are in the order of regions, and within a region of
+ * Names are copied with all that their object's table of strings has, if most of that is wanted, and the
+ * module's other tables use them too.  Its own two tables serve permod_addr().  They are in the order of regions, and within a region of
  * addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
  * they lie have contents: .eh_frame, and debug information if the objects have any.
  *
@@ -22,16 +23,29 @@
 #define ALIGN sizeof(uint64_t)
 #define FEW 32	      /* so many are sorted by insertion */
 #define DIGIT_BITS 12 /* of a key, in one pass of sorting */
-#define KEY_BITS 36   /* offsets in a region have 31, regions less than 5 */
+#define DIGITS 3
+/* A key is where a symbol is, region and offset, and then its number. */
+#define NUMBER_BITS 28
 #define OFFSET_BITS 31
+#define NUMBER_MASK (((uint64_t)1 << NUMBER_BITS) - 1)
 #define MOST_SECTIONS 0xf000U /* more would need another form of header */
 #define MOST_NAME 255U	      /* bytes of a section's name; names in a file may overlap */
 #define UNWIND ".eh_frame"
+/* All names that an object has are copied as they are, if they are not more than so many bytes for
+ * each symbol that is listed. */
+#define MOST_NAMES 32
 
-/* Something at an offset in a region. */
-struct spot {
-	uint64_t key;	  /* region and offset */
-	const void *what; /* link_section or link_symbol */
+/* A symbol as objects have it: its value is an offset in the region. */
+struct item {
+	Elf64_Sym entry;
+	struct link_symbol *symbol;
+};
+
+/* What an object brings: items, and names that are all of its own or only those of the items. */
+struct source {
+	const struct link_object *object;
+	size_t end;    /* of its items; they begin where the last object's end */
+	uint32_t base; /* where its names are copied to, or 0 */
 };
 
 /* A section of the file to be: neighbours of one name. */
@@ -42,92 +56,153 @@ struct run {
 	bool executable, writable, contents;
 };
 
-/* A file on its way. */
+/* A file on its way; all else is the link's memory. */
 struct draft {
 	struct load *load;
 	bool unwind, debug; /* whether it has .eh_frame, and debug information */
-	struct spot *spots; /* sections, then symbols, then room for sorting */
+	struct source *sources;
+	struct item *items; /* symbols */
+	uint64_t *keys;	    /* of items, and behind them room for sorting */
 	struct run *runs;
-	size_t num_sections, num_symbols, num_runs, num_debug;
-	size_t names_size; /* bytes */
-	size_t size;	   /* of the file, bytes */
-	size_t used;	   /* of its contents */
+	size_t num_sources, num_symbols, num_runs, num_debug;
+	size_t symbol_names; /* bytes, the first is 0 */
+	size_t names_size;   /* bytes, with those of sections */
+	size_t size;	     /* of the file, bytes */
+	size_t used;	     /* of its contents */
 	char *next_name;
 	struct symfile *file;
 };
 
-/* ---- Collecting ----------------------------------------------------------------------------- */
+/* ---- Symbols -------------------------------------------------------------------------------- */
 
-static uint64_t key_of(enum link_region region, uint64_t offset)
+static uint64_t spot_of(enum link_region region, uint64_t offset)
 {
 	return (uint64_t)region << OFFSET_BITS | offset;
 }
 
-static bool is_listed_section(const struct link_section *section)
-{
-	return section->region <= LINK_PERCPU && !section->discarded && section->size;
-}
-
-static bool is_listed_symbol(const struct link_symbol *symbol)
+static bool is_listed(const struct link_symbol *symbol)
 {
 	return symbol->section && symbol->section->region <= LINK_PERCPU &&
 	       !symbol->section->discarded && *symbol->name;
 }
 
-/* Count, or with room for spots also fill it. */
-static void collect(struct draft *draft, struct spot *sections, struct spot *symbols)
+/* A name's place in what is copied from `strings`; 0 if it lies elsewhere. */
+static uint32_t place_of(const struct source *source, const char *name, const char *strings,
+			 size_t size)
 {
-	const struct link_section *section;
-	const struct link_symbol *symbol;
+	uintptr_t offset = (uintptr_t)name - (uintptr_t)strings;
 
-	draft->num_sections = draft->num_symbols = 0;
-	for (struct link_object *object = draft->load->link->objects; object;
-	     object = link_object_next(object)) {
-		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
-			if (!is_listed_section(section))
-				continue;
-			if (sections)
-				sections[draft->num_sections] =
-					(struct spot){ key_of(section->region, section->offset),
-						       section };
-			draft->num_sections++;
-		}
-		for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
-			if (!is_listed_symbol(symbol))
-				continue;
-			section = symbol->section;
-			if (symbols)
-				symbols[draft->num_symbols] =
-					(struct spot){ key_of(section->region,
-							      section->offset + symbol->value),
-						       symbol };
-			else
-				draft->names_size += strlen(symbol->name) + 1;
-			draft->num_symbols++;
-		}
+	return source->base && offset < size ? (uint32_t)(source->base + offset) : 0;
+}
+
+/* Names of its own for what has none yet. */
+static void name_rest(struct draft *draft, const struct source *source, size_t first)
+{
+	for (size_t i = first; i < source->end; i++) {
+		struct item *item = &draft->items[i];
+
+		if (item->entry.st_name && source->base)
+			continue;
+		item->entry.st_name = (uint32_t)draft->symbol_names;
+		draft->symbol_names += strlen(item->symbol->name) + 1;
 	}
 }
 
-/* Stable, so that global symbols stay behind local ones; `spare` has room for as many. */
-static void sort_spots(struct spot *spots, struct spot *spare, size_t count)
+static void collect_object(struct draft *draft, struct link_object *object)
 {
-	uint32_t start[1U << DIGIT_BITS];
-	struct spot *from = spots, *to = spare, *other;
+	struct source *source = &draft->sources[draft->num_sources++];
+	size_t first = draft->num_symbols, size;
+	const char *strings = link_object_strings(object, &size);
+	struct link_symbol *symbol;
 
-	for (size_t i = 1; count <= FEW && i < count; i++) {
-		struct spot spot = spots[i];
+	source->object = object;
+	source->base = (uint32_t)draft->symbol_names;
+	for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
+		uint64_t offset;
+
+		if (!is_listed(symbol))
+			continue;
+		offset = symbol->section->offset + symbol->value;
+		draft->keys[draft->num_symbols] = spot_of(symbol->section->region, offset)
+							  << NUMBER_BITS |
+						  draft->num_symbols;
+		draft->items[draft->num_symbols++] = (struct item){
+			.entry = {
+				.st_name = place_of(source, symbol->name, strings, size),
+				.st_info = (unsigned char)ELF64_ST_INFO(symbol->bind, symbol->type),
+				.st_other = symbol->visibility,
+				.st_value = offset,
+				.st_size = symbol->size,
+			},
+			.symbol = symbol,
+		};
+	}
+	source->end = draft->num_symbols;
+	if ((source->end - first) * MOST_NAMES >= size)
+		draft->symbol_names += size;
+	else
+		source->base = 0;
+	name_rest(draft, source, first);
+}
+
+static int collect(struct draft *draft)
+{
+	struct link *link = draft->load->link;
+	size_t objects = 0, most = 0;
+
+	for (struct link_object *object = link->objects; object;
+	     object = link_object_next(object)) {
+		objects++;
+		most += link_object_symbols(object);
+	}
+	if (most > NUMBER_MASK)
+		return -ENOMEM;
+	draft->sources = link_allocate(link, objects * sizeof(struct source));
+	draft->items = link_allocate(link, most * sizeof(struct item));
+	draft->keys = link_allocate(link, most * 2 * sizeof(uint64_t));
+	if (!draft->sources || !draft->items || !draft->keys)
+		return -ENOMEM;
+	draft->symbol_names = 1;
+	for (struct link_object *object = link->objects; object;
+	     object = link_object_next(object)) {
+		collect_object(draft, object);
+		if (draft->symbol_names > UINT32_MAX)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void sort_few(uint64_t *keys, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		uint64_t key = keys[i];
 		size_t place = i;
 
-		for (; place > 0 && spots[place - 1].key > spot.key; place--)
-			spots[place] = spots[place - 1];
-		spots[place] = spot;
+		for (; place > 0 && keys[place - 1] > key; place--)
+			keys[place] = keys[place - 1];
+		keys[place] = key;
 	}
-	for (unsigned int shift = 0; count > FEW && shift < KEY_BITS; shift += DIGIT_BITS) {
+}
+
+/* By where they are, which is all that counts: numbers are in order, so global symbols stay behind local
+ * ones.  There is room for as many keys behind them. */
+static void sort_keys(struct draft *draft)
+{
+	size_t count = draft->num_symbols;
+	uint64_t *from = draft->keys, *to = from + count, *other;
+	uint32_t start[1U << DIGIT_BITS];
+
+	if (count <= FEW) {
+		sort_few(from, count);
+		return;
+	}
+	for (unsigned int digit = 0; digit < DIGITS; digit++) {
+		unsigned int shift = NUMBER_BITS + digit * DIGIT_BITS;
 		uint32_t sum = 0;
 
 		memset(start, 0, sizeof(start));
 		for (size_t i = 0; i < count; i++)
-			start[from[i].key >> shift & ((1U << DIGIT_BITS) - 1)]++;
+			start[from[i] >> shift & ((1U << DIGIT_BITS) - 1)]++;
 		for (size_t i = 0; i < 1U << DIGIT_BITS; i++) {
 			uint32_t here = start[i];
 
@@ -135,13 +210,13 @@ static void sort_spots(struct spot *spots, struct spot *spare, size_t count)
 			sum += here;
 		}
 		for (size_t i = 0; i < count; i++)
-			to[start[from[i].key >> shift & ((1U << DIGIT_BITS) - 1)]++] = from[i];
+			to[start[from[i] >> shift & ((1U << DIGIT_BITS) - 1)]++] = from[i];
 		other = from;
 		from = to;
 		to = other;
 	}
-	if (from != spots)
-		memcpy(spots, from, count * sizeof(*spots));
+	if (from != draft->keys)
+		memcpy(draft->keys, from, count * sizeof(*from));
 }
 
 /* ---- Sections ------------------------------------------------------------------------------- */
@@ -175,16 +250,32 @@ static void add_tail(struct draft *draft, enum link_region region)
 	run->writable = region == LINK_DATA;
 }
 
-static void make_runs(struct draft *draft)
+static bool has_room(const struct link_section *section)
 {
-	bool one_a_region = draft->num_sections > MOST_SECTIONS;
-	enum link_region region = LINK_TEXT;
+	return section->region <= LINK_PERCPU && section->size;
+}
 
-	for (size_t i = 0; i < draft->num_sections; i++) {
-		const struct link_section *section = draft->spots[i].what;
+static int make_runs(struct draft *draft)
+{
+	size_t count, listed = 0;
+	struct link_section *const *placed = link_placed_sections(draft->load->link, &count);
+	enum link_region region = LINK_TEXT;
+	bool one_a_region;
+
+	for (size_t i = 0; i < count; i++)
+		listed += has_room(placed[i]);
+	one_a_region = listed > MOST_SECTIONS;
+	draft->runs =
+		link_allocate(draft->load->link, (listed + LINK_REGIONS) * sizeof(struct run));
+	if (!draft->runs)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const struct link_section *section = placed[i];
 		struct run *run;
 		const char *name = one_a_region ? region_names[section->region] : section->name;
 
+		if (!has_room(section))
+			continue;
 		for (; region < section->region; region++)
 			add_tail(draft, region);
 		run = draft->num_runs ? &draft->runs[draft->num_runs - 1] : NULL;
@@ -198,6 +289,7 @@ static void make_runs(struct draft *draft)
 	}
 	for (; region < LINK_REGIONS; region++)
 		add_tail(draft, region);
+	return 0;
 }
 
 static size_t align_up(size_t size)
@@ -263,34 +355,51 @@ static void write_runs(struct draft *draft)
 
 static void write_symbols(struct draft *draft)
 {
-	const struct spot *spots = draft->spots + draft->num_sections;
+	const struct permod_module *module = draft->load->module;
 	struct symfile *file = draft->file;
 	enum link_region region = LINK_TEXT;
 	size_t run = 0;
 
 	for (size_t i = 0; i < draft->num_symbols; i++) {
-		const struct link_symbol *symbol = spots[i].what;
-		uint64_t offset = symbol->section->offset + symbol->value;
+		uint64_t spot = draft->keys[i] >> NUMBER_BITS;
+		Elf64_Sym *entry = &file->symbols[1 + i];
+		enum link_region here = (enum link_region)(spot >> OFFSET_BITS);
 
-		for (; region <= symbol->section->region; region++)
+		for (; region <= here; region++)
 			file->first_symbol[region] = (uint32_t)(1 + i);
 		/* The last section that begins before it. */
 		while (run + 1 < draft->num_runs &&
-		       key_of(draft->runs[run + 1].region, draft->runs[run + 1].begin) <=
-			       spots[i].key)
+		       spot_of(draft->runs[run + 1].region, draft->runs[run + 1].begin) <= spot)
 			run++;
-		file->symbols[1 + i] = (Elf64_Sym){
-			.st_name = write_name(draft, symbol->name, strlen(symbol->name)),
-			.st_info = (unsigned char)ELF64_ST_INFO(symbol->bind, symbol->type),
-			.st_other = symbol->visibility,
-			.st_shndx = (uint16_t)(1 + run),
-			.st_value = region_address(draft->load->module, symbol->section->region) +
-				    offset,
-			.st_size = symbol->size,
-		};
+		*entry = draft->items[draft->keys[i] & NUMBER_MASK].entry;
+		entry->st_shndx = (uint16_t)(1 + run);
+		entry->st_value += region_address(module, here);
 	}
 	for (; region <= LINK_REGIONS; region++)
 		file->first_symbol[region] = (uint32_t)(1 + draft->num_symbols);
+}
+
+/* And let symbols know where their names are. */
+static void write_symbol_names(struct draft *draft)
+{
+	size_t item = 0;
+
+	for (size_t i = 0; i < draft->num_sources; i++) {
+		const struct source *source = &draft->sources[i];
+		size_t size = 0;
+		const char *strings = link_object_strings(source->object, &size);
+
+		if (source->base && size)
+			memcpy(draft->file->names + source->base, strings, size);
+		for (; item < source->end; item++) {
+			struct link_symbol *symbol = draft->items[item].symbol;
+
+			symbol->note = draft->items[item].entry.st_name;
+			if (!place_of(source, symbol->name, strings, size))
+				strcpy(draft->file->names + symbol->note, symbol->name);
+		}
+	}
+	draft->next_name = draft->file->names + draft->symbol_names;
 }
 
 /* false: there is something in it that nobody can read. */
@@ -354,23 +463,6 @@ static void write_tables(struct draft *draft)
 
 /* ---- All of it ------------------------------------------------------------------------------ */
 
-static int sort_all(struct draft *draft)
-{
-	size_t count;
-
-	collect(draft, NULL, NULL);
-	count = draft->num_sections + draft->num_symbols;
-	draft->spots = malloc((2 * count + 1) * sizeof(struct spot));
-	draft->runs = malloc((draft->num_sections + LINK_REGIONS) * sizeof(struct run));
-	if (!draft->spots || !draft->runs)
-		return -ENOMEM;
-	collect(draft, draft->spots, draft->spots + draft->num_sections);
-	sort_spots(draft->spots, draft->spots + count, draft->num_sections);
-	sort_spots(draft->spots + draft->num_sections, draft->spots + count, draft->num_symbols);
-	make_runs(draft);
-	return 0;
-}
-
 /* Where everything in the file goes. */
 static int allocate(struct draft *draft)
 {
@@ -378,7 +470,7 @@ static int allocate(struct draft *draft)
 	size_t sections, tables;
 	struct symfile *file;
 
-	draft->names_size += 1 + sizeof(".symtab") + sizeof(".strtab");
+	draft->names_size += draft->symbol_names + sizeof(".symtab") + sizeof(".strtab");
 	draft->num_debug = 0;
 	draft->size = 0;
 	for (size_t i = 0; i < draft->num_runs; i++) {
@@ -395,7 +487,9 @@ static int allocate(struct draft *draft)
 		 sections * sizeof(Elf64_Shdr);
 	draft->used = tables;
 	draft->size += tables;
-	file = malloc(sizeof(*file) + draft->size + draft->names_size);
+	if (draft->names_size > UINT32_MAX)
+		return -ENOMEM;
+	file = take_buffer(sizeof(*file) + draft->size + draft->names_size);
 	if (!file)
 		return -ENOMEM;
 	*file = (struct symfile){ .size = draft->size + draft->names_size,
@@ -406,19 +500,22 @@ static int allocate(struct draft *draft)
 	file->symbols[0] = (Elf64_Sym){ 0 };
 	file->sections[0] = (Elf64_Shdr){ 0 };
 	file->names[0] = '\0';
-	draft->next_name = file->names + 1;
 	draft->file = file;
 	return 0;
 }
 
 static int write_file(struct draft *draft)
 {
-	int error = sort_all(draft);
+	int error = collect(draft);
 
+	if (!error)
+		error = make_runs(draft);
 	if (!error)
 		error = allocate(draft);
 	if (error)
 		return error;
+	sort_keys(draft);
+	write_symbol_names(draft);
 	write_runs(draft);
 	write_symbols(draft);
 	if (draft->num_debug && !write_debug(draft))
@@ -427,15 +524,19 @@ static int write_file(struct draft *draft)
 	return 0;
 }
 
+void free_symfile(struct symfile *file)
+{
+	if (file)
+		give_buffer(file, sizeof(*file) + file->size);
+}
+
 static int try_to_make(struct load *load, bool unwind, bool debug)
 {
 	struct draft draft = { .load = load, .unwind = unwind, .debug = debug };
 	int error = write_file(&draft);
 
-	free(draft.spots);
-	free(draft.runs);
 	if (error)
-		free(draft.file);
+		free_symfile(draft.file);
 	else
 		load->module->symfile = draft.file;
 	return error;

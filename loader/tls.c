@@ -108,19 +108,32 @@ uint64_t tls_module(const struct tls_carrier *carrier)
  * forks, so that the child does not find libc's list of objects half changed. */
 static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
 
-#define MOST_WAIT_MS 100
-
 /* But not waited for without end: who waits in a constructor of something that is being opened has
- * libc's lock, which the owner of this one needs.  To go on without it may cost room, no more. */
-bool lock_tls(void)
+ * libc's lock, which the owner of this one needs.  To open something without it may cost room, no
+ * more; to fork without it may cost the child, so on a busy machine that must have time. */
+#define WAIT_TO_OPEN_MS 100
+#define WAIT_TO_FORK_MS 5000
+
+static bool lock_for(long most_ms)
 {
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += MOST_WAIT_MS * 1000000L;
+	until.tv_sec += most_ms / 1000;
+	until.tv_nsec += most_ms % 1000 * 1000000L;
 	until.tv_sec += until.tv_nsec / 1000000000L;
 	until.tv_nsec %= 1000000000L;
 	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
+}
+
+static bool lock_tls(void)
+{
+	return lock_for(WAIT_TO_OPEN_MS);
+}
+
+bool lock_tls_for_fork(void)
+{
+	return lock_for(WAIT_TO_FORK_MS);
 }
 
 void unlock_tls(bool locked)

@@ -591,6 +591,7 @@ static const struct {
 	{ ".dtors", "aw", LINK_RODATA },
 	{ ".preinit_array", "aw", LINK_RODATA },
 	{ "__pcpu_rseq_cs", "aw", LINK_RODATA },
+	{ "__rseq_cs", "aw", LINK_RSEQ },
 	{ ".modinfo", "a", LINK_RODATA },
 	{ ".comment", "", LINK_NONE },
 	{ ".debug_info", "", LINK_NONE },

@@ -99,6 +99,36 @@ static int check_maps(const char *when)
 	return lines;
 }
 
+/* How many files of shared pages are open; the last one's descriptor, -1 if there is none. */
+static int count_files(int *last)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	struct dirent *entry;
+	int count = 0;
+
+	*last = -1;
+	check_that(folder);
+	while ((entry = readdir(folder))) {
+		char target[64] = "";
+
+		if (readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1) <= 0 ||
+		    !strstr(target, "permod-modules"))
+			continue;
+		*last = atoi(entry->d_name);
+		count++;
+	}
+	closedir(folder);
+	return count;
+}
+
+static int find_descriptor(void)
+{
+	int last;
+
+	count_files(&last);
+	return last;
+}
+
 /* ---- Sharing -------------------------------------------------------------------------------- */
 
 START_TEST(small_modules_share_pages_of_each_kind)
@@ -375,26 +405,75 @@ START_TEST(parent_changes_nothing_of_the_childs)
 }
 END_TEST
 
-/* ---- Without the file, or with a strange one ------------------------------------------------ */
+enum { CONTEXTS = 20, IN_EACH = 4, MOST_FILES = 8 };
 
-/* The descriptor of the file of shared pages; -1 if there is none. */
-static int find_descriptor(void)
+struct families {
+	struct permod *pm[CONTEXTS];
+	struct permod_module *modules[CONTEXTS][IN_EACH];
+};
+
+static void load_in_each(struct families *families)
 {
-	DIR *folder = opendir("/proc/self/fd");
-	struct dirent *entry;
-	int found = -1;
-
-	check_that(folder);
-	while (found < 0 && (entry = readdir(folder))) {
-		char target[64] = "";
-
-		if (readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1) > 0 &&
-		    strstr(target, "permod-modules"))
-			found = atoi(entry->d_name);
-	}
-	closedir(folder);
-	return found;
+	for (int i = 0; i < CONTEXTS; i++)
+		load_all(families->pm[i], families->modules[i], IN_EACH);
 }
+
+static void unload_in_each(void *arg)
+{
+	struct families *families = arg;
+
+	for (int i = 0; i < CONTEXTS; i++) {
+		for (int j = 0; j < IN_EACH; j++)
+			must(families->pm[i], permod_unload(families->modules[i][j], 0));
+	}
+}
+
+static void begin_anew_in_child(void *arg)
+{
+	struct families *families = arg;
+	int last;
+
+	ck_assert_int_eq(count_files(&last), 0);
+	unload_in_each(families);
+	load_in_each(families);
+	for (int i = 0; i < CONTEXTS; i++)
+		ck_assert_uint_eq(tick(families->modules[i][0]), 2);
+	check_maps("in the child");
+}
+
+/* Threads with contexts of their own don't write the same file, as far as they can run at once. */
+START_TEST(contexts_have_as_many_files_as_there_are_cpus)
+{
+	int most = num_possible_cpus() < MOST_FILES ? (int)num_possible_cpus() : MOST_FILES, last;
+	static struct state before, after;
+	static struct families families;
+	struct outcome outcome;
+
+	look(&before);
+	for (int i = 0; i < CONTEXTS; i++)
+		families.pm[i] = new_context();
+	ck_assert_int_eq(count_files(&last), most);
+	load_in_each(&families);
+	ck_assert_int_eq(count_files(&last), most);
+	ck_assert_int_eq(page_of(symbol(families.modules[0][0], "tick")) ==
+				 page_of(symbol(families.modules[1][0], "tick")),
+			 most == 1);
+	for (int i = 0; i < CONTEXTS; i++)
+		ck_assert_int_eq(count_pages(families.modules[i], IN_EACH, "tick"), 1);
+	check_maps("loaded");
+	outcome = run_in_child(begin_anew_in_child, &families);
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+	for (int i = 0; i < CONTEXTS; i++)
+		ck_assert_uint_eq(tick(families.modules[i][IN_EACH - 1]), 2);
+	unload_in_each(&families);
+	for (int i = 0; i < CONTEXTS; i++)
+		permod_free(families.pm[i]);
+	look(&after);
+	expect_same(&before, &after, "all are gone");
+}
+END_TEST
+
+/* ---- Without the file, or with a strange one ------------------------------------------------ */
 
 START_TEST(other_files_are_safe_when_a_program_closes_all_descriptors)
 {
@@ -808,6 +887,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, code_runs_on_while_others_come_and_go_in_its_page);
 	tcase_add_test(tests, child_changes_nothing_of_the_parents);
 	tcase_add_test(tests, parent_changes_nothing_of_the_childs);
+	tcase_add_test(tests, contexts_have_as_many_files_as_there_are_cpus);
 	tcase_add_test(tests, other_files_are_safe_when_a_program_closes_all_descriptors);
 	tcase_add_test(tests, without_the_file_modules_have_whole_pages);
 	tcase_add_test(tests, modules_come_into_no_page_that_a_debugger_has_copied);

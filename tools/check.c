@@ -8,12 +8,32 @@
 #include <getopt.h>
 #include <stdlib.h>
 
+/* What the options ask for. */
+struct wishes {
+	struct parts parts;
+	struct tree_place place;
+	struct trust trust;
+	bool json;
+};
+
+static void take_option(struct wishes *wishes, int code)
+{
+	if (code == 'm')
+		wishes->place.dir = optarg;
+	else if (code == 'C')
+		add_config(&wishes->place, optarg);
+	else if (!take_parts_option(&wishes->parts, code, optarg) &&
+		 !take_trust_option(&wishes->trust, code, optarg))
+		wishes->json = true;
+}
+
 /* Options may stand behind the file too. */
-static enum status parse(int argc, char **argv, struct parts *parts, struct trust *trust,
-			 bool *json)
+static enum status parse(int argc, char **argv, struct wishes *wishes)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "module-dir", required_argument, NULL, 'm' },
+		{ "config", required_argument, NULL, 'C' },
 		{ "with", required_argument, NULL, 'w' },
 		{ "root", required_argument, NULL, 'r' },
 		{ "whole-archive", no_argument, NULL, 'W' },
@@ -22,13 +42,13 @@ static enum status parse(int argc, char **argv, struct parts *parts, struct trus
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct parts *parts = &wishes->parts;
 	enum status status = STATUS_GO_ON;
 	int code;
 
 	for (;;) {
 		while ((code = next_option(&check_command, argc, argv, options, &status)) != -1)
-			*json |= !take_parts_option(parts, code, optarg) &&
-				 !take_trust_option(trust, code, optarg);
+			take_option(wishes, code);
 		if (status != STATUS_GO_ON)
 			return status;
 		if (optind == argc)
@@ -38,21 +58,17 @@ static enum status parse(int argc, char **argv, struct parts *parts, struct trus
 					   argv[optind]);
 		parts->paths[0] = argv[optind++];
 	}
-	return parts->paths[0] ? check_trust(&check_command, trust)
+	return parts->paths[0] ? check_trust(&check_command, &wishes->trust)
 			       : usage_error(&check_command, "no FILE given");
 }
 
-static enum status check_parts(const struct parts *parts, const struct trust *trust, bool json)
+static enum status show(struct permod *pm, const struct parts *parts, bool json)
 {
 	struct permod_plan *plan = NULL;
-	struct permod *pm;
 	const char *path = parts->paths[0], *error;
-	bool loads;
+	bool loads = permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root,
+				       parts->flags, &plan) == 0;
 
-	if (new_context(&pm, trust) != STATUS_DONE)
-		return STATUS_FAILED;
-	loads = permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root, parts->flags,
-				  &plan) == 0;
 	error = loads ? NULL : permod_error(pm);
 	if (json)
 		show_plan_json(stdout, plan, path, error);
@@ -61,21 +77,39 @@ static enum status check_parts(const struct parts *parts, const struct trust *tr
 	else
 		complain("%s", error);
 	permod_plan_free(plan);
-	permod_free(pm);
 	return loads ? STATUS_DONE : STATUS_FAILED;
+}
+
+static enum status check_wishes(struct wishes *wishes)
+{
+	const char *name = wishes->parts.paths[0];
+	enum status status = STATUS_GO_ON;
+	struct permod *pm;
+	char *path = NULL;
+
+	if (open_context(&wishes->place, &wishes->trust, &pm) != STATUS_DONE)
+		return STATUS_FAILED;
+	if (is_bare_name(&wishes->place, name))
+		status = find_by_name(pm, name, true, &path);
+	if (path)
+		wishes->parts.paths[0] = path;
+	if (status == STATUS_GO_ON)
+		status = show(pm, &wishes->parts, wishes->json);
+	free(path);
+	permod_free(pm);
+	return status;
 }
 
 static enum status check(int argc, char **argv)
 {
-	struct parts parts = new_parts();
-	struct trust trust = { 0 };
-	bool json = false;
-	enum status status = parse(argc, argv, &parts, &trust, &json);
+	struct wishes wishes = { .parts = new_parts() };
+	enum status status = parse(argc, argv, &wishes);
 
 	if (status == STATUS_GO_ON)
-		status = check_parts(&parts, &trust, json);
-	free(trust.certificates);
-	free(parts.paths);
+		status = check_wishes(&wishes);
+	free(wishes.trust.certificates);
+	free(wishes.parts.paths);
+	free(wishes.place.config);
 	return status;
 }
 
@@ -84,6 +118,8 @@ const struct command check_command = {
 	.synopsis = "[OPTION ...] FILE",
 	.summary = "would it load here? The plan and the reasons; nothing is run",
 	.help = "  --json             print one JSON document\n"
+		"  --module-dir DIR   FILE is a module of DIR, a module tree of depmod, by its name\n"
+		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n"
 		"  --with FILE        FILE, an object or archive, belongs to it too; repeatable\n"
 		"  --root SYMBOL      of archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of archives, take everything\n"

@@ -244,23 +244,11 @@ static void json_symbols(struct json *json, const struct permod_file *file)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static enum status info(int argc, char **argv)
+static void show(const struct permod_file *file, const char *path, bool as_json)
 {
 	struct parameters parameters = { NULL, 0 };
 	struct json json = { .out = stdout, .lines = 2 };
-	struct permod_file *file;
-	struct permod *pm;
-	const char *path;
-	bool as_json;
-	enum status status = parse_simple(&info_command, argc, argv, &as_json, &path);
 
-	if (status != STATUS_GO_ON)
-		return status;
-	if (permod_new(&pm, NULL) || permod_file_open(pm, path, &file)) {
-		complain("%s", permod_error(pm));
-		permod_free(pm);
-		return STATUS_FAILED;
-	}
 	collect_parameters(file, &parameters);
 	if (as_json) {
 		json_begin(&json, NULL, '{');
@@ -274,16 +262,59 @@ static enum status info(int argc, char **argv)
 		print_file(file, path, &parameters);
 	}
 	free_parameters(&parameters);
+}
+
+static enum status open_and_show(struct permod *pm, const char *path, bool as_json)
+{
+	struct permod_file *file;
+
+	if (permod_file_open(pm, path, &file)) {
+		complain("%s", permod_error(pm));
+		return STATUS_FAILED;
+	}
+	show(file, path, as_json);
 	permod_file_close(file);
-	permod_free(pm);
 	return STATUS_DONE;
+}
+
+static enum status info_of(const struct tree_place *place, const char *name, bool as_json)
+{
+	const struct trust no_trust = { 0 };
+	enum status status = STATUS_GO_ON;
+	struct permod *pm;
+	char *path = NULL;
+
+	if (open_context(place, &no_trust, &pm) != STATUS_DONE)
+		return STATUS_FAILED;
+	if (is_bare_name(place, name))
+		status = find_by_name(pm, name, false, &path);
+	if (status == STATUS_GO_ON)
+		status = open_and_show(pm, path ? path : name, as_json);
+	free(path);
+	permod_free(pm);
+	return status;
+}
+
+static enum status info(int argc, char **argv)
+{
+	struct tree_place place = { NULL, NULL, 0 };
+	const char *path;
+	bool as_json;
+	enum status status = parse_simple(&info_command, argc, argv, &as_json, &place, &path);
+
+	if (status == STATUS_GO_ON)
+		status = info_of(&place, path, as_json);
+	free(place.config);
+	return status;
 }
 
 const struct command info_command = {
 	.name = "info",
-	.synopsis = "[--json] FILE",
+	.synopsis = "[OPTION ...] FILE",
 	.summary = "what a module says of itself, what it exports and what it needs",
-	.help = "  --json    print one JSON document\n",
+	.help = "  --json             print one JSON document\n"
+		"  --module-dir DIR   FILE is a module of DIR, a module tree of depmod, by its name\n"
+		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n",
 	.takes_file = true,
 	.run = info,
 };

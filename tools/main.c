@@ -160,20 +160,29 @@ int next_option(const struct command *command, int argc, char **argv, const stru
 }
 
 enum status parse_simple(const struct command *command, int argc, char **argv, bool *json,
-			 const char **file)
+			 struct tree_place *place, const char **file)
 {
-	static const struct option options[] = {
+	static const struct option all_options[] = {
+		{ "module-dir", required_argument, NULL, 'm' },
+		{ "config", required_argument, NULL, 'C' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	const struct option *options = place ? all_options : all_options + 2;
 	enum status status = STATUS_GO_ON;
+	int code;
 
 	*json = false;
 	*file = NULL;
 	for (;;) {
-		while (next_option(command, argc, argv, options, &status) == 'j')
-			*json = true;
+		while ((code = next_option(command, argc, argv, options, &status)) != -1) {
+			*json |= code == 'j';
+			if (code == 'm')
+				place->dir = optarg;
+			else if (code == 'C')
+				add_config(place, optarg);
+		}
 		if (status != STATUS_GO_ON)
 			return status;
 		if (optind == argc)

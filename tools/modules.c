@@ -172,10 +172,15 @@ enum status load_parts(struct session *session, const struct parts *parts, const
 		complain("%s%s", permod_error(session->pm), error == -ENOENT && note ? note : "");
 		return STATUS_FAILED;
 	}
+	/* What was loaded because this one asked for a symbol. */
+	if (session->place.dir && !session->dir)
+		collect_modules(session, module);
 	session->loaded =
 		reallocate(session->loaded, session->num_loaded + 1, sizeof(*session->loaded));
 	loaded = &session->loaded[session->num_loaded++];
-	*loaded = (struct loaded){ .module = module, .path = format_text("%s", parts->paths[0]) };
+	*loaded = (struct loaded){ .module = module,
+				   .path = format_text("%s", parts->paths[0]),
+				   .asked = true };
 	warn_of_signature(session->pm, module);
 	permod_file_open_files(session->pm, parts->paths, parts->count, parts->root, parts->flags,
 			       &loaded->file);
@@ -211,11 +216,24 @@ static bool is_loaded(const struct session *session, const char *path)
 	return false;
 }
 
+static enum status load_of_tree(struct session *session, const struct request *request,
+				const struct parts *parts)
+{
+	if (parts->count == 1 && !parts->root)
+		return load_by_name(session, request->name, request->params, parts->flags);
+	complain("%s: a module of a tree takes no --with and no --root; name its file",
+		 request->name);
+	return STATUS_FAILED;
+}
+
 static enum status load_module(struct session *session, const struct request *request,
 			       struct parts *parts)
 {
-	const char *path = file_of(session, request->name);
+	const char *path;
 
+	if (is_bare_name(&session->place, request->name))
+		return load_of_tree(session, request, parts);
+	path = file_of(session, request->name);
 	if (!path)
 		return STATUS_FAILED;
 	parts->paths[0] = path;
@@ -253,8 +271,13 @@ enum status unload_modules(struct session *session)
 	while (session->num_loaded > 0) {
 		struct loaded *loaded = &session->loaded[--session->num_loaded];
 
+		unsigned int flags = session->remove_dependencies && loaded->asked
+					     ? PERMOD_UNLOAD_DEPENDENCIES
+					     : 0;
+
 		fflush(stdout);
-		if (permod_unload(loaded->module, 0)) {
+		if (is_still_there(session, loaded->module) &&
+		    permod_unload(loaded->module, flags)) {
 			complain("%s", permod_error(session->pm));
 			status = STATUS_FAILED;
 		}

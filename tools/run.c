@@ -19,19 +19,29 @@ struct wishes {
 	uint64_t count;
 	double seconds;
 	bool json;
-	const char *module_dir;
+	struct tree_place place;
+	bool remove_dependencies;
 	struct parts last; /* of the last module */
 	struct trust trust;
 };
 
 static const struct option options[] = {
-	{ "call", required_argument, NULL, 'f' },    { "cpus", required_argument, NULL, 'c' },
-	{ "count", required_argument, NULL, 'n' },   { "duration", required_argument, NULL, 'd' },
-	{ "json", no_argument, NULL, 'j' },	     { "module-dir", required_argument, NULL, 'm' },
-	{ "with", required_argument, NULL, 'w' },    { "root", required_argument, NULL, 'r' },
-	{ "whole-archive", no_argument, NULL, 'W' }, { "gc-sections", no_argument, NULL, 'g' },
-	{ "library", required_argument, NULL, 'l' }, TRUST_OPTIONS,
-	{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+	{ "call", required_argument, NULL, 'f' },
+	{ "cpus", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "module-dir", required_argument, NULL, 'm' },
+	{ "config", required_argument, NULL, 'C' },
+	{ "remove-dependencies", no_argument, NULL, 'R' },
+	{ "with", required_argument, NULL, 'w' },
+	{ "root", required_argument, NULL, 'r' },
+	{ "whole-archive", no_argument, NULL, 'W' },
+	{ "gc-sections", no_argument, NULL, 'g' },
+	{ "library", required_argument, NULL, 'l' },
+	TRUST_OPTIONS,
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -82,7 +92,13 @@ static enum status take_option(struct wishes *wishes, int code)
 	case 'l':
 		return use_library(optarg);
 	case 'm':
-		wishes->module_dir = optarg;
+		wishes->place.dir = optarg;
+		break;
+	case 'C':
+		add_config(&wishes->place, optarg);
+		break;
+	case 'R':
+		wishes->remove_dependencies = true;
 		break;
 	default:
 		if (!take_trust_option(&wishes->trust, code, optarg))
@@ -196,7 +212,7 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 	struct outcome outcome = { .session = session };
 	enum status status, unloaded;
 
-	if (new_context(&session->pm, &wishes->trust) != STATUS_DONE)
+	if (open_context(&session->place, &wishes->trust, &session->pm) != STATUS_DONE)
 		return STATUS_FAILED;
 	status = load_modules(session, requests, count);
 	if (status == STATUS_DONE)
@@ -209,15 +225,17 @@ static enum status run_modules(const struct wishes *wishes, struct calls *calls,
 static enum status run_requests(const struct wishes *wishes, struct calls *calls,
 				const struct request *requests, size_t count, FILE *out)
 {
-	struct session session = { .last = wishes->last };
+	struct session session = { .last = wishes->last,
+				   .place = wishes->place,
+				   .remove_dependencies = wishes->remove_dependencies };
 	enum status status;
 
 	/* What is to be called is needed; of several modules nobody knows which one has it. */
 	if (wishes->last.flags & PERMOD_LOAD_GC_SECTIONS && !wishes->last.root && count == 1)
 		session.last.root = wishes->function;
 
-	if (wishes->module_dir) {
-		session.dir = open_module_dir(wishes->module_dir);
+	if (wishes->place.dir && !is_tree(wishes->place.dir)) {
+		session.dir = open_module_dir(wishes->place.dir);
 		if (!session.dir)
 			return STATUS_FAILED;
 	}
@@ -269,6 +287,7 @@ static enum status run(int argc, char **argv)
 	free_requests(requests, count);
 	free(wishes.last.paths);
 	free(wishes.trust.certificates);
+	free(wishes.place.config);
 	free(calls.calls);
 	free(calls.cpus);
 	return status;
@@ -284,7 +303,10 @@ const struct command run_command = {
 		"  --duration S       over and over for S seconds, such as 0.5\n"
 		"  --json             print one JSON document; what modules print goes to standard error\n"
 		"  --library NAME     first open a shared library, such as libm.so.6, for modules to use\n"
-		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
+		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR:\n"
+		"                     a module tree of depmod, or a folder with files\n"
+		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n"
+		"  --remove-dependencies  unload with each MODULE what only it needed\n"
 		"  --with FILE        link FILE, an object or archive, into the last MODULE; repeatable\n"
 		"  --root SYMBOL      of the last MODULE's archives, take only what SYMBOL needs\n"
 		"  --whole-archive    of the last MODULE's archives, take everything\n"

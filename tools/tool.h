@@ -9,10 +9,12 @@
  *     run.c      permod run: options, the order of things      json.c   writing JSON
  *     modules.c  loading and unloading what run was given      text.c   sizes, lists of CPUs
  *     depend.c   --module-dir: which file has which symbol     info.c   permod info
+ *     tree.c     the same if it is a module tree of depmod's
  *     calls.c    calling a function on every CPU               check.c  permod check
  *     show.c     per-CPU variables as a table or as JSON       map.c    permod map
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
  *     plan.c     what permod check shows           trust.c  --signatures, --certificate
+ *     context.c  a context as the options want it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -63,9 +65,11 @@ struct option;
 int next_option(const struct command *command, int argc, char **argv, const struct option *options,
 		enum status *status);
 
-/* For subcommands with no option but --json, and at most one argument.  STATUS_GO_ON if all is well. */
+struct tree_place;
+/* For subcommands with no option but --json, and those for @place if it is not NULL, and at most one
+ * argument.  STATUS_GO_ON if all is well. */
 enum status parse_simple(const struct command *command, int argc, char **argv, bool *json,
-			 const char **file);
+			 struct tree_place *place, const char **file);
 
 /* Memory or a message and the end; it is zero. */
 void *allocate(size_t count, size_t size) __attribute__((malloc));
@@ -182,8 +186,8 @@ enum { TRUST_SIGNATURES = 0x200, TRUST_CERTIFICATE };
 bool take_trust_option(struct trust *trust, int code, const char *value);
 /* When all options are known. */
 enum status check_trust(const struct command *command, const struct trust *trust);
-/* A context, or STATUS_FAILED after a message. */
-enum status new_context(struct permod **pm, const struct trust *trust);
+/* STATUS_FAILED after a message. */
+enum status name_certificates(struct permod *pm, const struct trust *trust);
 /* A line for a module that was loaded all the same. */
 void warn_of_signature(struct permod *pm, const struct permod_module *module);
 
@@ -219,6 +223,40 @@ enum status make_calls(struct calls *calls);
 void *open_signal_stack(void);
 void close_signal_stack(void *memory);
 
+/* ---- tree.c --------------------------------------------------------------------------------- */
+
+/* Where modules are found by name: --module-dir and --config. */
+struct tree_place {
+	const char *dir;     /* or NULL */
+	const char **config; /* with a NULL behind the last; NULL if there are none; to be freed */
+	size_t num_config;
+};
+
+struct session;
+
+/* Whether depmod made it, so that the library knows it. */
+bool is_tree(const char *dir);
+void add_config(struct tree_place *place, const char *path);
+/* Name it to a context, if it is a tree; STATUS_FAILED after a message. */
+enum status place_options(const struct tree_place *place, struct permod_options *options);
+/* Whether a word means a module of the tree, and no file. */
+bool is_bare_name(const struct tree_place *place, const char *name);
+/* Load a module of the tree with what it needs. */
+enum status load_by_name(struct session *session, const char *name, const char *params,
+			 unsigned int flags);
+/* Let the session know of all modules but this one. */
+void collect_modules(struct session *session, const struct permod_module *except);
+bool is_still_there(const struct session *session, const struct permod_module *wanted);
+/* The file of a module of the tree, to be freed; @load_needs loads before what it needs, without
+ * running anything.  STATUS_GO_ON, or STATUS_FAILED after a message. */
+enum status find_by_name(struct permod *pm, const char *name, bool load_needs, char **path);
+
+/* ---- context.c ------------------------------------------------------------------------------ */
+
+/* To be freed by permod_free(); STATUS_FAILED after a message. */
+enum status open_context(const struct tree_place *place, const struct trust *trust,
+			 struct permod **pm);
+
 /* ---- modules.c, depend.c -------------------------------------------------------------------- */
 
 /* A module on the command line. */
@@ -245,14 +283,17 @@ struct loaded {
 	struct permod_module *module;
 	char *path;
 	struct permod_file *file; /* for its exports; NULL if it can't be had */
+	bool asked;		  /* it was not loaded for another one's sake */
 };
 
 /* Modules that are loaded together. */
 struct session {
 	struct permod *pm;
 	struct parts last;	/* of the last module, but for its first path */
-	struct module_dir *dir; /* --module-dir, or NULL */
-	struct loaded *loaded;	/* in order */
+	struct module_dir *dir; /* --module-dir if it is no tree, or NULL */
+	struct tree_place place;
+	bool remove_dependencies;
+	struct loaded *loaded; /* in order */
 	size_t num_loaded;
 };
 

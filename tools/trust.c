@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a subcommand trusts: --signatures and --certificate, and a context that does.
+ * What a subcommand trusts: --signatures and --certificate.
  */
 #include "tool.h"
 
@@ -47,20 +47,11 @@ enum status check_trust(const struct command *command, const struct trust *trust
 	return STATUS_GO_ON;
 }
 
-enum status new_context(struct permod **pm, const struct trust *trust)
+enum status name_certificates(struct permod *pm, const struct trust *trust)
 {
-	const struct permod_options options = { .size = sizeof(options),
-						.signatures = trust->policy };
-
-	if (permod_new(pm, &options)) {
-		complain("%s", permod_error(NULL));
-		return STATUS_FAILED;
-	}
 	for (size_t i = 0; i < trust->count; i++) {
-		if (permod_trust(*pm, trust->certificates[i])) {
-			complain("%s", permod_error(*pm));
-			permod_free(*pm);
-			*pm = NULL;
+		if (permod_trust(pm, trust->certificates[i])) {
+			complain("%s", permod_error(pm));
 			return STATUS_FAILED;
 		}
 	}

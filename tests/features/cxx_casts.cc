@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * dynamic_cast and typeid, within one hierarchy and across.
- * matrix: refused ^(?!.*large).*-fno-pie => compile with -fPIC
  */
 #include <cstdio>
 #include <typeinfo>

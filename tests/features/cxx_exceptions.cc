@@ -2,7 +2,6 @@
 /*
  * Exceptions: thrown in one file and caught in another, with destructors in between; by type, by base
  * class, rethrown, kept.
- * matrix: refused ^(?!.*large).*-fno-pie => compile with -fPIC
  */
 #include <cstdio>
 #include <exception>

@@ -2,7 +2,6 @@
 /*
  * Variables of functions that are constructed at the first call, also if that is in several threads
  * or throws; destroyed at unload.
- * matrix: refused ^(?!.*large).*-fno-pie => compile with -fPIC
  */
 #include <cstdio>
 #include <pthread.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the C++ library has: strings, containers, algorithms, smart pointers, functions.
- * matrix: refused ^(?!.*large).*-fno-pie => compile with -fPIC
  */
 #include <algorithm>
 #include <cstdio>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Allocation: a class's own operator new, placement, arrays with destructors, alignment.
- * matrix: refused ^gcc (?!.*large).*-fno-pie => compile with -fPIC
  * matrix: flags -std=c++17
  */
 #include <cstdint>

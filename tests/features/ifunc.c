@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Functions that choose their own code when they are linked.
+ * matrix: unless -mcmodel=large -fPIC
  */
 #include <stdio.h>
 

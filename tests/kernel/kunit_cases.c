@@ -100,10 +100,16 @@ static void is_even(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, *number % 2, 0, "%d is odd", *number);
 }
 
+static void fails_and_skips(struct kunit *test)
+{
+	KUNIT_FAIL(test, "failed first");
+	kunit_skip(test, "too late");
+}
+
 static void every_case_had_both(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, inits, 10);
-	KUNIT_EXPECT_EQ(test, exits, 9);
+	KUNIT_EXPECT_EQ(test, inits, 11);
+	KUNIT_EXPECT_EQ(test, exits, 10);
 }
 
 static struct kunit_case cases[] = {
@@ -114,6 +120,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(never_runs),
 	KUNIT_CASE(memory),
 	KUNIT_CASE_PARAM(is_even, number_gen_params),
+	KUNIT_CASE(fails_and_skips),
 	KUNIT_CASE(every_case_had_both),
 	{},
 };

@@ -11,4 +11,7 @@
 #define smp_load_acquire(from) __atomic_load_n(from, __ATOMIC_ACQUIRE)
 #define smp_store_release(to, value) __atomic_store_n(to, value, __ATOMIC_RELEASE)
 
+#define smp_mb__before_atomic() smp_mb()
+#define smp_mb__after_atomic() smp_mb()
+
 #endif

@@ -124,7 +124,8 @@ int kunit_run_suites(struct kunit_suite *const *suites, size_t count);
 #define kunit_warn(test, format, ...) kunit_printk(KERN_WARNING, test, format, ##__VA_ARGS__)
 #define kunit_err(test, format, ...) kunit_printk(KERN_ERR, test, format, ##__VA_ARGS__)
 
-/** kunit_mark_skipped() - the result is "skipped", and why; kunit_skip() ends the case as well. */
+/** kunit_mark_skipped() - the result is "skipped", and why, unless the case has failed already;
+ * kunit_skip() ends the case as well. */
 void kunit_mark_skipped(struct kunit *test, const char *format, ...) __printf(2, 3);
 #define kunit_skip(test, format, ...)                                                              \
 	do {                                                                                       \

@@ -21,6 +21,5 @@
 			function();                                                                \
 	} while (0)
 #define BUILD_BUG_ON(condition) BUILD_BUG_ON_MSG(condition, "BUILD_BUG_ON: " #condition)
-#define BUILD_BUG() BUILD_BUG_ON_MSG(1, "BUILD_BUG")
 
 #endif

@@ -17,13 +17,17 @@
 #define __always_inline inline __attribute__((always_inline))
 #define noinline __attribute__((noinline))
 #define __pure __attribute__((pure))
-#define __malloc __attribute__((malloc))
 #define __must_check __attribute__((warn_unused_result))
 #define __maybe_unused __attribute__((unused))
 #define __always_unused __attribute__((unused))
 #define __used __attribute__((used))
 #define __packed __attribute__((packed))
 #define __aligned(bytes) __attribute__((aligned(bytes)))
+#if __has_attribute(nonstring)
+#define __nonstring __attribute__((nonstring))
+#else
+#define __nonstring
+#endif
 #define __weak __attribute__((weak))
 #define __alias(function) __attribute__((alias(#function)))
 #define ____cacheline_aligned __aligned(64)
@@ -44,7 +48,6 @@
 #define __rcu
 
 #define barrier() __asm__ volatile("" ::: "memory")
-#define OPTIMIZER_HIDE_VAR(variable) __asm__("" : "+r"(variable))
 
 /** READ_ONCE(), WRITE_ONCE() - one access of the whole variable, which the compiler leaves alone. */
 #define READ_ONCE(variable) (*(const volatile __typeof__(variable) *)&(variable))
@@ -58,6 +61,10 @@ read_word_at_a_time(const void *from)
 
 	return *(const volatile word *)from;
 }
+
+/** __native_word() - whether a type is one that the CPU reads and writes at once. */
+#define __native_word(type)                                                                        \
+	(sizeof(type) == 1 || sizeof(type) == 2 || sizeof(type) == 4 || sizeof(type) == 8)
 
 #define __same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 

@@ -24,7 +24,5 @@
 #define PERMOD_IS_ON(value) PERMOD_IS_1(PERMOD_COMMA_##value)
 #define PERMOD_IS_ON_VALUE(option) PERMOD_IS_ON(option)
 #define IS_ENABLED(option) PERMOD_IS_ON_VALUE(option)
-#define IS_BUILTIN(option) IS_ENABLED(option)
-#define IS_MODULE(option) 0
 
 #endif

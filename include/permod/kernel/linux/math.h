@@ -14,16 +14,6 @@
 #define rounddown(x, y) ((x) - (x) % (y))
 
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
-#define DIV_ROUND_UP_ULL(n, d) DIV_ROUND_UP((unsigned long long)(n), d)
-
-/** DIV_ROUND_CLOSEST() - to the nearest, halves away from 0; the divisor is above 0. */
-#define DIV_ROUND_CLOSEST(n, d)                                                                    \
-	({                                                                                         \
-		__typeof__(n) permod_n = (n);                                                      \
-		__typeof__(d) permod_d = (d);                                                      \
-		(permod_n > 0 || permod_n == 0) ? (permod_n + permod_d / 2) / permod_d             \
-						: (permod_n - permod_d / 2) / permod_d;            \
-	})
 
 /** abs() - of a signed integer of any width. */
 #undef abs

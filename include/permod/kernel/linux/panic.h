@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Taints of the kernel as a whole: nobody keeps these here. */
+/* Taints that code gives the kernel: nobody keeps these here.  (That a module is a test, the loader knows
+ * by itself, from MODULE_INFO(test, "Y").) */
 #ifndef PERMOD_KERNEL_PANIC_H
 #define PERMOD_KERNEL_PANIC_H
 

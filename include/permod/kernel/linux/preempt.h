@@ -6,7 +6,8 @@
  * had is that it is not moved: between preempt_disable() and preempt_enable() this thread is bound
  * to the CPU it is on, so that all its per-CPU accesses are to one copy.  Another thread may still
  * run on that CPU meanwhile, and change that copy between two operations; each operation is whole
- * all the same.  Pairs nest.  The outermost two take a system call or two each.
+ * all the same.  Pairs nest.  The outermost two take a system call or two each; where the
+ * system refuses these, the process ends.
  */
 #ifndef PERMOD_KERNEL_PREEMPT_H
 #define PERMOD_KERNEL_PREEMPT_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Memory, from the C library's malloc().  All of it may wait, so the flags say only whether it is zeroed
- * (__GFP_ZERO), and whether the process ends rather than NULL be returned (__GFP_NOFAIL).
+ * (__GFP_ZERO), and whether the process ends rather than NULL be returned (__GFP_NOFAIL).  It is aligned
+ * as malloc()'s is, no matter how large; what krealloc() adds is never zeroed.
  */
 #ifndef PERMOD_KERNEL_SLAB_H
 #define PERMOD_KERNEL_SLAB_H

@@ -8,6 +8,7 @@
 
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 #include <string.h>
 
@@ -33,6 +34,28 @@ void *memchr_inv(const void *from, int c, size_t size);
 
 char *kstrdup(const char *text, gfp_t flags);
 void *memdup_user_nul(const void __user *from, size_t size);
+
+/** memset_after(), memset_startat() - fill a structure behind a member, or from it on. */
+#define memset_after(object, value, member)                                                        \
+	memset((char *)(object) + offsetofend(__typeof__(*(object)), member), value,               \
+	       sizeof(*(object)) - offsetofend(__typeof__(*(object)), member))
+#define memset_startat(object, value, member)                                                      \
+	memset((char *)(object) + offsetof(__typeof__(*(object)), member), value,                  \
+	       sizeof(*(object)) - offsetof(__typeof__(*(object)), member))
+
+/** strtomem(), strtomem_pad() - copy a string to an array without its NUL, as far as it fits; and fill
+ * what is left of the array. */
+#define strtomem(to, text)                                                                         \
+	({                                                                                         \
+		size_t permod_length = strnlen(text, sizeof(to));                                  \
+		memcpy(to, text, permod_length);                                                   \
+		permod_length;                                                                     \
+	})
+#define strtomem_pad(to, text, value)                                                              \
+	({                                                                                         \
+		size_t permod_used = strtomem(to, text);                                           \
+		memset(&(to)[permod_used], value, sizeof(to) - permod_used);                       \
+	})
 
 /** memcat_p() - of two arrays of pointers that end with NULL a new one, to be freed by kfree(). */
 void **__memcat_p(void **a, void **b);

@@ -45,6 +45,14 @@ typedef int (*cmp_r_func_t)(const void *a, const void *b, const void *arg);
 typedef void (*swap_func_t)(void *a, void *b, int size);
 typedef void (*swap_r_func_t)(void *a, void *b, int size, const void *arg);
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
 struct list_head {
 	struct list_head *next, *prev;
 };

@@ -1,3 +1,0 @@
-/* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All of this is in <linux/compiler.h>. */
-#include <linux/compiler.h>

@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The command and module trees: the samples, indexed by depmod, by their names. modprobe and modinfo
+# tell what is right.
+
+. "$(dirname "$0")/shell.sh"
+
+PATH=$PATH:/usr/sbin:/sbin
+tree=tree/lib/modules/6.1.0
+
+if ! installed depmod; then
+    skip "module trees" "depmod is not installed (Debian: kmod)"
+    passed=1
+    finish
+fi
+
+mkdir -p $tree/samples conf
+for name in counter histogram report; do
+    $CC -O2 $include -c -o $tree/samples/$name.ko "$top_srcdir/samples/$name.c" || exit 1
+done
+depmod -b tree 6.1.0 2> log || exit 1
+cat > conf/samples.conf << END
+options counter step=4
+alias count-something counter
+alias what-is-usual report
+blacklist histogram
+alias bare histogram
+END
+
+# The paths of a JSON document's modules, against those that modprobe says.
+agrees_with_modprobe()
+{
+    for name in counter report histogram what-is-usual; do
+        modprobe --show-depends -d tree -S 6.1.0 -C conf $name > wanted || return
+        run "$permod" run --json --module-dir tree --config conf $name || return
+        python3 -c '
+import json
+wanted = [line.split()[1:] for line in open("wanted")]
+found = json.load(open("out"))["modules"]
+assert wanted and [m["file"] for m in found] == [w[0] for w in wanted], (found, wanted)
+for module, line in zip(found, wanted):
+    for option in line[1:]:
+        name, _, value = option.partition("=")
+        assert module["parameters"][name] == value, (module, option)' || return
+    done
+}
+
+options_come_from_both()
+{
+    counts "hits=4" tick --module-dir tree --config conf count_something &&
+        counts "hits=7" tick --module-dir tree --config conf counter step=7 &&
+        counts "hits=1" tick --module-dir $tree counter
+}
+
+symbols_are_found_by_the_tree()
+{
+    run "$permod" run --json --module-dir tree $tree/samples/report.ko && python3 -c '
+import json
+found = json.load(open("out"))["modules"]
+assert [m["name"] for m in found] == ["histogram", "report"], found'
+}
+
+# What only one needs goes with it, in the order in which they would go anyway.
+dependencies_go()
+{
+    run "$permod" run --module-dir tree --remove-dependencies report && has out "count 0" &&
+        run "$permod" run --module-dir tree --remove-dependencies histogram -- report
+}
+
+agrees_with_modinfo()
+{
+    modinfo -F description $tree/samples/report.ko > wanted &&
+        run "$permod" info --module-dir tree what-is-usual --config conf &&
+        has out "description:    $(cat wanted)" && has out "needs:          histogram_buckets"
+}
+
+check_loads_what_is_needed()
+{
+    run "$permod" check --module-dir tree report && has out "report.ko: would load" &&
+        ! run "$permod" check $tree/samples/report.ko && has out "histogram_buckets"
+}
+
+refused()
+{
+    run "$permod" "$@" && return 1
+    [ "$(wc -l < err)" -eq 1 ] && has err "permod: "
+}
+
+errors_are_one_line()
+{
+    refused run --module-dir tree nonsense && has err "nonsense" && has err "$tree" &&
+        refused run --module-dir tree --config conf bare && has err "blacklisted" &&
+        refused run --module-dir tree --config nowhere counter && has err "nowhere" &&
+        refused run --config conf counter && has err "module tree" &&
+        refused info --module-dir tree nonsense && has err "nonsense" &&
+        refused check --module-dir tree nonsense && has err "nonsense" &&
+        refused run --module-dir tree --root tick counter && has err "--root" &&
+        head -c 50 $tree/modules.dep.bin > short && cp $tree/modules.dep.bin long &&
+        cp short $tree/modules.dep.bin && refused run --module-dir tree counter &&
+        cp long $tree/modules.dep.bin && has err "$tree/modules.dep.bin: damaged"
+}
+
+# Not to be found: what it says then.
+"$permod" info --module-dir tree counter > out 2> err
+if grep -q "built without libkmod" err; then
+    skip "module trees" "permod is built without libkmod"
+    check "without libkmod it says so" refused run --module-dir tree counter
+    finish
+fi
+check "order and options are modprobe's" agrees_with_modprobe
+check "options come from the settings and the command line" options_come_from_both
+check "symbols of a file are looked up in the tree" symbols_are_found_by_the_tree
+check "--remove-dependencies" dependencies_go
+check "info finds modules by name, as modinfo" agrees_with_modinfo
+check "check finds what is needed" check_loads_what_is_needed
+check "errors are one line" errors_are_one_line
+finish

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * --module-dir, if it is a module tree that depmod made: the library knows what needs what, and the
+ * command only asks.  (Of a folder without such an index depend.c finds it out.)
+ */
+#define _GNU_SOURCE
+#include "tool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool is_tree(const char *dir)
+{
+	static const char *const signs[] = { "modules.dep", "lib/modules" };
+	bool is = false;
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]) && !is; i++) {
+		char *path = format_text("%s/%s", dir, signs[i]);
+
+		is = access(path, F_OK) == 0;
+		free(path);
+	}
+	return is;
+}
+
+void add_config(struct tree_place *place, const char *path)
+{
+	place->config = reallocate(place->config, place->num_config + 2, sizeof(*place->config));
+	place->config[place->num_config++] = path;
+	place->config[place->num_config] = NULL;
+}
+
+enum status place_options(const struct tree_place *place, struct permod_options *options)
+{
+	if (place->dir && is_tree(place->dir)) {
+		options->module_dir = place->dir;
+		options->config_paths = place->config;
+		options->request = permod_request_symbol;
+	} else if (place->config) {
+		complain("--config: there is no module tree%s%s", place->dir ? " in " : "",
+			 place->dir ? place->dir : "; name one by --module-dir");
+		return STATUS_FAILED;
+	}
+	return STATUS_DONE;
+}
+
+/* ---- permod run ----------------------------------------------------------------------------- */
+
+static bool is_known(const struct session *session, const struct permod_module *module)
+{
+	for (size_t i = 0; i < session->num_loaded; i++) {
+		if (session->loaded[i].module == module)
+			return true;
+	}
+	return false;
+}
+
+/* The file of a module by its name; "" if the tree has none.  To be freed. */
+static char *path_of(struct permod *pm, const char *name)
+{
+	const struct permod_step *step = NULL;
+	struct permod_steps *steps;
+	char *path;
+
+	if (permod_steps(pm, name, 0, &steps) == 0) {
+		for (unsigned int i = 0; (step = permod_step(steps, i)) && !step->asked; i++)
+			;
+	}
+	path = format_text("%s", step ? step->path : "");
+	permod_steps_free(steps);
+	return path;
+}
+
+void collect_modules(struct session *session, const struct permod_module *except)
+{
+	struct permod_module *module = NULL;
+
+	while ((module = permod_next(session->pm, module))) {
+		struct loaded *loaded;
+
+		if (module == except || is_known(session, module))
+			continue;
+		session->loaded = reallocate(session->loaded, session->num_loaded + 1,
+					     sizeof(*session->loaded));
+		loaded = &session->loaded[session->num_loaded++];
+		*loaded = (struct loaded){ .module = module,
+					   .path = path_of(session->pm, permod_name(module)) };
+		if (permod_file_open(session->pm, loaded->path, &loaded->file))
+			loaded->file = NULL;
+	}
+}
+
+enum status load_by_name(struct session *session, const char *name, const char *params,
+			 unsigned int flags)
+{
+	struct permod_module *module;
+	int error;
+
+	fflush(stdout);
+	error = permod_load_by_name(session->pm, name, params, flags, &module);
+	fflush(stdout);
+	if (error) {
+		complain("%s", permod_error(session->pm));
+		return STATUS_FAILED;
+	}
+	collect_modules(session, NULL);
+	for (size_t i = 0; i < session->num_loaded; i++)
+		session->loaded[i].asked |= session->loaded[i].module == module;
+	return STATUS_DONE;
+}
+
+bool is_still_there(const struct session *session, const struct permod_module *wanted)
+{
+	struct permod_module *module = NULL;
+
+	while ((module = permod_next(session->pm, module))) {
+		if (module == wanted)
+			return true;
+	}
+	return false;
+}
+
+/* ---- permod check and permod info ----------------------------------------------------------- */
+
+/* What a module needs is loaded as if to be used, but not started. */
+static enum status load_need(struct permod *pm, const struct permod_step *step)
+{
+	const char *const paths[] = { step->path };
+
+	if (step->optional || permod_load_files(pm, step->name, paths, 1, NULL, step->options,
+						PERMOD_LOAD_NO_INIT, NULL) == 0)
+		return STATUS_GO_ON;
+	complain("%s", permod_error(pm));
+	return STATUS_FAILED;
+}
+
+enum status find_by_name(struct permod *pm, const char *name, bool load_needs, char **path)
+{
+	enum status status = STATUS_GO_ON;
+	const struct permod_step *step;
+	struct permod_steps *steps;
+
+	if (permod_steps(pm, name, 0, &steps)) {
+		complain("%s", permod_error(pm));
+		return STATUS_FAILED;
+	}
+	for (unsigned int i = 0; (step = permod_step(steps, i)) && !step->asked; i++) {
+		if (load_needs && status == STATUS_GO_ON)
+			status = load_need(pm, step);
+	}
+	*path = format_text("%s", step ? step->path : "");
+	permod_steps_free(steps);
+	return status;
+}
+
+bool is_bare_name(const struct tree_place *place, const char *name)
+{
+	return place->dir && is_tree(place->dir) && !strchr(name, '/') && access(name, F_OK) != 0;
+}
