@@ -59,8 +59,8 @@ static int fail_size(const struct expansion *expansion)
 		    expansion->path, (unsigned long long)expansion->pm->max_expanded_size);
 }
 
-/* Make room for something. */
-static int make_room(struct expansion *expansion)
+/* Make room for something.  (Without any of the libraries there is nothing to make it for.) */
+__attribute__((unused)) static int make_room(struct expansion *expansion)
 {
 	size_t most = most_room(expansion), room;
 	unsigned char *output;
@@ -86,7 +86,7 @@ static int fail_damaged(const struct expansion *expansion, const char *format, c
 		    expansion->path, format, why);
 }
 
-static int fail_cut(const struct expansion *expansion, const char *format)
+__attribute__((unused)) static int fail_cut(const struct expansion *expansion, const char *format)
 {
 	return fail_damaged(expansion, format, "it is cut off");
 }

@@ -540,7 +540,7 @@ static int claim(struct permod_module *module, unsigned int flags)
 {
 	unsigned long others;
 
-	if (flags == PERMOD_UNLOAD_WAIT) {
+	if (flags & PERMOD_UNLOAD_WAIT && !(flags & PERMOD_UNLOAD_FORCE)) {
 		close_module(module);
 		wait_for_references(module);
 		return 0;

@@ -130,6 +130,7 @@ EXPORT_SYMBOL(near_data);
 /* Files that main() makes: names are constant, as paths must not be made while armed. */
 static char archive[300], near_program[300], fixed[300], lacking[300], debugged[300];
 static char of_threads[2][300], shared[300], tree[300], settings[300];
+static char compressed[300], compressed_shared[300];
 static unsigned char *image;
 static size_t image_size;
 
@@ -208,6 +209,16 @@ static int load_of_threads_fixed(struct permod *pm)
 static int load_shared_object(struct permod *pm)
 {
 	return permod_load(pm, shared, NULL, 0, NULL);
+}
+
+static int load_compressed(struct permod *pm)
+{
+	return permod_load(pm, compressed, NULL, 0, NULL);
+}
+
+static int load_compressed_object(struct permod *pm)
+{
+	return permod_load(pm, compressed_shared, NULL, 0, NULL);
 }
 
 static int load_shared_wrongly(struct permod *pm)
@@ -344,6 +355,8 @@ static const struct action actions[] = {
 	{ "load thread-local variables", load_of_threads, 0, NULL, "threads0" },
 	{ "load those without PIC", load_of_threads_fixed, 0, NULL, "threads1" },
 	{ "load a shared object", load_shared_object, 0, NULL, "shared" },
+	{ "load a compressed file", load_compressed, 0, NULL, "packed" },
+	{ "load a compressed shared object", load_compressed_object, 0, NULL, "packed_shared" },
 	{ "load one with a parameter that it lacks", load_shared_wrongly, -EINVAL, NULL, NULL },
 	{ "load what lacks symbols", load_lacking, -ENOENT, NULL, NULL },
 	{ "load what fails", load_failing, -ENODEV, NULL, NULL },
@@ -586,6 +599,10 @@ static void make_files(void)
 			     "static int __init begin(void) { return next() - 1; }\n"
 			     "static void __exit end(void) { number--; }\n"
 			     "module_init(begin); module_exit(end);\n")));
+	strcpy(compressed, work_file("packed.ko.gz"));
+	command(text("gzip -c '%s' >'%s'", file[BASIC], compressed));
+	strcpy(compressed_shared, work_file("packed-shared.so.gz"));
+	command(text("gzip -c '%s' >'%s'", shared, compressed_shared));
 	strcpy(lacking, compile("lacking.ko", "",
 				"int nobody_has_this(void), nor_that(void);\n"
 				"int all(void) { return nobody_has_this() + nor_that(); }\n"));

@@ -161,7 +161,7 @@ for tool in xz zstd gzip; do
     [ $tool = gzip ] || check "is told as by modinfo: $tool" same packed.ko.$ending
     $tool -qc "$module" > outside.ko.$ending
     sign sha256 rsa.key rsa.pem outside.ko.$ending
-    check "compressed by $tool, then signed: refused" refused 'something else behind its end' outside.ko.$ending --certificate rsa.pem
+    check "compressed by $tool, then signed: refused" refused 'damaged: its ' outside.ko.$ending --certificate rsa.pem
 done
 
 # A module that needs another finds it compressed.
