@@ -160,6 +160,7 @@ static int find_interval_with_copies(struct load *load)
 
 static int find_interval(struct load *load)
 {
+	struct link_interval without;
 	int error;
 
 	if (needs_copies(load))
@@ -167,10 +168,15 @@ static int find_interval(struct load *load)
 	error = find_interval_with_copies(load);
 	if (!error && is_empty(&load->interval) && use_own_symbols(load))
 		error = find_interval_with_copies(load);
-	/* Code with 32 bits for an address may have to be far from what it reaches otherwise. */
-	if (!error && is_empty(&load->interval) && load->interval.high.base <= UINT32_MAX &&
-	    use_copies(load))
+	if (error || !is_empty(&load->interval) || load->interval.high.base > UINT32_MAX)
+		return error;
+	/* Code with 32 bits for an address may have to be far from what it reaches otherwise.  If that
+	 * is no help, what was in the way before is what to tell. */
+	without = load->interval;
+	if (use_copies(load))
 		error = find_interval_with_copies(load);
+	if (!error && is_empty(&load->interval))
+		load->interval = without;
 	return error;
 }
 

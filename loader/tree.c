@@ -23,6 +23,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Distributions have libkmod as a shared library only: what is made of the archive of this one shall link
+ * without it, too. */
+#ifndef PIC
+#pragma weak kmod_config_get_blacklists
+#pragma weak kmod_config_get_options
+#pragma weak kmod_config_iter_free_iter
+#pragma weak kmod_config_iter_get_key
+#pragma weak kmod_config_iter_get_value
+#pragma weak kmod_config_iter_next
+#pragma weak kmod_list_next
+#pragma weak kmod_module_get_dependencies
+#pragma weak kmod_module_get_install_commands
+#pragma weak kmod_module_get_module
+#pragma weak kmod_module_get_name
+#pragma weak kmod_module_get_path
+#pragma weak kmod_module_get_softdeps
+#pragma weak kmod_module_new_from_lookup
+#pragma weak kmod_module_unref
+#pragma weak kmod_module_unref_list
+#pragma weak kmod_new
+#pragma weak kmod_set_log_fn
+#pragma weak kmod_unref
+#define HAS_LIBKMOD (kmod_new != NULL)
+#else
+#define HAS_LIBKMOD true
+#endif
+
 /* Soft dependencies of soft dependencies and so on: modules.dep itself has all that a module needs. */
 #define MOST_LEVELS 100U
 
@@ -785,8 +812,14 @@ static int ask_tree(struct tree *tree, const char *name)
 int find_steps(struct permod *pm, const char *name, unsigned int flags, struct permod_steps *steps)
 {
 	struct tree tree = { .pm = pm, .steps = steps, .flags = flags };
-	int error = open_tree(&tree);
+	int error;
 
+	if (!HAS_LIBKMOD)
+		return fail(pm, -ENOSYS,
+			    "%s: this program was linked without libkmod, so it knows no module "
+			    "trees; load modules by their paths, or link it with -lkmod",
+			    name);
+	error = open_tree(&tree);
 	if (!error)
 		error = ask_tree(&tree, name);
 	close_tree(&tree);

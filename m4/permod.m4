@@ -26,9 +26,9 @@ permod_missing="$permod_missing
 permod_missing_packages="$permod_missing_packages $2"
 ])
 
-# PERMOD_LIBRARY(PREFIX, NAME, MODULE, MACRO, USE)
+# PERMOD_LIBRARY(PREFIX, NAME, MODULE, MACRO, USE, [command])
 # A library that permod can be built without, if --without-NAME says so: MODULE for pkg-config. Defines
-# MACRO, sets have_NAME, and adds it to what static linking requires.
+# MACRO, sets have_NAME, and adds it to what static linking requires, unless the command alone uses it.
 AC_DEFUN([PERMOD_LIBRARY], [
 AC_ARG_WITH([$2],
     [AS_HELP_STRING([--without-$2], [leave out: $5])],
@@ -37,7 +37,7 @@ AS_IF([test "x$with_$2" = xno],
     [have_$2="no: without $5"],
     [PKG_CHECK_MODULES([$1], [$3],
         [have_$2=yes
-         PERMOD_REQUIRES_PRIVATE="$PERMOD_REQUIRES_PRIVATE, $3"
+         m4_if([$6], [command], [], [PERMOD_REQUIRES_PRIVATE="$PERMOD_REQUIRES_PRIVATE, $3"])
          AC_DEFINE([$4], [1], [for $5])],
         [PERMOD_MISSING([$2 (for $5; or configure --without-$2)],
             m4_case([$2], [openssl], [libssl-dev], [zlib], [zlib1g-dev], [$2-dev]))])])

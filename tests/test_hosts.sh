@@ -122,10 +122,12 @@ host_data_is_far()
 
 # ---- Programs with a dynamic linker ------------------------------------------------------------
 
-libelf=$(pkg-config --libs libelf)
+# What the archives need: of permod.pc, without those themselves.
+libraries=$(PKG_CONFIG_PATH=$top_builddir pkg-config --static --libs permod |
+    tr ' ' '\n' | grep -vx -e '-lpermod' -e '-lpercpu' -e '-L.*' | tr '\n' ' ')
 for library in shared archives; do
     link=$shared
-    [ $library = shared ] || link="$archives $libelf"
+    [ $library = shared ] || link="$archives $libraries"
     if host "pie-$library" $CC "$here/host.c" $link; then
         has_copies "pie-$library" ||
             skip "pie-$library: copies" "the linker makes no copies of libc's variables here"
@@ -188,14 +190,13 @@ run_as=
 # ---- Programs without --------------------------------------------------------------------------
 
 # The linker warns that dlopen() in a static program needs libc's shared objects; it isn't used.
-static_libelf=$(pkg-config --static --libs libelf)
 for kind in -static -static-pie; do
     program=host$kind
-    if ! echo 'int main(void) { return 0; }' | $CC $kind -x c -o probe - $static_libelf 2> log; then
-        skip "$program" "libelf or a library that it needs is there as a shared library only"
+    if ! echo 'int main(void) { return 0; }' | $CC $kind -x c -o probe - $libraries 2> log; then
+        skip "$program" "a library that permod needs is there as a shared library only"
         continue
     fi
-    host "$program" $CC $kind -DEXPORT_LIBC "$here/host.c" $archives $static_libelf || continue
+    host "$program" $CC $kind -DEXPORT_LIBC "$here/host.c" $archives $libraries || continue
     loads_what_all_can "$program"
     check "$program: everything is near" gives "$program" all "$all" 20
     check "$program: environ" gives "$program" environ "$environ" 20
@@ -245,14 +246,14 @@ int main()
 EOF
     echo 'int passed; void passes(void (*f)(void)) { f(); passed++; }' > passes.c
     $CC -O2 -c -o passes.ko passes.c &&
-        $CXX $1 -O2 $include -pthread -o throws throws.cc $archives $static_libelf 2> log &&
+        $CXX $1 -O2 $include -pthread -o throws throws.cc $archives $libraries 2> log &&
         run ./throws
 }
 
 for kind in -static -static-pie; do
     if [ -z "$CXX" ] || ! echo 'int main() { try { throw 1; } catch (int) { return 0; } }' |
-        $CXX $kind -x c++ -o probe - $static_libelf 2> log; then
-        skip "exceptions, $kind" "no C++ compiler, or its libraries or libelf are there as shared ones only"
+        $CXX $kind -x c++ -o probe - $libraries 2> log; then
+        skip "exceptions, $kind" "no C++ compiler, or its libraries or those that permod needs are there as shared ones only"
         continue
     fi
     check "exceptions pass modules, $kind" throws_through $kind

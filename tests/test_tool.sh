@@ -894,9 +894,10 @@ found = document()
 stats = found["stats"]
 page = os.sysconf("SC_PAGESIZE")
 equal(stats["page"], page)
-# Ten of 100 bytes, one of three pages and one of 300 000 bytes; in the reserved region one int.
-equal(stats["areas"], 13)
-equal(stats["used"], 10 * 100 + 3 * page + 300000 + 4)
+# Ten of 100 bytes, one of three pages and one of 300 000 bytes, and the count of references to the
+# module; in the reserved region one int.
+equal(stats["areas"], 14)
+equal(stats["used"], 10 * 100 + 3 * page + 300000 + 8 + 4)
 equal((stats["smallest"], stats["largest"]), (4, 300000))
 equal((stats["chunks"], stats["most_chunks"]), (2, 2))
 for key in "areas", "used", "idle", "free", "fragments", "fragmented", "resident", "empty":
@@ -906,7 +907,7 @@ for chunk in found["chunk_stats"]:
 reserved, first, second = found["chunk_stats"]
 equal([chunk["region"] for chunk in found["chunk_stats"]], ["reserved", "dynamic", "dynamic"])
 equal((second["areas"], second["smallest"], second["largest"]), (1, 300000, 300000))
-equal((first["areas"], first["median"]), (11, 100))
+equal((first["areas"], first["median"]), (12, 100))
 equal(found["modules"], [{"name": "map_user", "offset": 0, "size": 4}])
 # Two pages on the first CPU, one on the last, and that of the int on all.
 sizes = {int(cpu): sum(size for offset, size in ranges) // page
@@ -918,7 +919,7 @@ equal(sizes, wanted)
 equal(sum(sizes.values()), stats["resident"] + stats["static_resident"])' || return
     run 0 map ./map_user.ko && is err "" && python '
 lines = [line.split() for line in open("out").read().splitlines()]
-assert ["Variables", "allocated:", "13,"] in [line[:3] for line in lines]
+assert ["Variables", "allocated:", "14,"] in [line[:3] for line in lines]
 chunks = [line for line in lines if line[:1] in (["reserved"], ["0"], ["1"]) and len(line) > 10]
 equal([line[0] for line in chunks[:3]], ["reserved", "0", "1"])
 equal(lines[-1], ["map_user", "0x0", "4", "B"])'
