@@ -351,7 +351,8 @@ static struct permod_module *wait_for_module(const struct wanted *wanted, const 
 
 	do
 		module = find_module(wanted->pm, step->public.name);
-	while (module && module->state != PERMOD_LIVE && wait_for_change(wanted->pm));
+	while (module && module->state != PERMOD_LIVE &&
+	       wait_for_change(wanted->pm, wanted->pm->changes));
 	return module;
 }
 
