@@ -582,8 +582,8 @@ int load_inputs(const struct inputs *inputs, const char *name, const char *param
 	}
 	if (!error)
 		note_arrival(load.module);
-	if (!error && inputs->hold)
-		permod_get(load.module);
+	if (!error && !inputs->hold)
+		permod_put(load.module);
 	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;
