@@ -482,7 +482,14 @@ static int link_and_start(struct load *load)
 static int hold_needs(struct load *load)
 {
 	for (size_t i = 0; i < load->inputs.num_needs; i++) {
-		if (use_module(load->module, load->inputs.needs[i]))
+		struct permod_module *need = load->inputs.needs[i];
+
+		/* A reference keeps nobody from unloading it by force, or from waiting to; its name
+		 * may be gone. */
+		if (need->state != PERMOD_LIVE)
+			return fail(load->pm, -EBUSY,
+				    "%s: a module that it needs is being unloaded", load->path);
+		if (use_module(load->module, need))
 			return fail_memory(load->pm);
 	}
 	return 0;
