@@ -351,7 +351,8 @@ static struct permod_module *wait_for_module(const struct wanted *wanted, const 
 
 	do
 		module = find_module(wanted->pm, step->public.name);
-	while (module && module->state != PERMOD_LIVE && wait_for_change(wanted->pm));
+	while (module && module->state != PERMOD_LIVE &&
+	       wait_for_change(wanted->pm, wanted->pm->changes));
 	return module;
 }
 
@@ -550,23 +551,39 @@ static char *names_before(const struct permod_module *module)
 	return names;
 }
 
-int unload_with_dependencies(struct permod_module *module, unsigned int flags)
+/* Unless it has gone while others went for its sake. */
+static int unload_if_there(struct permod *pm, struct permod_module *module, const char *name,
+			   unsigned int flags)
 {
-	struct permod *pm = module->pm;
-	char *before, *after;
 	int error;
 
 	lock_context(pm);
+	error = find_module(pm, name) == module
+			? permod_unload(module, flags)
+			: fail(pm, -ENOENT, "%s: somebody else unloaded it meanwhile", name);
+	unlock_context(pm);
+	return error;
+}
+
+int unload_with_dependencies(struct permod_module *module, unsigned int flags)
+{
+	struct permod *pm = module->pm;
+	char *name, *before, *after;
+	int error;
+
+	lock_context(pm);
+	name = strdup(module->name);
 	before = names_before(module);
 	after = strdup(module->wished_after ? module->wished_after : "");
-	error = before && after ? 0 : fail_memory(pm);
+	error = name && before && after ? 0 : fail_memory(pm);
 	unlock_context(pm);
 	if (!error) {
 		drop_unused(pm, after, module);
-		error = permod_unload(module, flags);
+		error = unload_if_there(pm, module, name, flags);
 	}
 	if (!error)
 		drop_unused(pm, before, NULL);
+	free(name);
 	free(before);
 	free(after);
 	return error;

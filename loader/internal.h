@@ -136,6 +136,7 @@ struct permod {
 	pthread_mutex_t lock;
 	unsigned int depth;	/* how often its thread has the lock */
 	pthread_cond_t changed; /* a module became live, or is gone */
+	unsigned long changes;	/* how often that was so */
 	unsigned int flags;
 	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
 	struct pack *pack; /* where they share them */
@@ -311,6 +312,7 @@ struct load {
 	bool whole_pages;	     /* share none */
 	bool again;		     /* failed, and would not with whole pages */
 	bool early;		     /* failed, as another thread is loading what it needs */
+	unsigned long changes;	     /* of the context, when that was seen */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
 	struct permod_module *module;
@@ -575,6 +577,8 @@ int add_cells(struct link *link, bool all);
 int check_request(struct permod *pm, const struct inputs *inputs);
 /* The steps of a load that permod_plan() takes too. */
 int check_name(struct load *load, const char *name);
+/* The load fails as another module is not live; it can be tried again when that changes. */
+void note_early(struct load *load, const struct permod_module *other);
 int read_and_link(struct load *load);
 int place_module(struct load *load);
 int relocate_module(struct load *load);
@@ -701,8 +705,9 @@ void announce_going(struct permod_module *module);
 void forget_notifiers(struct permod *pm);
 /* Others may go on that wait for a module. */
 void tell_change(struct permod *pm);
-/* Wait for a change; false: the calling thread must not wait, as others may be waiting for it. */
-bool wait_for_change(struct permod *pm);
+/* Wait until there were more changes than the caller saw; false: it must not wait, as others may be
+ * waiting for it. */
+bool wait_for_change(struct permod *pm, unsigned long seen);
 
 /* ---- hook.c --------------------------------------------------------------------------------- */
 

@@ -428,6 +428,8 @@ int start_module(struct load *load)
 	/* Modules that init loaded were live before this one. */
 	unlist_module(module);
 	list_module(module);
+	/* Others could unload it while notifiers are told: the load holds it until it is done. */
+	percpu_ref_get(&module->references);
 	module->state = PERMOD_LIVE;
 	tell_change(module->pm);
 	announce(module, PERMOD_LIVE);

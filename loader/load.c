@@ -444,13 +444,22 @@ static int (*const steps[])(struct load *) = {
 	start_module,
 };
 
+/* What is given back is given without the lock: the change may come meanwhile. */
+void note_early(struct load *load, const struct permod_module *other)
+{
+	if (other->state == PERMOD_LIVE)
+		return;
+	load->early = true;
+	load->changes = load->pm->changes;
+}
+
 int check_name(struct load *load, const char *name)
 {
 	const struct permod_module *other = find_module(load->pm, name);
 
 	if (!other)
 		return 0;
-	load->early = other->state != PERMOD_LIVE;
+	note_early(load, other);
 	return fail(load->pm, -EEXIST, "%s: a module named %s is loaded already", load->path, name);
 }
 
@@ -479,7 +488,14 @@ static int link_and_start(struct load *load)
 static int hold_needs(struct load *load)
 {
 	for (size_t i = 0; i < load->inputs.num_needs; i++) {
-		if (use_module(load->module, load->inputs.needs[i]))
+		struct permod_module *need = load->inputs.needs[i];
+
+		/* A reference keeps nobody from unloading it by force, or from waiting to; its name
+		 * may be gone. */
+		if (need->state != PERMOD_LIVE)
+			return fail(load->pm, -EBUSY,
+				    "%s: a module that it needs is being unloaded", load->path);
+		if (use_module(load->module, need))
 			return fail_memory(load->pm);
 	}
 	return 0;
@@ -489,10 +505,13 @@ static int hold_needs(struct load *load)
 static void discard_failed(struct permod_module *module)
 {
 	struct permod *pm = module->pm;
+	bool seen = module->listed;
 
 	announce_going(module);
 	discard_module(module);
-	tell_change(pm);
+	/* Two that wait for a third one would wake each other for ever. */
+	if (seen)
+		tell_change(pm);
 }
 
 static int make_module(struct load *load, const char *name, int (*take_each_step)(struct load *))
@@ -521,7 +540,7 @@ static int take_steps(struct load *load, const char *name)
 	load->whole_pages = load->pm->whole_pages;
 	first = *load;
 	error = make_module(load, name, link_and_start);
-	while (error && load->early && wait_for_change(load->pm)) {
+	while (error && load->early && wait_for_change(load->pm, load->changes)) {
 		*load = first;
 		error = make_module(load, name, link_and_start);
 	}
@@ -576,8 +595,8 @@ int load_inputs(const struct inputs *inputs, const char *name, const char *param
 	}
 	if (!error)
 		note_arrival(load.module);
-	if (!error && inputs->hold)
-		permod_get(load.module);
+	if (!error && !inputs->hold)
+		permod_put(load.module);
 	end_operation(&operation, error);
 	if (!error && m)
 		*m = load.module;

@@ -281,7 +281,7 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	if (error)
 		return error;
 	if (is_module(provider)) {
-		load->early |= provider->state != PERMOD_LIVE;
+		note_early(load, provider);
 		if (provider->state != PERMOD_LIVE)
 			return fail(
 				load->pm, -EBUSY,

@@ -169,16 +169,19 @@ void forget_notifiers(struct permod *pm)
 
 void tell_change(struct permod *pm)
 {
+	pm->changes++;
 	pthread_cond_broadcast(&pm->changed);
 }
 
-bool wait_for_change(struct permod *pm)
+bool wait_for_change(struct permod *pm, unsigned long seen)
 {
 	if (in_callback() || permod_in_hook() || pm->depth != 1)
 		return false;
-	pm->depth = 0;
-	pthread_cond_wait(&pm->changed, &pm->lock);
-	pm->depth = 1;
+	while (pm->changes == seen) {
+		pm->depth = 0;
+		pthread_cond_wait(&pm->changed, &pm->lock);
+		pm->depth = 1;
+	}
 	return true;
 }
 

@@ -514,6 +514,42 @@ START_TEST(threads_share_dependencies)
 }
 END_TEST
 
+static struct permod *unload_context;
+
+/* By an exit that runs for the module's sake. */
+int unload_wishing(void);
+int unload_wishing(void)
+{
+	return permod_unload_by_name(unload_context, "wishing", 0);
+}
+EXPORT_SYMBOL(unload_wishing);
+
+START_TEST(module_may_go_while_wishes_go)
+{
+	const char *tree = copy_tree("going");
+	struct permod_module *m;
+	struct permod *pm;
+
+	compile("going/lib/modules/" TREE_VERSION "/kernel/wishing.ko", "",
+		HEADER LIFE("wishing") "MODULE_SOFTDEP(\"post: tail\");");
+	compile("going/lib/modules/" TREE_VERSION "/kernel/tail.ko", "",
+		HEADER "int unload_wishing(void);\n"
+		       "static int __init start(void) { return 0; }\n"
+		       "static void __exit end(void) { unload_wishing(); }\n"
+		       "module_init(start); module_exit(end);\n");
+	run_depmod("going");
+	pm = unload_context = open_context(tree, NULL);
+	m = load_name(pm, "wishing", NULL);
+	ck_assert_ptr_nonnull(permod_find(pm, "tail"));
+	noted();
+	expect_error(pm, permod_unload(m, PERMOD_UNLOAD_DEPENDENCIES), -ENOENT, "wishing",
+		     "somebody else");
+	ck_assert_str_eq(noted(), "-wishing");
+	ck_assert_ptr_null(permod_next(pm, NULL));
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Nothing of the system's ---------------------------------------------------------------- */
 
 START_TEST(no_tree_is_taken_unasked)
@@ -1001,6 +1037,7 @@ static const TTest **const with_trees[] = {
 	&commands_are_not_run,
 	&nothing_runs_for_tools,
 	&threads_share_dependencies,
+	&module_may_go_while_wishes_go,
 	&no_tree_is_taken_unasked,
 	&kernel_command_line_does_not_count,
 	&trees_are_found,

@@ -7,6 +7,7 @@
 #include "tests/loader/helper.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #define THREADS 4
 
@@ -291,6 +292,97 @@ START_TEST(others_go_on_during_an_init)
 }
 END_TEST
 
+/* Long enough for those who wait to wake each other often, if they did. */
+int nap_init(void);
+int nap_init(void)
+{
+	usleep(200000);
+	return 0;
+}
+EXPORT_SYMBOL(nap_init);
+
+/* How often it went to sleep. */
+static void *load_user_of_nap(void *arg)
+{
+	struct rusage usage;
+	long before;
+
+	while (!permod_find(init_context, "nap"))
+		usleep(1000);
+	getrusage(RUSAGE_THREAD, &usage);
+	before = usage.ru_nvcsw;
+	if (permod_load(init_context, arg, NULL, 0, NULL))
+		return (void *)-1;
+	getrusage(RUSAGE_THREAD, &usage);
+	return (void *)(usage.ru_nvcsw - before);
+}
+
+START_TEST(those_who_wait_do_not_wake_each_other)
+{
+	struct permod *pm = init_context = new_context();
+	const char *path = compile("nap.ko", "",
+				   "#include <permod/module.h>\n"
+				   "int nap_init(void), nap = 5;\n"
+				   "EXPORT_SYMBOL(nap);\n"
+				   "int init_module(void) { return nap_init(); }\n"
+				   "void cleanup_module(void) {}\n");
+	pthread_t user[2];
+	char *file[2];
+	void *slept[2];
+
+	for (int i = 0; i < 2; i++) {
+		file[i] = strdup(compile(i ? "nap_user.ko" : "nap_other.ko", "-fPIC",
+					 "extern int nap; static int *user = &nap;\n"
+					 "int nap_of(void) { return *user; }\n"));
+		check_that(pthread_create(&user[i], NULL, load_user_of_nap, file[i]) == 0);
+	}
+	load_file(pm, path, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(user[i], &slept[i]);
+	for (int i = 0; i < 2; i++)
+		free(file[i]);
+	for (int i = 0; i < 2 && !under_valgrind(); i++)
+		ck_assert_uint_lt((uintptr_t)slept[i], 200);
+	permod_free(pm);
+}
+END_TEST
+
+static void *unload_plain(void *arg)
+{
+	return (void *)(intptr_t)permod_unload_by_name(arg, "plain", 0);
+}
+
+/* Another thread wants to unload what this one is still loading. */
+static int unload_by_another(void *arg, struct permod_module *m, enum permod_state state)
+{
+	pthread_t thread;
+	void *result;
+
+	(void)m;
+	if (state != PERMOD_LIVE)
+		return 0;
+	check_that(pthread_create(&thread, NULL, unload_plain, arg) == 0);
+	pthread_join(thread, &result);
+	ck_assert_int_eq((intptr_t)result, -EBUSY);
+	return 0;
+}
+
+START_TEST(module_stays_until_its_load_is_done)
+{
+	struct permod *pm = new_context();
+	const char *path = compile("plain.ko", "",
+				   "int init_module(void) { return 0; }\n"
+				   "void cleanup_module(void) {}\n");
+	struct permod_module *m;
+
+	must(pm, permod_notify(pm, unload_by_another, pm));
+	m = load_file(pm, path, NULL);
+	ck_assert_ptr_eq(permod_find(pm, "plain"), m);
+	must(pm, permod_unload(m, 0));
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Forks ---------------------------------------------------------------------------------- */
 
 static bool enough; /* atomic */
@@ -400,6 +492,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, threads_that_want_the_same_name_take_turns);
 	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
 	tcase_add_test(tests, others_go_on_during_an_init);
+	tcase_add_test(tests, those_who_wait_do_not_wake_each_other);
+	tcase_add_test(tests, module_stays_until_its_load_is_done);
 	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
 	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
 	suite_add_tcase(suite, tests);

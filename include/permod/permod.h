@@ -336,7 +336,8 @@ int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
  * PERMOD_UNLOAD_DEPENDENCIES - also unload what was loaded for the module's sake, by
  * permod_load_by_name() or by permod_options.request, and is used by no other one, as `modprobe -r`
  * does.  Soft dependencies "post" go first, so they are gone even if the module is refused then.
- * What cannot be unloaded stays; that is no error.
+ * What cannot be unloaded stays; that is no error.  -ENOENT: the module itself was unloaded by somebody
+ * else while these went.
  */
 #define PERMOD_UNLOAD_DEPENDENCIES 4U
 
@@ -346,7 +347,8 @@ int permod_request_symbol(struct permod *pm, const char *symbol, void *arg);
  *
  * From here on nobody can take a reference.  Then its functions are taken out of all hooks, and no
  * thread is in one any more; exit runs; notifiers are told; and nothing of it is left.  Where else a
- * thread may be in the module's code, or come back to it, somebody has to hold a reference.
+ * thread may be in the module's code, or come back to it, somebody has to hold a reference.  Its load
+ * holds one until notifiers were told that it is live.
  *
  * Errors: -EBUSY (referenced, used by another module, or permanent, or its init or exit is running, or
  * threads have destructors of its thread-local variables to run; the line says by whom and why),
