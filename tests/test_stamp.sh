@@ -276,10 +276,10 @@ refuses()
 
 $CC -c -o nodebug.o try.c
 check "no debug information" refuses nodebug.o "compile with -g"
-if echo | $CC -g -fdebug-types-section -x c -c -o units.o - 2> log; then
-    # libdw looks into one of the sections alone that such objects have.
-    printf '%s\n' '#include <permod/module.h>' 'struct s { int a; } it;' 'EXPORT_SYMBOL(it);' > units.c
-    $CC -g -fdebug-types-section $include -c -o units.o units.c
+# libdw looks into one of the sections alone that such objects have; clang makes them for C++ only.
+printf '%s\n' '#include <permod/module.h>' 'struct s { int a; } it;' 'EXPORT_SYMBOL(it);' > units.c
+if $CC -g -fdebug-types-section $include -c -o units.o units.c 2> log &&
+    [ "$(readelf -SW units.o | grep -cE ' \.debug_(info|types) ')" -gt 1 ]; then
     check "types in units of their own" refuses units.o "-fdebug-types-section"
 fi
 echo "no object" > text.o

@@ -510,8 +510,10 @@ interrupt()
     python '
 import signal, subprocess, time
 with open("out", "wb") as out, open("err", "wb") as err:
+    # In the background of a shell the signal is ignored.
+    default = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     process = subprocess.Popen([os.environ["permod"], *sys.argv[1:]], stdin=subprocess.DEVNULL,
-                               stdout=out, stderr=err)
+                               stdout=out, stderr=err, preexec_fn=default)
 try:
     deadline = time.time() + 30
     while len(os.listdir("/proc/%d/task" % process.pid)) < 1 + len(allowed):
