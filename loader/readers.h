@@ -13,12 +13,17 @@
 #include <permod/percpu_ref.h>
 
 #ifdef HAVE_URCU
+/* Inline, but for UBSan: in liburcu 0.13 readers are less aligned than their type says. */
+#ifndef SANITIZE_UNDEFINED
 #define _LGPL_SOURCE
+#endif
 #include <urcu/urcu-bp.h>
 
+#ifdef _LGPL_SOURCE
 /* Its variable is reached by the thread pointer, not by a call for each use.  (8 bytes of what libc
  * keeps for libraries that are loaded later.) */
 extern __thread struct urcu_bp_reader *urcu_bp_reader __attribute__((tls_model("initial-exec")));
+#endif
 #endif
 
 extern long readers_of_hooks[2], turn_of_hooks;
