@@ -546,7 +546,8 @@ second_interrupt_ends()
 {
     python '
 import signal, subprocess, time
-process = subprocess.Popen([os.environ["permod"], "run", "--call", "hang", "loop.ko"])
+process = subprocess.Popen([os.environ["permod"], "run", "--call", "hang", "loop.ko"],
+                           preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 deadline = time.time() + 30
 try:
     # Threads that sleep in the call, and a main thread that is ready for the signal.

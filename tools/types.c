@@ -880,9 +880,9 @@ static int compare_symbol(const void *key, const void *entry)
 
 static struct typed_symbol *find_symbol(struct types *types, const char *name)
 {
-	return name ? bsearch(name, types->symbols, types->count, sizeof(*types->symbols),
-			      compare_symbol)
-		    : NULL;
+	return name && types->count ? bsearch(name, types->symbols, types->count,
+					      sizeof(*types->symbols), compare_symbol)
+				    : NULL;
 }
 
 /* A definition knows best; then the first declaration. */
