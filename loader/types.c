@@ -134,13 +134,24 @@ static bool add_definition(struct types *types, char *line, const char **members
 	return true;
 }
 
+/* Of the definition right before it: what a symbol's line parts from it is nobody's. */
+static void add_member(struct types *types, const char *member, size_t number)
+{
+	struct type_definition *last;
+
+	if (!types->num_definitions)
+		return;
+	last = &types->definitions[types->num_definitions - 1];
+	if (last->members + last->num_members != types->lines + number)
+		return;
+	types->lines[number] = member;
+	last->num_members++;
+}
+
 static bool add_line(struct types *types, char *line, size_t number)
 {
 	if (*line == ' ') {
-		if (!types->num_definitions)
-			return true;
-		types->lines[number] = line + 1;
-		types->definitions[types->num_definitions - 1].num_members++;
+		add_member(types, line + 1, number);
 		return true;
 	}
 	if (strncmp(line, "export ", 7) == 0 || strncmp(line, "import ", 7) == 0)

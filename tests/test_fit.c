@@ -271,6 +271,47 @@ START_TEST(host_chooses_licences)
 }
 END_TEST
 
+/* ---- Recorded types ------------------------------------------------------------------------- */
+
+#define TYPES(lines)                                                                               \
+	"__asm__(\".pushsection .permod.types\\n.ascii \\\"" lines "\\\"\\n.popsection\");\n"
+#define LINE "\\\\n"
+
+/* Lines of members that something parts from their structure are nobody's, on either side. */
+START_TEST(members_stand_behind_their_structure)
+{
+	static const char whole[] = TYPES("permod-types 1" LINE "import pair 00000001 struct s" LINE
+					  "struct s 8" LINE " m 0 i32" LINE " n 4 i32" LINE);
+	static const char parted[] =
+		TYPES("permod-types 1" LINE "import pair 00000001 struct s" LINE "struct s 8" LINE
+		      " m 0 i32" LINE "import other 00000002 i32" LINE " n 4 i32" LINE);
+	const char *provider =
+		compile("pair.ko", "",
+			GPL "int pair[2];\nEXPORT_SYMBOL(pair);\n" TYPES(
+				"permod-types 1" LINE "export pair 00000003 struct s" LINE
+				"struct s 8" LINE " m 0 i32" LINE " n 4 i32" LINE));
+	const char *broken =
+		compile("broken.ko", "",
+			GPL "int pair[2];\nEXPORT_SYMBOL(pair);\n" TYPES(
+				"permod-types 1" LINE "export pair 00000003 struct s" LINE
+				"struct s 8" LINE " m 0 i32" LINE "export q 00000004 i32" LINE
+				" n 4 i32" LINE));
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	must(pm, permod_load(pm, provider, NULL, 0, &m));
+	must(pm, permod_load(pm, user_of("pair", whole), NULL, 0, NULL));
+	expect_error(pm, permod_load(pm, user_of("pair", parted), NULL, 0, NULL), REFUSED,
+		     "pair: struct s: member n", "is new");
+	permod_free(pm);
+	pm = new_context();
+	must(pm, permod_load(pm, broken, NULL, 0, &m));
+	expect_error(pm, permod_load(pm, user_of("pair", whole), NULL, 0, NULL), REFUSED,
+		     "pair: struct s: member n", "is gone");
+	permod_free(pm);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fit");
@@ -288,6 +329,7 @@ int main(void)
 	tcase_add_test(tests, namespace_of_a_module_must_be_imported);
 	tcase_add_test(tests, host_gives_namespaces_by_call);
 	tcase_add_test(tests, host_chooses_licences);
+	tcase_add_test(tests, members_stand_behind_their_structure);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
