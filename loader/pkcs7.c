@@ -272,15 +272,6 @@ static int check_algorithms(CMS_SignerInfo *signer, char **why)
 	return 0;
 }
 
-static X509 *find_signer(const struct certificates *certificates, CMS_SignerInfo *signer)
-{
-	for (size_t i = 0; i < certificates->count; i++) {
-		if (CMS_SignerInfo_cert_cmp(signer, certificates->list[i]) == 0)
-			return certificates->list[i];
-	}
-	return NULL;
-}
-
 static int fail_time(const char *name, const ASN1_TIME *time, int error, const char *what,
 		     char **why)
 {
@@ -338,6 +329,28 @@ static int fail_unknown(CMS_SignerInfo *signer, size_t count, char **why)
 		texts.signer, texts.key, count);
 }
 
+/* The first certificate of the signer that may sign: who renews one keeps the key, and the old one with it.
+ * If none may, the last one tells why. */
+static int find_signer(const struct certificates *certificates, CMS_SignerInfo *signer,
+		       X509 **found, char **why)
+{
+	bool known = false;
+	int error = 0;
+
+	for (size_t i = 0; i < certificates->count; i++) {
+		*found = certificates->list[i];
+		if (CMS_SignerInfo_cert_cmp(signer, *found) != 0)
+			continue;
+		free(*why);
+		*why = NULL;
+		known = true;
+		error = check_signer(*found, why);
+		if (!error || error == -ENOMEM)
+			return error;
+	}
+	return known ? error : fail_unknown(signer, certificates->count, why);
+}
+
 static int check_content(CMS_ContentInfo *message, X509 *certificate, const struct content *content,
 			 char **why)
 {
@@ -373,10 +386,7 @@ static int check_parsed(const struct certificates *certificates, CMS_ContentInfo
 	error = check_algorithms(signer, why);
 	if (error)
 		return error;
-	certificate = find_signer(certificates, signer);
-	if (!certificate)
-		return fail_unknown(signer, certificates->count, why);
-	error = check_signer(certificate, why);
+	error = find_signer(certificates, signer, &certificate, why);
 	return error ? error : check_content(message, certificate, content, why);
 }
 

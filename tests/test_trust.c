@@ -404,6 +404,29 @@ START_TEST(certificates_that_must_not_sign_are_refused)
 }
 END_TEST
 
+/* Who renews a certificate keeps the key, and both are trusted for a while, in any order. */
+START_TEST(a_renewed_certificate_is_found)
+{
+	struct identity expired =
+		make_identity((struct kind){ "us", us.key, .begin = -2 * DAY, .end = -DAY });
+	X509 *certificates[] = { expired.certificate, us.certificate };
+
+	for (int first = 0; first < 2; first++) {
+		struct permod *pm = context(PERMOD_SIGNATURES_ENFORCE, NULL);
+		struct bytes bytes = read_bytes(module_file("basic"));
+
+		sign_with(&bytes, &us, EVP_sha256(), PLAIN | CMS_USE_KEYID);
+		must(pm, trust(pm, certificates[first]));
+		must(pm, trust(pm, certificates[!first]));
+		must(pm, load_bytes(pm, &bytes));
+		permod_free(pm);
+		noted();
+		free(bytes.data);
+	}
+	X509_free(expired.certificate);
+}
+END_TEST
+
 START_TEST(weak_digests_are_refused)
 {
 	static const struct {
@@ -993,6 +1016,7 @@ int main(void)
 		issued_by_trusted_is_refused,
 		changed_content_is_refused,
 		certificates_that_must_not_sign_are_refused,
+		a_renewed_certificate_is_found,
 		weak_digests_are_refused,
 		content_of_its_own_is_refused,
 		two_signers_are_refused,
