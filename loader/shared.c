@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What permod_module.shared points to. */
@@ -320,6 +321,33 @@ static int fail_sealed(const struct load *load)
 		    load->path, strerror(errno));
 }
 
+static int fail_changed(const struct load *load)
+{
+	return fail(load->pm, -EBUSY,
+		    "%s: the file in memory for what was read of it was changed by somebody else",
+		    load->path);
+}
+
+/* Until it was sealed, processes with our rights could write to it, by /proc. */
+static int check_sealed(const struct load *load, int descriptor)
+{
+	size_t size = load->shared_size;
+	struct stat about;
+	void *seen;
+	bool same;
+
+	if (fstat(descriptor, &about))
+		return fail_sealed(load);
+	if ((uint64_t)about.st_size != size)
+		return fail_changed(load);
+	seen = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+	if (seen == MAP_FAILED)
+		return fail_sealed(load);
+	same = memcmp(seen, load->shared_data, size) == 0;
+	munmap(seen, size);
+	return same ? 0 : fail_changed(load);
+}
+
 static int write_sealed(const struct load *load, int descriptor)
 {
 	const char *data = load->shared_data;
@@ -338,7 +366,7 @@ static int write_sealed(const struct load *load, int descriptor)
 	if (fcntl(descriptor, F_ADD_SEALS,
 		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
 		return fail_sealed(load);
-	return 0;
+	return check_sealed(load, descriptor);
 }
 
 static bool is_open(const struct shared_object *shared)

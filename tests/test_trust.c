@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
+#include <fcntl.h>
 #include <openssl/cms.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -837,6 +838,47 @@ START_TEST(a_shared_object_that_changes_is_not_used)
 }
 END_TEST
 
+/* Somebody with our rights writes to the file in memory before it is sealed. */
+static const struct bytes *overwrite_with;
+
+int __real_fcntl(int descriptor, int command, void *argument);
+int __wrap_fcntl(int descriptor, int command, void *argument);
+int __wrap_fcntl(int descriptor, int command, void *argument)
+{
+	if (command == F_ADD_SEALS && overwrite_with) {
+		check_that(pwrite(descriptor, overwrite_with->data, overwrite_with->size, 0) ==
+			   (ssize_t)overwrite_with->size);
+		check_that(ftruncate(descriptor, (off_t)overwrite_with->size) == 0);
+	}
+	return __real_fcntl(descriptor, command, argument);
+}
+
+START_TEST(a_sealed_file_is_what_was_checked)
+{
+	struct bytes good = make_shared("good.so", 1), other = make_shared("other.so", 2);
+	struct bytes shorter;
+	const struct bytes *writes[] = { &other, &shorter };
+	const char *path = work_file("sealed.so");
+	struct permod *pm = strict_context();
+	struct permod_module *m;
+
+	sign(&good);
+	shorter = (struct bytes){ good.data, good.size / 2 };
+	write_file(path, good.data, good.size);
+	for (size_t i = 0; i < COUNT(writes); i++) {
+		overwrite_with = writes[i];
+		expect_error(pm, permod_load(pm, path, NULL, 0, &m), -EBUSY,
+			     "sealed.so: ", "changed by somebody else");
+		overwrite_with = NULL;
+	}
+	m = load_file(pm, path, NULL);
+	ck_assert_int_eq(((int (*)(void))symbol(m, "which"))(), 1);
+	permod_free(pm);
+	free(good.data);
+	free(other.data);
+}
+END_TEST
+
 START_TEST(shared_objects_leave_no_descriptor)
 {
 	struct bytes good = make_shared("good.so", 1), other = make_shared("other.so", 2);
@@ -1033,6 +1075,7 @@ int main(void)
 		members_of_thin_archives_are_signed,
 		a_file_that_changes_is_not_used,
 		a_shared_object_that_changes_is_not_used,
+		a_sealed_file_is_what_was_checked,
 		shared_objects_leave_no_descriptor,
 		memory_that_changes_is_not_used,
 		mutations_do_not_load,
