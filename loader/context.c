@@ -353,8 +353,10 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
 	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
-	 * for files that it can read. */
+	 * for files that it can read.  And others with our rights can write to the file by /proc, though
+	 * what they wrote would not have been verified. */
 	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
+			    options.signatures != PERMOD_SIGNATURES_OFF ||
 			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
 			     runs_on_valgrind());
 	made->pack = begin_packing();

@@ -98,6 +98,8 @@ struct permod_options {
  * or by a certificate that is not valid yet or not for this), -EKEYEXPIRED, -ENOKEY (the signer is not
  * trusted), -EBADMSG (the signature is damaged, or not the last in the file), -ENOPKG (a kind of signature,
  * or a digest, that is not accepted), -EFBIG (2 GiB and more can't be checked).  The line tells which.
+ * With this or PERMOD_SIGNATURES_WARN no modules share pages, as those are a file's, to which other
+ * processes of the same user can write by /proc.
  */
 #define PERMOD_SIGNATURES_ENFORCE 2U
 
