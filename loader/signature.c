@@ -211,7 +211,7 @@ void close_content(struct content *content)
 	*content = (struct content){ 0 };
 }
 
-/* A step of loading, just before anything of the module runs. */
+/* A step of loading, before constructors and init run; resolvers of IFUNCs have run. */
 int taint_by_signature(struct load *load)
 {
 	if (load->inputs.distrusted)

@@ -62,7 +62,7 @@ void forget_taint(struct taint *taint)
 
 /* ---- What modules say of themselves --------------------------------------------------------- */
 
-/* A step of loading, just before anything of the module runs. */
+/* A step of loading, before constructors and init run; resolvers of IFUNCs have run. */
 int taint_by_info(struct load *load)
 {
 	struct info_cursor cursor = { NULL, 0 };

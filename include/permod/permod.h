@@ -213,7 +213,10 @@ int permod_load(struct permod *pm, const char *path, const char *params, unsigne
 int permod_load_memory(struct permod *pm, const char *name, const void *data, size_t size,
 		       const char *params, unsigned int flags, struct permod_module **m);
 
-/** PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools. */
+/**
+ * PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools.  Resolvers of IFUNCs are
+ * run: it is not for files that nobody trusts.
+ */
 #define PERMOD_LOAD_NO_INIT 1U
 
 /**
