@@ -10,6 +10,7 @@
 static const struct link_arch *const machines[] = {
 	&link_arch_aarch64,
 	&link_arch_i386,
+	&link_arch_s390x,
 	&link_arch_x86_64,
 };
 

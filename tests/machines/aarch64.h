@@ -21,8 +21,8 @@ static const struct shape aarch64_shapes[] = {
 };
 
 static const struct limit aarch64_limits[] = {
-	{ "R_AARCH64_CALL26", ".text\nbl x\n", true, -0x8000000, 0x7fffffc, 4 },
-	{ "R_AARCH64_ABS16", ".data\n.hword x\n", false, -0x8000, 0xffff, 1 },
+	DISTANCE("R_AARCH64_CALL26", ".text\nbl x\n", -0x8000000, 0x7fffffc, 4),
+	LIMIT("R_AARCH64_ABS16", ".data\n.hword x\n", -0x8000, 0xffff, 1),
 };
 
 static const char *const aarch64_variants[] = { "-O2",	     "-O2 -fPIC",    "-O0",
