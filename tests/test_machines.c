@@ -7,9 +7,10 @@
 
 #include "tests/machines/aarch64.h"
 #include "tests/machines/i386.h"
+#include "tests/machines/m68k.h"
 #include "tests/machines/s390x.h"
 
-static const struct machine *const machines[] = { &aarch64, &i386, &s390x };
+static const struct machine *const machines[] = { &aarch64, &i386, &m68k, &s390x };
 
 static const char *const sources[] = { "data", "calls", "large" };
 

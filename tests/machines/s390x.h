@@ -35,8 +35,8 @@ static const struct shape s390x_shapes[] = {
 	SHAPE_AT("R_390_PC12DBL", BASE + 0x100,
 		 ".text\n.reloc 0, R_390_PC12DBL, x\n.quad 0x5555\n"),
 	SHAPE_AT("R_390_PLT12DBL", BASE + 0x100, ".text\n.reloc 0, R_390_PLT12DBL, x\n.quad 0\n"),
-	SHAPE("R_390_PC24DBL", ".text\n.reloc 3, R_390_PC24DBL, x\n.quad 0\n"),
-	SHAPE("R_390_PLT24DBL", ".text\n.reloc 3, R_390_PLT24DBL, x\n.quad 0\n"),
+	SHAPE("R_390_PC24DBL", ".text\n.reloc 3, R_390_PC24DBL, x + 3\n.quad 0\n"),
+	SHAPE("R_390_PLT24DBL", ".text\n.reloc 3, R_390_PLT24DBL, x + 3\n.quad 0\n"),
 	SHAPE("R_390_GOTPLT64", ".data\n.quad x@GOTPLT\n"),
 };
 
