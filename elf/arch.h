@@ -104,7 +104,8 @@ struct link_arch {
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
-	uint32_t got_bias;     /* see link_kind */
+	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
+	uint32_t got_bias;	    /* see link_kind */
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
@@ -139,6 +140,6 @@ struct link_arch {
 
 /* One for each file of elf/arch/, by its name. */
 extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_m68k, link_arch_s390x,
-	link_arch_x86_64;
+	link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

@@ -22,6 +22,10 @@
 #define HOST_ARCH (&link_arch_s390x)
 #elif defined(__m68k__)
 #define HOST_ARCH (&link_arch_m68k)
+#elif defined(__sparc__) && !defined(__arch64__)
+#define HOST_ARCH (&link_arch_sparc)
+#elif defined(__sparc__)
+#define HOST_ARCH (&link_arch_sparc64)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif

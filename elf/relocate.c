@@ -366,6 +366,14 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	return link_write_value(link, relocation, place->field, value);
 }
 
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return apply(link, relocation, &place);
+}
+
 static int visit(struct link *link, const struct link_relocation *relocation, void *arg)
 {
 	const struct link_symbol *symbol = relocation->symbol;

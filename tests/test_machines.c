@@ -9,8 +9,11 @@
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
 #include "tests/machines/s390x.h"
+#include "tests/machines/sparc.h"
 
-static const struct machine *const machines[] = { &aarch64, &i386, &m68k, &s390x };
+static const struct machine *const machines[] = {
+	&aarch64, &i386, &m68k, &s390x, &sparc, &sparc64
+};
 
 static const char *const sources[] = { "data", "calls", "large" };
 
@@ -152,7 +155,9 @@ START_TEST(all_types_that_are_supported_are_compared)
 	for (uint32_t number = 0; number < 1U << 16; number++) {
 		const struct link_relocation_type *type = arch->relocation(number);
 
-		if (!type || type->kind == LINK_IGNORED)
+		/* Some machines have data over the number. */
+		if (!type || type->kind == LINK_IGNORED ||
+		    (number > 0xff && type == arch->relocation(number & 0xff)))
 			continue;
 		if (type->kind == LINK_REFUSED) {
 			refused++;
