@@ -104,6 +104,7 @@ struct link_arch {
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
+	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
 	uint32_t got_bias;	    /* see link_kind */
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
@@ -139,7 +140,7 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_m68k, link_arch_s390x,
-	link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_m68k, link_arch_powerpc,
+	link_arch_s390x, link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

@@ -26,6 +26,8 @@
 #define HOST_ARCH (&link_arch_sparc)
 #elif defined(__sparc__)
 #define HOST_ARCH (&link_arch_sparc64)
+#elif defined(__powerpc__) && !defined(__powerpc64__)
+#define HOST_ARCH (&link_arch_powerpc)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif

@@ -8,11 +8,12 @@
 #include "tests/machines/aarch64.h"
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
+#include "tests/machines/powerpc.h"
 #include "tests/machines/s390x.h"
 #include "tests/machines/sparc.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &i386, &m68k, &s390x, &sparc, &sparc64
+	&aarch64, &i386, &m68k, &powerpc, &s390x, &sparc, &sparc64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };
