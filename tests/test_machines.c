@@ -9,11 +9,12 @@
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
 #include "tests/machines/powerpc.h"
+#include "tests/machines/ppc64.h"
 #include "tests/machines/s390x.h"
 #include "tests/machines/sparc.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &i386, &m68k, &powerpc, &s390x, &sparc, &sparc64,
+	&aarch64, &i386, &m68k, &powerpc, &ppc64, &ppc64le, &s390x, &sparc, &sparc64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };
@@ -47,7 +48,7 @@ START_TEST(type_is_as_ld_makes_it)
 	check_ok(&trial, link_layout(trial.link));
 	link_each_use(trial.link, look_for, &search);
 	ck_assert_msg(search.found, "no %s was made", shape->type);
-	find_externals(&trial, &world, shape->at ? shape->at : BASE + 0x200000);
+	find_externals(&trial, machine, &world, shape->at ? shape->at : BASE + 0x200000);
 	check_ok(&trial, cross_relocate(&trial, BASE, BASE + 0x100000));
 	cross_compare(&trial, machine, world.list);
 	end_trial(&trial);
@@ -106,8 +107,12 @@ static void compare_at(const char *const *objects, uint64_t base)
 	cross_start(&trial, machine);
 	for (; *objects; objects++)
 		check_ok(&trial, add_file(&trial, *objects, NULL));
+	if (machine->extra) {
+		cross_assemble(machine, machine->extra);
+		check_ok(&trial, add_file(&trial, "a.o", NULL));
+	}
 	check_ok(&trial, link_layout(trial.link));
-	find_externals(&trial, &world, base + 0x200000);
+	find_externals(&trial, machine, &world, base + 0x200000);
 	check_ok(&trial, cross_relocate(&trial, base, base + 0x100000));
 	cross_compare(&trial, machine, world.list);
 	end_trial(&trial);

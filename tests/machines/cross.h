@@ -75,6 +75,8 @@ struct machine {
 	bool high;	      /* -fPIC code lies above 4 GiB too */
 	bool counts_from_plt; /* ld takes .got.plt for the GOT's address, not .got */
 	bool moves_got;	      /* ld puts slots before the GOT's address, as many as there are */
+	bool calls_directly;  /* what is elsewhere is not called by a stub, to be as in ld */
+	const char *extra;    /* assembly that is linked with compiled code; or NULL */
 	const struct shape *shapes;
 	size_t num_shapes;
 	const struct limit *limits;
@@ -106,13 +108,15 @@ static UNUSED void cross_start(struct trial *trial, const struct machine *machin
 }
 
 /* Give everything that is missing a place, 16 bytes apart. */
-static UNUSED void find_externals(struct trial *trial, struct world *world, uint64_t address)
+static UNUSED void find_externals(struct trial *trial, const struct machine *machine,
+				  struct world *world, uint64_t address)
 {
 	struct link_symbol *symbol = NULL;
 
 	while ((symbol = link_next_undefined(trial->link, symbol))) {
 		check_that(world->count < EXTERNALS);
-		world->list[world->count++] = (struct external){ symbol->name, address, true };
+		world->list[world->count++] =
+			(struct external){ symbol->name, address, !machine->calls_directly };
 		address += 16;
 	}
 	define_all(trial, world->list);
