@@ -75,20 +75,15 @@ AC_SUBST([SANITIZER_FLAGS])
 ])
 
 # PERMOD_HOST
-# Stops on systems that the loader does not serve; sets the conditional HOST_X86_64. The compiler
-# is asked, not the host's name, since -m32 makes another architecture of the same host.
+# Stops on systems that the loader does not serve; sets permod_arch to the name of the file in elf/arch/ that
+# elf/link.c takes. The compiler is asked, not the host's name, since -m32 makes another architecture of
+# the same host.
 AC_DEFUN([PERMOD_HOST], [
 AC_MSG_CHECKING([for the architecture])
-permod_host=other
-AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
-#if !defined(__linux__) || !defined(__x86_64__) || defined(__ILP32__)
-#error other
-#endif
-]])], [permod_host=x86_64])
-AC_MSG_RESULT([$permod_host])
-AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
-# The file of elf/arch/ that libpermod has.
-AC_SUBST([permod_arch], [$permod_host])
-AS_IF([test $permod_host = other],
-    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
+permod_arch=$($CC $CPPFLAGS $CFLAGS $LIBELF_CFLAGS -I"$srcdir" -I"$srcdir/include" -E -dM "$srcdir/elf/link.c" \
+    2>/dev/null | sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
+AC_SUBST([permod_arch])
+AC_MSG_RESULT([${permod_arch:-other}])
+AS_IF([test -z "$permod_arch"],
+    [AC_MSG_ERROR([elf/link.c names no file of elf/arch/ for what $CC compiles for])])
 ])
