@@ -74,19 +74,48 @@ AS_IF([test "x$with_sanitizer" != xno],
 AC_SUBST([SANITIZER_FLAGS])
 ])
 
+# PERMOD_LOADER
+# Sets enable_loader and the conditional LOADER: whether modules can be loaded on the host. If not, per-CPU
+# memory is all that there is.
+AC_DEFUN([PERMOD_LOADER], [
+AC_ARG_ENABLE([loader],
+    [AS_HELP_STRING([--disable-loader],
+        [build libpercpu alone: per-CPU memory without modules; so where modules can't be loaded])],
+    [],
+    [AS_CASE([$host], [x86_64-*-linux*], [enable_loader=yes], [enable_loader=no])])
+AM_CONDITIONAL([LOADER], [test "x$enable_loader" != xno])
+])
+
 # PERMOD_HOST
-# Stops on systems that the loader does not serve; sets the conditional HOST_X86_64. The compiler
-# is asked, not the host's name, since -m32 makes another architecture of the same host.
+# Stops on systems that the loader does not serve. The compiler is asked, not the host's name, since -m32
+# makes another architecture of the same host.
 AC_DEFUN([PERMOD_HOST], [
-AC_MSG_CHECKING([for the architecture])
-permod_host=other
+AC_MSG_CHECKING([whether modules can be loaded here])
+permod_host=no
 AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
 #if !defined(__linux__) || !defined(__x86_64__) || defined(__ILP32__)
 #error other
 #endif
-]])], [permod_host=x86_64])
+]])], [permod_host=yes])
 AC_MSG_RESULT([$permod_host])
-AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
-AS_IF([test $permod_host = other],
-    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
+AS_IF([test "x$enable_loader" != xno && test $permod_host = no],
+    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host or a variant of it;
+configure --disable-loader builds libpercpu alone])])
+])
+
+# PERMOD_ATOMICS
+# Adds libatomic to LIBS if the CPU has no instructions for counts of 64 bits.
+AC_DEFUN([PERMOD_ATOMICS], [
+AC_MSG_CHECKING([for what 64-bit counts need])
+permod_saved_LIBS=$LIBS
+for permod_library in "" -latomic; do
+    LIBS="$permod_saved_LIBS $permod_library"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[long long count;]],
+        [[return (int)__atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);]])],
+        [permod_atomics=yes
+         break],
+        [permod_atomics=no])
+done
+AC_MSG_RESULT([${permod_library:-nothing}])
+AS_IF([test $permod_atomics = no], [AC_MSG_ERROR([$CC has no atomic operations, not even with libatomic])])
 ])
