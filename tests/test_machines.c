@@ -42,8 +42,9 @@ START_TEST(type_is_as_ld_makes_it)
 	link_each_use(trial.link, look_for, &search);
 	ck_assert_msg(search.found, "no %s was made", shape->type);
 	find_externals(&trial, &world, shape->at ? shape->at : BASE + 0x200000);
+	find_tls(&trial, machine);
 	check_ok(&trial, cross_relocate(&trial, BASE, BASE + 0x100000));
-	cross_compare(&trial, machine, world.list);
+	cross_compare(&trial, machine, world.list, shape->shared);
 	end_trial(&trial);
 }
 END_TEST
@@ -65,11 +66,11 @@ static bool reaches(uint64_t address)
 		end_trial(&trial);
 		return false;
 	}
-	theirs = cross_ld_links(&trial, machine, list);
+	theirs = cross_ld_links(&trial, machine, list, false);
 	ck_assert_msg(ours == theirs, "at 0x%llx: ld %s; %s", (unsigned long long)address,
 		      theirs ? "does it" : "refuses", trial.message);
 	if (ours)
-		cross_compare(&trial, machine, list);
+		cross_compare(&trial, machine, list, false);
 	end_trial(&trial);
 	return ours;
 }
@@ -100,7 +101,7 @@ static void compare_at(const char *const *objects, uint64_t base)
 	check_ok(&trial, link_layout(trial.link));
 	find_externals(&trial, &world, base + 0x200000);
 	check_ok(&trial, cross_relocate(&trial, base, base + 0x100000));
-	cross_compare(&trial, machine, world.list);
+	cross_compare(&trial, machine, world.list, false);
 	end_trial(&trial);
 }
 
