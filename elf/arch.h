@@ -138,6 +138,7 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_m68k, link_arch_s390x,
+	link_arch_x86_64;
 
 #endif

@@ -18,6 +18,10 @@
 #define HOST_ARCH (&link_arch_i386)
 #elif defined(__aarch64__)
 #define HOST_ARCH (&link_arch_aarch64)
+#elif defined(__s390x__)
+#define HOST_ARCH (&link_arch_s390x)
+#elif defined(__m68k__)
+#define HOST_ARCH (&link_arch_m68k)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif

@@ -55,7 +55,25 @@ struct limit {
 	bool relative;
 	int64_t least, greatest;
 	int64_t step;
+	bool lax; /* ld cuts off what does not fit */
 };
+
+#define LIMIT(type, text, least, greatest, step)                                                   \
+	{                                                                                          \
+		type, text, false, least, greatest, step, false                                    \
+	}
+#define LAX_LIMIT(type, text, least, greatest, step)                                               \
+	{                                                                                          \
+		type, text, false, least, greatest, step, true                                     \
+	}
+#define DISTANCE(type, text, least, greatest, step)                                                \
+	{                                                                                          \
+		type, text, true, least, greatest, step, false                                     \
+	}
+#define LAX_DISTANCE(type, text, least, greatest, step)                                            \
+	{                                                                                          \
+		type, text, true, least, greatest, step, true                                      \
+	}
 
 struct machine {
 	const char *name;	     /* as link_find_machine() knows it */
