@@ -97,10 +97,12 @@ struct link_arch {
 	uint8_t class;		/* ELFCLASS* */
 	uint8_t encoding;	/* ELFDATA* */
 	const char *name;
-	bool has_rel;	    /* relocations have their addends in the fields: SHT_REL */
-	uint32_t page_size; /* the largest that systems use: bytes */
-	uint8_t got_bytes;  /* of a slot */
-	uint8_t stub_bytes; /* of a stub */
+	const char *
+		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
+	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
+	uint32_t page_size;  /* the largest that systems use: bytes */
+	uint8_t got_bytes;   /* of a slot */
+	uint8_t stub_bytes;  /* of a stub */
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */

@@ -158,7 +158,8 @@ uint64_t link_get_field(const struct link_arch *arch, const struct link_relocati
 
 uint64_t link_shift(const struct link_relocation_type *type, int64_t value)
 {
-	uint64_t shifted = ((uint64_t)value + (uint64_t)rounding(type)) >> type->shift;
+	int64_t rounded = (int64_t)((uint64_t)value + (uint64_t)rounding(type));
+	uint64_t shifted = (uint64_t)(rounded >> type->shift);
 
 	return type->bits ? shifted & field_mask(type) : shifted;
 }

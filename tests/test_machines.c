@@ -9,8 +9,9 @@
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
 #include "tests/machines/s390x.h"
+#include "tests/machines/x86_64.h"
 
-static const struct machine *const machines[] = { &aarch64, &i386, &m68k, &s390x };
+static const struct machine *const machines[] = { &aarch64, &i386, &m68k, &s390x, &x86_64 };
 
 static const char *const sources[] = { "data", "calls", "large" };
 

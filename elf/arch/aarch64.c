@@ -101,7 +101,7 @@ static const struct link_relocation_type types[] = {
 	MOVE(MOVW_PREL_G1_NC, LINK_RELATIVE, LINK_FIT_ALL, 1),
 	SIGNED_MOVE(MOVW_PREL_G2, LINK_RELATIVE, 2),
 	MOVE(MOVW_PREL_G2_NC, LINK_RELATIVE, LINK_FIT_ALL, 2),
-	MOVE(MOVW_PREL_G3, LINK_RELATIVE, LINK_FIT_ALL, 3),
+	SIGNED_MOVE(MOVW_PREL_G3, LINK_RELATIVE, 3),
 
 	WORDS(LD_PREL_LO19, LINK_RELATIVE, 19, 5),
 	ADR(ADR_PREL_LO21, LINK_RELATIVE),
@@ -261,22 +261,24 @@ static int apply(struct link *link, const struct link_relocation *relocation, un
 #define STUB_BYTES 16
 
 /*
- *     bti  c   (else nothing)       adrp x16, slot       ldr x17, [x16, #offset]       br x17
+ *     bti  c          adrp x16, slot          ldr x17, [x16, #offset]          br x17
+ *
+ * Where nobody looks at marks, the first does nothing.
  */
 static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked)
 {
 	static const struct link_relocation_type page = { .bytes = 4, .form = FORM_ADR };
-	int64_t pages = (int64_t)((slot & ~LINK_PAGE_MASK) - (at & ~LINK_PAGE_MASK)) >> 12;
+	int64_t pages = (int64_t)((slot & ~LINK_PAGE_MASK) - ((at + 4) & ~LINK_PAGE_MASK)) >> 12;
 
 	(void)marked;
 	if (pages < -((int64_t)1 << 20) || pages >= (int64_t)1 << 20)
 		return false;
-	link_put(&link_arch_aarch64, buffer, 4, 0x90000010);
-	insert(&page, buffer, (uint64_t)pages);
-	link_put(&link_arch_aarch64, buffer + 4, 4,
+	link_put(&link_arch_aarch64, buffer, 4, 0xd503245f);
+	link_put(&link_arch_aarch64, buffer + 4, 4, 0x90000010);
+	insert(&page, buffer + 4, (uint64_t)pages);
+	link_put(&link_arch_aarch64, buffer + 8, 4,
 		 0xf9400211 | (slot & LINK_PAGE_MASK) >> 3 << 10);
-	link_put(&link_arch_aarch64, buffer + 8, 4, 0xd61f0220);
-	link_put(&link_arch_aarch64, buffer + 12, 4, 0xd503201f); /* nop */
+	link_put(&link_arch_aarch64, buffer + 12, 4, 0xd61f0220);
 	return true;
 }
 
@@ -285,6 +287,7 @@ const struct link_arch link_arch_aarch64 = {
 	.class = ELFCLASS64,
 	.encoding = ELFDATA2LSB,
 	.name = "aarch64",
+	.wrong_class = "it is for ILP32; compile with -mabi=lp64",
 	.page_size = 65536,
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,

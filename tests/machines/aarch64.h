@@ -10,7 +10,7 @@ static const struct shape aarch64_shapes[] = {
 	SHAPE_AT("R_AARCH64_ABS16", 0x1234, ".data\n.hword x, x - 4\n"),
 	SHAPE("R_AARCH64_PREL64", ".data\n.xword x - ., x + 4 - .\n"),
 	SHAPE("R_AARCH64_PREL32", ".data\n.word x - ., x + 4 - .\n"),
-	SHAPE_AT("R_AARCH64_PREL16", BASE + 0x14000, ".data\n.hword x - ., x + 4 - .\n"),
+	SHAPE_AT("R_AARCH64_PREL16", BASE + 0x7000, ".text\n.hword x - ., x + 4 - .\n"),
 	SHAPE_AT("R_AARCH64_MOVW_UABS_G0", 0x1234,
 		 ".text\nmovz x3, #:abs_g0:x\nmovk x7, #:abs_g0:x + 3\n"),
 	SHAPE("R_AARCH64_MOVW_UABS_G0_NC",
@@ -142,8 +142,8 @@ static const struct shape aarch64_shapes[] = {
 static const struct limit aarch64_limits[] = {
 	LIMIT("R_AARCH64_ABS16", ".data\n.hword x\n", 0, 0xffff, 1),
 	LIMIT("R_AARCH64_ABS32", ".data\n.word x\n", 0, 0xffffffff, 1),
-	DISTANCE("R_AARCH64_PREL32", ".data\n.word x - .\n", -0x80000000LL, 0x7fffffff, 1),
-	DISTANCE("R_AARCH64_PREL16", ".data\n.hword x - .\n", -0x8000, 0x7fff, 1),
+	DISTANCE("R_AARCH64_PREL32", ".text\n.word x - .\n", -0x80000000LL, 0x7fffffff, 1),
+	DISTANCE("R_AARCH64_PREL16", ".text\n.hword x - .\n", -0x8000, 0x7fff, 1),
 	LIMIT("R_AARCH64_MOVW_UABS_G0", ".text\nmovz x3, #:abs_g0:x\n", 0, 0xffff, 1),
 	LIMIT("R_AARCH64_MOVW_UABS_G1", ".text\nmovz x3, #:abs_g1:x\n", 0, 0xffffffff, 1),
 	LIMIT("R_AARCH64_MOVW_UABS_G2", ".text\nmovz x3, #:abs_g2:x\n", 0, 0xffffffffffff, 1),
@@ -166,8 +166,17 @@ static const struct limit aarch64_limits[] = {
 	DISTANCE("R_AARCH64_JUMP26", ".text\nb x\n", -0x8000000, 0x7fffffc, 4),
 };
 
-static const char *const aarch64_variants[] = { "-O2",	     "-O2 -fPIC",    "-O0",
-						"-Os -fPIC", "-O2 -fno-pie", NULL };
+static const char *const aarch64_variants[] = {
+	"-O2",
+	"-O2 -fPIC",
+	"-O0",
+	"-Os -fPIC",
+	"-O2 -fno-pie",
+	"-O2 -fpic",
+	"-O2 -fno-pie -mcmodel=large",
+	"-O2 -fPIC -march=armv8.5-a -mbranch-protection=standard",
+	NULL
+};
 
 static const struct machine aarch64 = {
 	.name = "aarch64",

@@ -250,6 +250,19 @@ static UNUSED void take_slots(struct trial *trial, const struct output *output)
 	}
 }
 
+static UNUSED uint64_t place_of_entry(Elf_Data *data, uint32_t type, int index)
+{
+	GElf_Rela rela;
+	GElf_Rel rel;
+
+	if (type == SHT_RELA) {
+		check_that(gelf_getrela(data, index, &rela));
+		return rela.r_offset;
+	}
+	check_that(gelf_getrel(data, index, &rel));
+	return rel.r_offset;
+}
+
 /* The slot of a shared object that something is to be put into when it is loaded. */
 static UNUSED int64_t loaded_slot(const struct trial *trial, const struct output *output)
 {
@@ -258,17 +271,17 @@ static UNUSED int64_t loaded_slot(const struct trial *trial, const struct output
 
 	while ((section = elf_nextscn(output->elf, section))) {
 		GElf_Shdr header;
-		GElf_Rela entry = { 0 };
 
 		check_that(gelf_getshdr(section, &header));
-		if (!header.sh_size || (header.sh_type != SHT_REL && header.sh_type != SHT_RELA))
+		if (header.sh_type != SHT_REL && header.sh_type != SHT_RELA)
 			continue;
-		if (header.sh_type == SHT_RELA)
-			check_that(gelf_getrela(elf_getdata(section, NULL), 0, &entry));
-		else
-			check_that(gelf_getrel(elf_getdata(section, NULL), 0, (GElf_Rel *)&entry));
-		if (entry.r_offset >= first && entry.r_offset < first + SLACK)
-			return (int64_t)((entry.r_offset - first) / trial->link->arch->got_bytes);
+		for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
+			uint64_t place =
+				place_of_entry(elf_getdata(section, NULL), header.sh_type, (int)i);
+
+			if (place >= first && place < first + SLACK)
+				return (int64_t)((place - first) / trial->link->arch->got_bytes);
+		}
 	}
 	return -1;
 }
@@ -393,7 +406,8 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 		struct link_section *section;
 
 		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
-			if (is_placed(section) && section->type != SHT_NOBITS)
+			if (is_placed(section) && section->type != SHT_NOBITS &&
+			    section->type != SHT_NOTE)
 				compare_section(trial, &output, section);
 		}
 	}
