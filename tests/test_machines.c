@@ -6,12 +6,13 @@
 #include "tests/machines/cross.h"
 
 #include "tests/machines/aarch64.h"
+#include "tests/machines/arm.h"
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
 #include "tests/machines/s390x.h"
 #include "tests/machines/x86_64.h"
 
-static const struct machine *const machines[] = { &aarch64, &i386, &m68k, &s390x, &x86_64 };
+static const struct machine *const machines[] = { &aarch64, &arm, &i386, &m68k, &s390x, &x86_64 };
 
 static const char *const sources[] = { "data", "calls", "large" };
 

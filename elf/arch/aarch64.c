@@ -132,7 +132,7 @@ static const struct link_relocation_type types[] = {
 	PAGE(ADR_GOT_PAGE, LINK_GOT_RELATIVE, LINK_FIT_SIGNED),
 	LOW(LD64_GOT_LO12_NC, LINK_GOT_RELATIVE, 3, LINK_FIT_ALL),
 	GOT_LOW(LD64_GOTPAGE_LO15, LINK_SPECIAL, LINK_WANTS_SLOT | LINK_WANTS_GOT),
-	[314] = { "R_AARCH64_PLT32", LINK_BRANCH, 4, LINK_FIT_SIGNED, NULL },
+	[314] = { "R_AARCH64_PLT32", LINK_RELATIVE, 4, LINK_FIT_SIGNED, NULL },
 	[315] = { "R_AARCH64_GOTPCREL32", LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED, NULL },
 
 	ADR(TLSGD_ADR_PREL21, LINK_TLS_GENERAL),
@@ -282,6 +282,12 @@ static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool m
 	return true;
 }
 
+/* nop */
+static void skip(const struct link_relocation *relocation, unsigned char *field)
+{
+	link_put(&link_arch_aarch64, field, relocation->type->bytes, 0xd503201f);
+}
+
 const struct link_arch link_arch_aarch64 = {
 	.machine = EM_AARCH64,
 	.class = ELFCLASS64,
@@ -293,9 +299,11 @@ const struct link_arch link_arch_aarch64 = {
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 16,
 	.marked_stub_bytes = STUB_BYTES,
+	.mapping_symbols = "xd",
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.insert = insert,
 	.extract = extract,
 	.apply = apply,
+	.skip = skip,
 };

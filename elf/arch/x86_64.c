@@ -234,7 +234,6 @@ const struct link_arch link_arch_x86_64 = {
 	.class = ELFCLASS64,
 	.encoding = ELFDATA2LSB,
 	.name = "x86-64",
-	.wrong_class = "it is for x32; compile with -m64",
 	.page_size = 4096,
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,
