@@ -5,7 +5,7 @@
  * A function for Thumb has bit 0 set in its address, wherever that is stored: so S has it too, here and
  * in what others tell.  Branches leave it out, and must get their caller's state right instead: a call
  * becomes BL or BLX, as it needs, and what has no such form (B, a condition) goes to a stub.  Of a
- * symbol that is no function nobody knows the state: it is taken for that of the caller.
+ * symbol that is no function nobody knows the state: it is taken for what the caller says.
  *
  * Addends are in the fields: MOVW and MOVT have 16 bits with a sign each, neither is a part of the other's.
  * An immediate of ADD or SUB is eight bits at an even place; what needs more is cut into groups, each
@@ -48,10 +48,6 @@
 #define BITS(number, kind, count)                                                                  \
 	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count)                                   \
 	}
-#define THUMB_WORDS(number, kind, count, at)                                                       \
-	NAMED(number), kind, 2, LINK_FIT_UNSIGNED, .bits = (count), .shift = 2, .low = (at),       \
-						   .exact = true                                   \
-	}
 /* A branch in `count` bits, or others that lie apart. */
 #define BRANCH(number, bytes, fit, count, right, form_of)                                          \
 	NAMED(number), LINK_BRANCH, bytes, fit, .bits = (count), .shift = (right), .exact = true,  \
@@ -77,7 +73,6 @@ enum form {
 	FORM_THUMB_MOVE,   /* four bits, one, three, eight */
 	FORM_THUMB_BRANCH, /* sign, two that are combined with it, ten, eleven */
 	FORM_THUMB_JUMP19, /* sign, two in the other order, six, eleven */
-	FORM_THUMB_JUMP6,  /* one at 9, five at 3 */
 	/* Distances and numbers with the sign in another bit; for apply(). */
 	FORM_ALU,	/* ADD or SUB: eight bits and where they are; in groups */
 	FORM_LDR,	/* twelve bits */
@@ -95,18 +90,19 @@ enum form {
 #define DESCRIPTOR "a TLS descriptor; compile with -mtls-dialect=gnu"
 #define FDPIC "for FDPIC, which has no memory management"
 #define M_PROFILE "for machines without an operating system"
-#define UNMADE "no compiler makes it, and ld does not know it"
+#define UNMADE "no compiler makes it"
 
 static const struct link_relocation_type types[] = {
 	DATA(NONE, LINK_IGNORED, 0, LINK_FIT_ALL),
 	BRANCH(PC24, 4, LINK_FIT_SIGNED, 24, 2, FORM_PLAIN),
+	/* ld takes no negative numbers in less than a word. */
 	DATA(ABS32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
 	OWN(LDR_PC_G0, 4, FORM_LDR, 0, true),
-	DATA(ABS16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
-	OWN(ABS12, 4, FORM_LDR, 0, true),
-	THUMB_WORDS(THM_ABS5, LINK_ABSOLUTE, 5, 6),
-	DATA(ABS8, LINK_ABSOLUTE, 1, LINK_FIT_EITHER),
+	DATA(ABS16, LINK_ABSOLUTE, 2, LINK_FIT_UNSIGNED),
+	REFUSED(ABS12, UNMADE),
+	REFUSED(THM_ABS5, UNMADE),
+	DATA(ABS8, LINK_ABSOLUTE, 1, LINK_FIT_UNSIGNED),
 	REFUSED(SBREL32, BASED),
 	BRANCH(THM_CALL, 4, LINK_FIT_SIGNED, 24, 1, FORM_THUMB_BRANCH),
 	OWN(THM_PC8, 2, FORM_THUMB_PC8, 0, true),
@@ -150,7 +146,7 @@ static const struct link_relocation_type types[] = {
 	MOVE(THM_MOVW_PREL_NC, LINK_RELATIVE, 0, FORM_THUMB_MOVE),
 	MOVE(THM_MOVT_PREL, LINK_RELATIVE, 16, FORM_THUMB_MOVE),
 	BRANCH(THM_JUMP19, 4, LINK_FIT_SIGNED, 20, 1, FORM_THUMB_JUMP19),
-	BRANCH(THM_JUMP6, 2, LINK_FIT_UNSIGNED, 6, 1, FORM_THUMB_JUMP6),
+	REFUSED(THM_JUMP6, UNMADE),
 	OWN(THM_ALU_PREL_11_0, 4, FORM_THUMB_ADR, 0, true),
 	OWN(THM_PC12, 4, FORM_THUMB_LDR, 0, true),
 	OWN(ABS32_NOI, 4, FORM_NUMBER, 0, true),
@@ -293,9 +289,6 @@ static void insert(const struct link_relocation_type *type, unsigned char *field
 		code = (code & 0xd000fbc0) | (bits >> 19 & 1) << 10 | (bits >> 18 & 1) << 27 |
 		       (bits >> 17 & 1) << 29 | (bits >> 11 & 0x3f) | (bits & 0x7ff) << 16;
 		break;
-	case FORM_THUMB_JUMP6:
-		code = (code & 0xfd07) | (bits & 0x20) << 4 | (bits & 0x1f) << 3;
-		break;
 	default:
 		break;
 	}
@@ -317,8 +310,6 @@ static uint64_t extract(const struct link_relocation_type *type, const unsigned 
 	case FORM_THUMB_JUMP19:
 		return (code >> 10 & 1) << 19 | (code >> 27 & 1) << 18 | (code >> 29 & 1) << 17 |
 		       (code & 0x3f) << 11 | (code >> 16 & 0x7ff);
-	case FORM_THUMB_JUMP6:
-		return (code >> 4 & 0x20) | (code >> 3 & 0x1f);
 	default:
 		return code;
 	}
@@ -373,8 +364,6 @@ static int64_t addend_of(const struct link_relocation_type *type, const unsigned
 		return own_addend((enum form)type->form, get(field, type->bytes));
 	if (type->form == FORM_MOVE || type->form == FORM_THUMB_MOVE)
 		return (int16_t)extract(type, field);
-	if (type->form == FORM_THUMB_JUMP6)
-		return (int64_t)(((extract(type, field) << 1) + 4) & 0x7e) - 4;
 	if (type->fit == LINK_FIT_ALL && type->bits == 8)
 		return field[0];
 	return found;
@@ -462,7 +451,7 @@ static uint32_t own_value(const struct link *link, const struct link_relocation 
 	if (relocation->type->form == FORM_NUMBER && relocation->symbol->type == STT_FUNC)
 		value &= ~(uint64_t)1;
 	value += (uint64_t)relocation->addend;
-	if (relocation->number == R_ARM_ABS12 || relocation->number == R_ARM_ABS32_NOI)
+	if (relocation->number == R_ARM_ABS32_NOI)
 		return (uint32_t)value;
 	if (relocation->type->form >= FORM_THUMB_LDR && relocation->type->form <= FORM_THUMB_PC8)
 		at &= ~(uint64_t)3;
@@ -556,8 +545,12 @@ static bool enter(const struct link_relocation *relocation, unsigned char *field
 {
 	const struct link_relocation_type *type = relocation->type;
 	bool from_thumb = is_for_thumb(type);
-	bool thumb = is_function(relocation->symbol) ? *target & 1 : from_thumb;
+	bool thumb = from_thumb;
 
+	if (is_function(relocation->symbol))
+		thumb = *target & 1;
+	else if (is_thumb_call(type))
+		thumb = get(field, 4) & THUMB_BL;
 	if (stub) {
 		thumb = from_thumb;
 		*target += from_thumb ? STUB_FOR_THUMB : 0;

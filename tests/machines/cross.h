@@ -87,6 +87,8 @@ struct machine {
 	/* Distance of an executable's own block of thread-local variables from the thread pointer: its
 	 * beginning lies so many bytes above, or its end at it. */
 	int64_t tls_bias;
+	/* ld is told what is elsewhere by an object, in which functions and others differ. */
+	bool has_types;
 	bool tls_below;
 	const struct shape *shapes;
 	size_t num_shapes;
@@ -318,6 +320,23 @@ static UNUSED void place_slots(FILE *script, const struct trial *trial,
 		fprintf(script, ".got.plt 0x%llx : { *(.got.plt) }\n", first);
 }
 
+/* "elsewhere.o" */
+static UNUSED void assemble_externals(const struct machine *machine,
+				      const struct external *external)
+{
+	bool narrow = link_find_machine(machine->name)->class == ELFCLASS32;
+	FILE *source = fopen("elsewhere.s", "w");
+
+	ck_assert_ptr_nonnull(source);
+	for (; external && external->name; external++)
+		fprintf(source, ".globl %s\n.type %s, %%%s\n%s = 0x%llx\n", external->name,
+			external->name, external->function ? "function" : "object", external->name,
+			(unsigned long long)(narrow ? (uint32_t)external->address
+						    : external->address));
+	fclose(source);
+	run("%sas -o elsewhere.o elsewhere.s", machine->prefix);
+}
+
 static UNUSED bool cross_ld_links(const struct trial *trial, const struct machine *machine,
 				  const struct external *external, bool shared)
 {
@@ -326,7 +345,9 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 	const struct link_section *common = &trial->link->private->common;
 
 	ck_assert_ptr_nonnull(script);
-	for (; external && external->name; external++)
+	if (machine->has_types)
+		assemble_externals(machine, external);
+	for (; external && external->name && !machine->has_types; external++)
 		fprintf(script, "\"%s\" = 0x%llx;\n", external->name,
 			(unsigned long long)external->address);
 	fprintf(script, "SECTIONS\n{\n");
@@ -362,9 +383,9 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 	fclose(script);
 	return succeeds("%sld %s -T script -z norelro -z noexecstack --no-check-sections "
 			"--traditional-format --no-warn-rwx-segments "
-			"-e 0 %s -o linked %s",
+			"-e 0 %s -o linked %s %s",
 			machine->prefix, shared ? "-shared -Bsymbolic" : "-static", machine->link,
-			objects);
+			objects, machine->has_types ? "elsewhere.o" : "");
 }
 
 static UNUSED void compare_section(const struct trial *trial, const struct output *output,
