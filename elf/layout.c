@@ -454,8 +454,17 @@ static int place_regions(struct link *link)
 
 /* ---- The whole ------------------------------------------------------------------------------ */
 
+/* "$t", "$d.1": what follows in a section, for those who disassemble it. */
+static bool is_mapping_symbol(const struct link *link, const struct link_symbol *symbol)
+{
+	const char *kinds = link->arch->mapping_symbols, *name = symbol->name;
+
+	return kinds && symbol->bind == STB_LOCAL && symbol->type == STT_NOTYPE && name[0] == '$' &&
+	       name[1] && strchr(kinds, name[1]) && (!name[2] || name[2] == '.');
+}
+
 /* Local and global symbols that the object defines, without those that only name a section or a
- * source file. */
+ * source file, or what is in it. */
 static int list_defined(struct link_object *object)
 {
 	object->defined = link_allocate_array(object->link, object->symbol_count,
@@ -466,7 +475,8 @@ static int list_defined(struct link_object *object)
 		struct link_symbol *symbol = object->symbols[i];
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
-		    symbol->type == STT_FILE || (symbol->section && symbol->section->discarded))
+		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
+		    (symbol->section && symbol->section->discarded))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}
