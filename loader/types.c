@@ -8,8 +8,8 @@
  * differ the texts tell the first difference, or that there is none that matters: a structure that one
  * side knows by its name alone, an array without bounds, a function without a prototype fit any.
  *
- * Of objects that have only the kernel's __versions (checksums) those are compared.  What either side
- * has no line for is not checked.
+ * Of objects that have only what the kernel's have (checksums: __versions of what they need, symbols
+ * __crc_NAME of what they export) those are compared.  What either side has nothing of is not checked.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -28,10 +28,11 @@
 
 #define TYPES_SECTION ".permod.types"
 #define VERSIONS_SECTION "__versions"
+#define CHECKSUM_PREFIX "__crc_"
 #define FIRST_LINE "permod-types 1"
 #define LARGEST ((size_t)1 << 28) /* bytes of a text */
 
-/* "export NAME CHECKSUM TYPE" */
+/* "export NAME CHECKSUM TYPE"; the type is "" if it is not known */
 struct type_of_symbol {
 	const char *name, *type;
 	uint32_t crc;
@@ -663,6 +664,15 @@ static int refuse_types(struct load *load, const char *name, const char *differe
 	return refuse_misfit(load, -ENOEXEC);
 }
 
+static int refuse_checksum(struct load *load, const char *name, unsigned long was, uint32_t is)
+{
+	char difference[128];
+
+	snprintf(difference, sizeof(difference),
+		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, was, is);
+	return refuse_types(load, name, difference);
+}
+
 static int check_import(struct load *load, struct types *own, const struct type_of_symbol *import)
 {
 	const struct type_of_symbol *provided;
@@ -673,6 +683,8 @@ static int check_import(struct load *load, struct types *own, const struct type_
 
 	if (error || !provided || provided->crc == import->crc)
 		return error;
+	if (!*provided->type)
+		return refuse_checksum(load, import->name, import->crc, provided->crc);
 	difference = compare_types(own, import, types, provided, &no_memory);
 	if (no_memory)
 		error = fail_memory(load->pm);
@@ -692,7 +704,6 @@ static int check_version(struct load *load, const struct version *version)
 {
 	const struct type_of_symbol *provided;
 	struct types *types;
-	char difference[128];
 	int error;
 
 	if (strnlen(version->name, sizeof(version->name)) == sizeof(version->name))
@@ -701,10 +712,7 @@ static int check_version(struct load *load, const struct version *version)
 	error = find_provided(load, version->name, &types, &provided);
 	if (error || !provided || provided->crc == version->crc)
 		return error;
-	snprintf(difference, sizeof(difference),
-		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, version->crc,
-		 provided->crc);
-	return refuse_types(load, version->name, difference);
+	return refuse_checksum(load, version->name, version->crc, provided->crc);
 }
 
 static bool has_types(struct link *link, const struct link_object *object)
@@ -753,6 +761,55 @@ int read_types(struct link *link, struct types **types)
 	return error;
 }
 
+/* The checksum that a symbol tells: its value, or what is where it points to. */
+static bool read_checksum(const struct link_symbol *symbol, uint32_t *crc)
+{
+	const struct link_section *section = symbol->section;
+
+	*crc = (uint32_t)symbol->value;
+	if (!section)
+		return !symbol->external;
+	if (!section->data || section->size < sizeof(*crc) ||
+	    symbol->value > section->size - sizeof(*crc))
+		return false;
+	memcpy(crc, section->data + symbol->value, sizeof(*crc));
+	return true;
+}
+
+static void print_checksums(FILE *stream, struct link *link)
+{
+	const size_t length = strlen(CHECKSUM_PREFIX);
+	struct link_symbol *symbol = NULL;
+	uint32_t crc;
+
+	while ((symbol = link_next_defined(link, symbol))) {
+		if (strncmp(symbol->name, CHECKSUM_PREFIX, length) == 0 &&
+		    !strpbrk(symbol->name, " \n") && read_checksum(symbol, &crc))
+			fprintf(stream, "export %s %08" PRIx32 "\n", symbol->name + length, crc);
+	}
+}
+
+/* What objects tell of their exports that have none of our texts, as such a text. */
+static int read_checksums(struct link *link, struct types **types)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream;
+	struct types *read = NULL;
+	bool failed;
+
+	if (*types)
+		return 0;
+	stream = open_memstream(&text, &size);
+	if (!stream)
+		return -ENOMEM;
+	print_checksums(stream, link);
+	failed = fclose(stream) != 0 || (size && !(read = parse_one(text, size)));
+	free(text);
+	*types = read;
+	return failed ? -ENOMEM : 0;
+}
+
 int get_type(const struct types *types, unsigned int index, struct permod_type *type)
 {
 	for (; types; types = types->next) {
@@ -791,8 +848,10 @@ static void keep_exports(struct permod_module *module)
 int check_types(struct load *load)
 {
 	struct permod_module *module = load->module;
-	int error = read_types(load->link, &module->types) ? fail_memory(load->pm) : 0;
+	int error = 0;
 
+	if (read_types(load->link, &module->types) || read_checksums(load->link, &module->types))
+		error = fail_memory(load->pm);
 	for (struct types *types = module->types; types && !error; types = types->next) {
 		for (size_t i = 0; i < types->num_symbols && !error; i++) {
 			if (!types->symbols[i].exported)

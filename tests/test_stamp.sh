@@ -157,7 +157,16 @@ only_checksums()
     objcopy -R .permod.types $CC-4/filter.ko sums.ko &&
         run "$permod" run $CC-4/core.ko -- sums.ko || return
     ! "$permod" run $CC-8/core.ko -- sums.ko > out 2> err && has err "checksum" &&
-        has err "packet_"
+        has err "packet_" || return
+    # As the kernel's modules have no more.
+    for version in 4 8; do
+        objcopy -R .permod.types $CC-$version/core.ko sums-$version.ko || return
+    done
+    for user in sums.ko $CC-4/filter.ko; do
+        run "$permod" run sums-4.ko -- $user && is err "" || return
+        ! "$permod" run sums-8.ko -- $user > out 2> err && has err "checksum of its type was 0x" &&
+            has err "of sums_8 than" || return
+    done
 }
 check "checksums alone are compared too" only_checksums
 
@@ -232,7 +241,7 @@ keeps_the_rest()
     $CC -O2 -g $include -DLEN=4 -c -o fresh.ko "$top_srcdir/tests/stamp/core.c" && chmod 751 fresh.ko &&
         cp -p fresh.ko stamped.ko && "$permod" stamp stamped.ko || return
     [ "$(stat -c %a stamped.ko)" = 751 ] || return
-    objcopy -R .permod.types -R __versions stamped.ko back.ko && objcopy fresh.ko fresh2.ko &&
+    objcopy -R .permod.types -R __versions -w -N '__crc_*' stamped.ko back.ko && objcopy fresh.ko fresh2.ko &&
         cmp back.ko fresh2.ko && ! ls stamped.ko.* 2> log
 }
 check "nothing else of the file changes" keeps_the_rest
@@ -242,6 +251,22 @@ kmod_reads()
     modprobe --dump-modversions $CC-4/filter.ko > out &&
         sed 's/^0x\([0-9a-f]*\)[[:space:]]\(.*\)$/\2 \1/' out | sort > theirs &&
         crcs $CC-4/filter.ko | sort > ours && [ -s ours ] && diff theirs ours
+}
+# depmod compares checksums of what modules import with those of what others export. What has no
+# checksum is exported still.
+depmod_compares()
+{
+    printf '%s\n' '#include <permod/module.h>' 'int untold;' 'EXPORT_SYMBOL(untold);' > untold.c &&
+        $CC -c $include untold.c || return
+    for version in 4 8; do
+        at=sums/lib/modules/$version.0
+        mkdir -p $at && $CC -O2 -g $include -DLEN=$version -c "$top_srcdir/tests/stamp/core.c" &&
+            ld -r -o $at/core.ko core.o untold.o && "$permod" stamp $at/core.ko &&
+            cp $CC-4/filter.ko $at && : > none && depmod -b sums -e -E none $version.0 > log 2>&1 &&
+            grep -q '^alias symbol:untold core$' $at/modules.symbols || return
+        grep "disagrees" log | sed 's/.* //' | sort > said-$version
+    done
+    [ ! -s said-4 ] && [ "$(echo $(cat said-8))" = "packet_head packet_push" ]
 }
 # What depmod takes for exports are the symbols alone, and modinfo tells imports.
 kmod_reads_namespaces()
@@ -259,6 +284,7 @@ kmod_reads_namespaces()
 }
 if installed depmod && installed modinfo; then
     check "depmod and modinfo know namespaces" kmod_reads_namespaces
+    check "depmod finds where checksums differ" depmod_compares
 else
     skip "depmod and modinfo know namespaces" "they are not installed (Debian: kmod)"
 fi

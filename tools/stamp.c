@@ -8,7 +8,10 @@
  *     .permod.types   text: "export NAME CHECKSUM TYPE" and "import NAME CHECKSUM TYPE", a line for
  *                     each symbol, and the definitions that they refer to; see types.c
  *
- * Nothing else in the file moves.  What is new stands at its end: sections, section names, section
+ * And an object has, as the kernel's modules do, an absolute symbol __crc_NAME for each symbol that it
+ * exports, with the checksum as its value: depmod and others read that.
+ *
+ * Nothing else in the file moves.  What is new stands at its end: sections, tables that grew, section
  * table.  So a second time gives the same bytes.  The file is replaced as a whole, when all is
  * written.
  */
@@ -40,12 +43,18 @@
 
 #define TYPES_SECTION ".permod.types"
 #define VERSIONS_SECTION "__versions"
+#define CHECKSUM_PREFIX "__crc_"
 #define SIGNATURE_END "~Module signature appended~\n"
 
 /* An entry of __versions. */
 struct version {
 	unsigned long crc;
 	char name[64 - sizeof(unsigned long)];
+};
+
+struct bytes {
+	char *data;
+	size_t size;
 };
 
 /* A file in memory, and what is made of it. */
@@ -56,7 +65,9 @@ struct object {
 	mode_t mode;
 	ElfW(Ehdr) header;
 	ElfW(Shdr) * sections;
+	struct bytes *contents;	    /* of each section, if it has others than in the file */
 	size_t num_sections, names; /* index of the section that has their names */
+	size_t symtab;		    /* and of the symbol table that can be added to, or 0 */
 	struct typed_symbol *symbols;
 	size_t num_symbols;
 	char *definitions;
@@ -149,6 +160,7 @@ static bool read_sections(struct object *object)
 		return refuse(object, "its section table is damaged");
 	/* Two may be added. */
 	object->sections = allocate(object->num_sections + 2, sizeof(first));
+	object->contents = allocate(object->num_sections + 2, sizeof(*object->contents));
 	memcpy(object->sections, object->bytes + header->e_shoff,
 	       object->num_sections * sizeof(first));
 	for (size_t i = 0; i < object->num_sections; i++) {
@@ -158,6 +170,8 @@ static bool read_sections(struct object *object)
 		    !is_inside(object, section->sh_offset, section->sh_size))
 			return refuse(object, "a section is not in the file; it is damaged");
 	}
+	if (object->sections[object->names].sh_type != SHT_STRTAB)
+		return refuse(object, "its sections have no names; it is damaged");
 	return true;
 }
 
@@ -197,12 +211,14 @@ static void add_symbol(struct object *object, const char *name, bool exported)
 }
 
 /* Of an object what it exports and what it needs; of a program all that modules might use. */
-static void take_symbol(struct object *object, const ElfW(Sym) * symbol, const char *name)
+static void take_symbol(struct object *object, const ElfW(Sym) * symbol, const char *name,
+			size_t number)
 {
 	static const char prefix[] = "__ksymtab_";
 	unsigned int type = symbol->st_info & 0xf;
 	bool global = symbol->st_info >> 4 != STB_LOCAL;
 
+	(void)number;
 	if (object->header.e_type != ET_REL) {
 		if (global && symbol->st_shndx != SHN_UNDEF &&
 		    (type == STT_FUNC || type == STT_OBJECT || type == STT_TLS ||
@@ -241,31 +257,61 @@ static void sort_symbols(struct object *object)
 	object->num_symbols = kept + 1;
 }
 
+typedef void symbol_function(struct object *object, const ElfW(Sym) * symbol, const char *name,
+			     size_t number);
+
+static void each_symbol(struct object *object, size_t table, symbol_function *visit)
+{
+	const ElfW(Shdr) *section = &object->sections[table];
+
+	for (size_t i = 0; i < section->sh_size / sizeof(ElfW(Sym)); i++) {
+		ElfW(Sym) symbol;
+
+		memcpy(&symbol, object->bytes + section->sh_offset + i * sizeof(symbol),
+		       sizeof(symbol));
+		visit(object, &symbol, string_at(object, section->sh_link, symbol.st_name), i);
+	}
+}
+
+/* Of a file that was stamped before: where a checksum is. */
+static void find_checksum(struct object *object, const ElfW(Sym) * symbol, const char *name,
+			  size_t number)
+{
+	static const char prefix[] = CHECKSUM_PREFIX;
+	const struct typed_symbol key = { .name = name + strlen(prefix), .exported = true };
+	struct typed_symbol *found;
+
+	if (symbol->st_shndx != SHN_ABS || strncmp(name, prefix, strlen(prefix)) != 0)
+		return;
+	found = bsearch(&key, object->symbols, object->num_symbols, sizeof(key), compare_symbols);
+	if (found)
+		found->checksum = number;
+}
+
+static bool can_be_extended(const struct object *object, const ElfW(Shdr) * section)
+{
+	return section->sh_type == SHT_SYMTAB && section->sh_entsize == sizeof(ElfW(Sym)) &&
+	       section->sh_size % sizeof(ElfW(Sym)) == 0 &&
+	       section->sh_link < object->num_sections &&
+	       object->sections[section->sh_link].sh_type == SHT_STRTAB;
+}
+
 static void find_symbols(struct object *object)
 {
 	for (size_t i = 0; i < object->num_sections; i++) {
 		const ElfW(Shdr) *section = &object->sections[i];
 
-		if (section->sh_type != SHT_SYMTAB && section->sh_type != SHT_DYNSYM)
-			continue;
-		for (size_t at = 0; at + sizeof(ElfW(Sym)) <= section->sh_size;
-		     at += sizeof(ElfW(Sym))) {
-			ElfW(Sym) symbol;
-
-			memcpy(&symbol, object->bytes + section->sh_offset + at, sizeof(symbol));
-			take_symbol(object, &symbol,
-				    string_at(object, section->sh_link, symbol.st_name));
-		}
+		if (section->sh_type == SHT_SYMTAB || section->sh_type == SHT_DYNSYM)
+			each_symbol(object, i, take_symbol);
+		if (can_be_extended(object, section))
+			object->symtab = i;
 	}
 	sort_symbols(object);
+	if (object->symtab && object->num_symbols)
+		each_symbol(object, object->symtab, find_checksum);
 }
 
 /* ---- What is recorded ----------------------------------------------------------------------- */
-
-struct bytes {
-	char *data;
-	size_t size;
-};
 
 static FILE *open_bytes(struct bytes *bytes)
 {
@@ -323,29 +369,142 @@ static struct bytes make_versions(const struct object *object)
 	return table;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------- */
+/* ---- Sections ------------------------------------------------------------------------------- */
 
-static size_t find_section(const struct object *object, const char *name)
+/* A section gets other contents: from here on its old ones, with `size` bytes more. */
+static char *extend_section(struct object *object, size_t index, size_t size)
+{
+	ElfW(Shdr) *section = &object->sections[index];
+	struct bytes *contents = &object->contents[index];
+	size_t old = section->sh_size;
+	bool fresh = !contents->data;
+
+	contents->data = reallocate(contents->data, old + size + 1, 1);
+	if (fresh)
+		memcpy(contents->data, object->bytes + section->sh_offset, old);
+	memset(contents->data + old, 0, size + 1);
+	section->sh_size = contents->size = old + size;
+	return contents->data + old;
+}
+
+/* Where a string is in a table that it is added to. */
+static size_t add_string(struct object *object, size_t table, const char *string)
+{
+	size_t offset = object->sections[table].sh_size, size = strlen(string) + 1;
+
+	memcpy(extend_section(object, table, size), string, size);
+	return offset;
+}
+
+/* Let a section of this name be there, with these contents. */
+static void put_section(struct object *object, const char *name, struct bytes contents,
+			size_t align)
 {
 	size_t index = 1;
+	ElfW(Shdr) * section;
 
 	while (index < object->num_sections && strcmp(section_name(object, index), name) != 0)
 		index++;
-	return index;
+	section = &object->sections[index];
+	if (index == object->num_sections) {
+		section->sh_name = (ElfW(Word))add_string(object, object->names, name);
+		object->num_sections++;
+	}
+	*section = (ElfW(Shdr)){ .sh_name = section->sh_name,
+				 .sh_type = SHT_PROGBITS,
+				 .sh_size = contents.size,
+				 .sh_addralign = align };
+	free(object->contents[index].data);
+	object->contents[index] = contents;
 }
 
-/* Where that ends which stays in its place: all but the sections given, and the table. */
-static size_t end_of_rest(const struct object *object, const size_t *moved, size_t num_moved)
+/* ---- Checksums of exports ------------------------------------------------------------------- */
+
+/* The numbers of sections that have none in a symbol are in a table of as many entries. */
+static void extend_numbers(struct object *object, size_t count)
+{
+	for (size_t i = 1; i < object->num_sections; i++) {
+		const ElfW(Shdr) *section = &object->sections[i];
+
+		if (section->sh_type == SHT_SYMTAB_SHNDX && section->sh_link == object->symtab)
+			extend_section(object, i, count * sizeof(ElfW(Word)));
+	}
+}
+
+static bool is_export(const struct object *object, size_t i)
+{
+	return object->header.e_type == ET_REL && object->symbols[i].exported;
+}
+
+/* Those of what has no type are 0: if one is there, tools take for exported what has one. */
+static void set_checksum(const struct typed_symbol *export, char *entry)
+{
+	ElfW(Sym) symbol;
+
+	memcpy(&symbol, entry, sizeof(symbol));
+	symbol.st_value = export->type ? export->crc : 0;
+	memcpy(entry, &symbol, sizeof(symbol));
+}
+
+static void add_checksum(struct object *object, const struct typed_symbol *export, char *entry)
+{
+	size_t strings = object->sections[object->symtab].sh_link;
+	char *name = format_text("%s%s", CHECKSUM_PREFIX, export->name);
+	const ElfW(Sym) symbol = {
+		.st_name = (ElfW(Word))add_string(object, strings, name),
+		.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE),
+		.st_other = STV_HIDDEN,
+		.st_shndx = SHN_ABS,
+	};
+
+	free(name);
+	memcpy(entry, &symbol, sizeof(symbol));
+	set_checksum(export, entry);
+}
+
+static void put_checksums(struct object *object)
+{
+	size_t missing = 0, typed = 0, end;
+
+	for (size_t i = 0; i < object->num_symbols; i++) {
+		missing += is_export(object, i) && !object->symbols[i].checksum;
+		typed += is_export(object, i) && object->symbols[i].type;
+	}
+	if (!object->symtab || !typed)
+		return;
+	end = object->sections[object->symtab].sh_size / sizeof(ElfW(Sym));
+	/* Where nothing is missing, too: then all is where it was the first time. */
+	extend_section(object, object->symtab, missing * sizeof(ElfW(Sym)));
+	extend_section(object, object->sections[object->symtab].sh_link, 0);
+	extend_numbers(object, missing);
+	for (size_t i = 0; i < object->num_symbols; i++) {
+		const struct typed_symbol *symbol = &object->symbols[i];
+		size_t number = symbol->checksum ? symbol->checksum : end;
+		char *entry = object->contents[object->symtab].data + number * sizeof(ElfW(Sym));
+
+		if (!is_export(object, i))
+			continue;
+		if (symbol->checksum)
+			set_checksum(symbol, entry);
+		else
+			add_checksum(object, symbol, entry);
+		end += !symbol->checksum;
+	}
+}
+
+/* ---- Writing -------------------------------------------------------------------------------- */
+
+/* Where that ends which stays in its place: all but sections with other contents, and the table. */
+static size_t end_of_rest(const struct object *object)
 {
 	const ElfW(Ehdr) *header = &object->header;
 	size_t end = sizeof(*header), segments;
 
 	for (size_t i = 1; i < object->num_sections; i++) {
 		const ElfW(Shdr) *section = &object->sections[i];
-		bool stays = section->sh_type != SHT_NOBITS && section->sh_type != SHT_NULL;
+		bool stays = section->sh_type != SHT_NOBITS && section->sh_type != SHT_NULL &&
+			     !object->contents[i].data;
 
-		for (size_t k = 0; k < num_moved; k++)
-			stays &= i != moved[k];
 		if (stays && section->sh_offset + section->sh_size > end)
 			end = section->sh_offset + section->sh_size;
 	}
@@ -368,23 +527,8 @@ static size_t end_of_rest(const struct object *object, const size_t *moved, size
 
 static void align_stream(FILE *stream, size_t align)
 {
-	while ((size_t)ftell(stream) % align)
+	while (align && (size_t)ftell(stream) % align)
 		fputc(0, stream);
-}
-
-/* Put a section's new bytes at the end, under a name that it has already or at `name` in the table. */
-static void write_section(struct object *object, FILE *stream, size_t index, size_t name,
-			  const struct bytes *bytes, size_t align)
-{
-	ElfW(Shdr) *section = &object->sections[index];
-
-	align_stream(stream, align);
-	*section = (ElfW(Shdr)){ .sh_name = (ElfW(Word))name,
-				 .sh_type = SHT_PROGBITS,
-				 .sh_offset = (size_t)ftell(stream),
-				 .sh_size = bytes->size,
-				 .sh_addralign = align };
-	fwrite(bytes->data, 1, bytes->size, stream);
 }
 
 static void write_table(struct object *object, FILE *stream, struct bytes *image)
@@ -403,39 +547,23 @@ static void write_table(struct object *object, FILE *stream, struct bytes *image
 
 static struct bytes make_image(struct object *object)
 {
-	static const char *const added[] = { TYPES_SECTION, VERSIONS_SECTION };
-	const struct bytes contents[] = { make_types(object), make_versions(object) };
-	const ElfW(Shdr) *names = &object->sections[object->names];
-	size_t index[2], name[2], moved[3] = { 0, 0, object->names };
-	struct bytes image, strings;
-	FILE *stream = open_bytes(&strings);
+	struct bytes image;
+	FILE *stream;
 
-	fwrite(object->bytes + names->sh_offset, 1, names->sh_size, stream);
-	for (size_t i = 0; i < 2; i++) {
-		index[i] = find_section(object, added[i]);
-		name[i] = object->sections[index[i]].sh_name;
-		if (index[i] == object->num_sections) {
-			index[i] = SIZE_MAX;
-			name[i] = (size_t)ftell(stream);
-			fwrite(added[i], strlen(added[i]) + 1, 1, stream);
-		}
-		moved[i] = index[i];
-	}
-	close_bytes(stream);
+	put_checksums(object);
+	put_section(object, TYPES_SECTION, make_types(object), 1);
+	put_section(object, VERSIONS_SECTION, make_versions(object), sizeof(unsigned long));
+	extend_section(object, object->names, 0);
 	stream = open_bytes(&image);
-	fwrite(object->bytes, 1, end_of_rest(object, moved, 3), stream);
-	for (size_t i = 0; i < 2; i++)
-		write_section(object, stream,
-			      index[i] == SIZE_MAX ? object->num_sections++ : index[i], name[i],
-			      &contents[i], i ? sizeof(unsigned long) : 1);
-	/* The names' own section keeps what else it is. */
-	object->sections[object->names].sh_offset = (size_t)ftell(stream);
-	object->sections[object->names].sh_size = strings.size;
-	fwrite(strings.data, 1, strings.size, stream);
+	fwrite(object->bytes, 1, end_of_rest(object), stream);
+	for (size_t i = 1; i < object->num_sections; i++) {
+		if (!object->contents[i].data)
+			continue;
+		align_stream(stream, object->sections[i].sh_addralign);
+		object->sections[i].sh_offset = (size_t)ftell(stream);
+		fwrite(object->contents[i].data, 1, object->contents[i].size, stream);
+	}
 	write_table(object, stream, &image);
-	free(strings.data);
-	free(contents[0].data);
-	free(contents[1].data);
 	return image;
 }
 
@@ -528,6 +656,9 @@ static enum status stamp_file(const char *path, const char *output, bool verbose
 		free(object.symbols[i].type);
 	free(object.symbols);
 	free(object.definitions);
+	for (size_t i = 0; object.contents && i < object.num_sections; i++)
+		free(object.contents[i].data);
+	free(object.contents);
 	free(object.sections);
 	free(object.bytes);
 	return good ? STATUS_DONE : STATUS_FAILED;

@@ -12,10 +12,11 @@
 /* A symbol whose type is wanted. */
 struct typed_symbol {
 	const char *name;
-	bool exported; /* else needed */
-	bool defined;  /* the type is a definition's, not a declaration's */
-	char *type;    /* as text; NULL: the file doesn't tell */
-	uint32_t crc;  /* of the type and all that it refers to */
+	bool exported;	 /* else needed */
+	bool defined;	 /* the type is a definition's, not a declaration's */
+	char *type;	 /* as text; NULL: the file doesn't tell */
+	uint32_t crc;	 /* of the type and all that it refers to */
+	size_t checksum; /* number of the symbol that tells it to the kernel's tools, or 0 */
 };
 
 /*
