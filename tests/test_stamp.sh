@@ -59,7 +59,8 @@ all_ways_agree()
     wanted=
     for compiler in $compilers; do
         for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-4" "-O0 -gdwarf-5" "-O2 -gdwarf-5" "-O2 -g -gz" \
-            "-O2 -g -gsplit-dwarf" "-Os -g3"; do
+            "-O2 -g -gsplit-dwarf" "-Os -g3" "-gdwarf-4 -fdebug-types-section" \
+            "-O2 -gdwarf-5 -fdebug-types-section"; do
             file=$source
             [ "$flags" != "-O2 -g -gz" ] || file=elsewhere.c
             $compiler $flags $include -I"$top_srcdir/tests/stamp" -DLEN=4 -c -o way.o $file &&
@@ -80,7 +81,8 @@ classes_agree()
     wanted=
     for compiler in $CXX ${CLANG:+clang++}; do
         installed $compiler || continue
-        for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5"; do
+        for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5" "-gdwarf-5 -fdebug-types-section" \
+            "-gdwarf-4 -fdebug-types-section"; do
             $compiler $flags -fPIC -c -o classes.o "$top_srcdir/tests/stamp/classes.cc" &&
                 ld -shared -o classes.so classes.o && "$permod" stamp classes.so || return
             found=$(crcs classes.so | grep -v "D[0-9]Ev")
@@ -190,7 +192,19 @@ in_archive()
     ld -r -o joined.ko $CC-4/filter.ko nothing.o || return
     ! "$permod" run $CC-8/core.ko -- joined.ko > out 2> err && has err "struct packet: member len" ||
         return
-    ! "$permod" stamp one.a 2> err && has err "archive"
+    # Stamped in the archive, as before it; its index names the members still.
+    $CC -O2 -g $include -DLEN=4 -c -o filter_of_a_longer_name.o "$top_srcdir/tests/stamp/filter.c" &&
+        $CC -O2 -g $include -DLEN=4 -c -o core.o "$top_srcdir/tests/stamp/core.c" && rm -f two.a &&
+        ar rc two.a filter_of_a_longer_name.o nothing.o core.o || return
+    nm -s two.a | sed '/^$/q' > index && "$permod" stamp --verbose two.a 2> err &&
+        has err "two.a(nothing.o): no debug information" && nm -s two.a | sed '/^$/q' | cmp - index &&
+        cp two.a again.a && "$permod" stamp again.a && cmp two.a again.a || return
+    for member in core filter_of_a_longer_name; do
+        "$permod" stamp $member.o && ar p two.a $member.o | cmp - $member.o || return
+    done
+    ar p two.a nothing.o | cmp - nothing.o && rm -f filter.a && ar rc filter.a filter_of_a_longer_name.o
+    ! "$permod" run $CC-8/core.ko -- filter.a > out 2> err && has err "struct packet: member len" || return
+    rm -f thin.a && ar rcT thin.a core.o && ! "$permod" stamp thin.a 2> err && has err "thin archive"
 }
 check "members of archives, and joined objects" in_archive
 
@@ -303,11 +317,12 @@ refuses()
 
 $CC -c -o nodebug.o try.c
 check "no debug information" refuses nodebug.o "compile with -g"
-# libdw looks into one of the sections alone that such objects have; clang makes them for C++ only.
-printf '%s\n' '#include <permod/module.h>' 'struct s { int a; } it;' 'EXPORT_SYMBOL(it);' > units.c
-if $CC -g -fdebug-types-section $include -c -o units.o units.c 2> log &&
-    [ "$(readelf -SW units.o | grep -cE ' \.debug_(info|types) ')" -gt 1 ]; then
-    check "types in units of their own" refuses units.o "-fdebug-types-section"
+# Units of types that are compressed can't be put together.
+printf '%s\n' '#include <permod/module.h>' 'struct s {' "$(seq -f 'int a%.0f;' 200)" '} it;' \
+    'EXPORT_SYMBOL(it);' > units.c
+if $CC -g -gz -fdebug-types-section $include -c -o units.o units.c 2> log &&
+    [ "$(readelf -SW units.o | grep -cE ' \.debug_(info|types) .* C[G ]')" -gt 1 ]; then
+    check "compressed types in units of their own" refuses units.o "-fdebug-types-section and -gz"
 fi
 echo "no object" > text.o
 check "no object" refuses text.o "no ELF file"
@@ -316,6 +331,8 @@ check "what is signed" refuses signed.ko "signed"
 
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.
 check "damaged files" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" $CC-4/core.ko
+printf 'int nothing;\n' | $CC -x c -c -o nothing.o - && ar rc whole.a nothing.o $CC-4/core.ko
+check "damaged archives" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" whole.a
 check "damaged records" python3 "$top_srcdir/tests/stamp/damage.py" --records "$permod" $CC-8/core.ko \
     $CC-4/filter.ko
 
