@@ -15,6 +15,7 @@
 #include "internal.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -540,12 +541,19 @@ static bool mapped_file(uintptr_t address, uint64_t *inode, char *path, size_t s
 static int parse_file(struct types **types, int fd)
 {
 	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	int error = elf ? read_shared_types(elf, types) : 0;
+
+	elf_end(elf);
+	return error;
+}
+
+int read_shared_types(struct Elf *elf, struct types **types)
+{
 	Elf_Scn *section = NULL;
 	size_t names;
 	int error = 0;
 
-	while (elf && !elf_getshdrstrndx(elf, &names) && !error &&
-	       (section = elf_nextscn(elf, section))) {
+	while (!elf_getshdrstrndx(elf, &names) && !error && (section = elf_nextscn(elf, section))) {
 		GElf_Shdr header;
 		const char *name;
 		Elf_Data *data;
@@ -559,7 +567,6 @@ static int parse_file(struct types **types, int fd)
 		if (data && data->d_buf)
 			error = parse_section(types, data->d_buf, data->d_size);
 	}
-	elf_end(elf);
 	return error;
 }
 
@@ -629,69 +636,86 @@ static int image_types(struct permod *pm, uintptr_t address, struct types **type
 
 /* ---- A load --------------------------------------------------------------------------------- */
 
-/* What is said of a symbol that the module needs, by whom has it. */
-static int find_provided(struct load *load, const char *name, struct types **types,
-			 const struct type_of_symbol **found)
-{
-	const struct link_symbol *symbol = link_find(load->link, name);
-	const struct permod_module *owner = symbol && symbol->external ? symbol->owner : NULL;
-	int error = 0;
+/* Who has a symbol, and what is said of it there. */
+struct provider {
+	const char *name;
+	struct types *types;
+	const struct type_of_symbol *symbol; /* or NULL */
+};
 
-	*types = NULL;
-	*found = NULL;
-	if (is_module(owner))
-		*types = owner->types;
-	else if (owner == &provider_host || owner == &provider_libdl)
-		error = image_types(load->pm, symbol->value, types);
-	if (error)
+static int find_in_image(struct load *load, const char *name, uintptr_t address,
+			 struct provider *provider)
+{
+	*provider = (struct provider){ .name = "the host" };
+	if (image_types(load->pm, address, &provider->types))
 		return fail_memory(load->pm);
-	*found = find_symbol(types, name);
+	provider->symbol = find_symbol(&provider->types, name);
 	return 0;
 }
 
-static const char *name_of_provider(struct load *load, const char *name)
+static int find_provided(struct load *load, const char *name, struct provider *provider)
 {
-	const struct permod_module *owner = link_find(load->link, name)->owner;
+	const struct link_symbol *symbol = link_find(load->link, name);
+	const struct permod_module *owner = symbol && symbol->external ? symbol->owner : NULL;
 
-	return is_module(owner) ? owner->name : "the host";
+	*provider = (struct provider){ NULL, NULL, NULL };
+	if (owner == &provider_host || owner == &provider_libdl)
+		return find_in_image(load, name, symbol->value, provider);
+	if (is_module(owner)) {
+		*provider = (struct provider){ owner->name, owner->types, NULL };
+		provider->symbol = find_symbol(&provider->types, name);
+	}
+	return 0;
 }
 
-static int refuse_types(struct load *load, const char *name, const char *difference)
+static int refuse_types(struct load *load, const char *symbol, const char *difference,
+			const struct provider *provider)
 {
 	fail(load->pm, -ENOEXEC,
 	     "%s: %s: %s (it was built against another version of %s than is here); rebuild it",
-	     load->path, name, difference, name_of_provider(load, name));
+	     load->path, symbol, difference, provider->name);
 	return refuse_misfit(load, -ENOEXEC);
 }
 
-static int refuse_checksum(struct load *load, const char *name, unsigned long was, uint32_t is)
+static int compare_checksum(struct load *load, const char *symbol, unsigned long was,
+			    const struct provider *provider)
 {
 	char difference[128];
 
+	if (!provider->symbol || provider->symbol->crc == was)
+		return 0;
 	snprintf(difference, sizeof(difference),
-		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, was, is);
-	return refuse_types(load, name, difference);
+		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, was,
+		 provider->symbol->crc);
+	return refuse_types(load, symbol, difference, provider);
+}
+
+static int compare_import(struct load *load, struct types *own, const struct type_of_symbol *import,
+			  const struct provider *provider)
+{
+	bool no_memory = false;
+	char *difference;
+	int error = 0;
+
+	if (!provider->symbol || provider->symbol->crc == import->crc)
+		return 0;
+	if (!*provider->symbol->type)
+		return compare_checksum(load, import->name, import->crc, provider);
+	difference = compare_types(own, import, provider->types, provider->symbol, &no_memory);
+	if (no_memory)
+		error = fail_memory(load->pm);
+	else if (difference)
+		error = refuse_types(load, import->name, difference, provider);
+	free(difference);
+	return error;
 }
 
 static int check_import(struct load *load, struct types *own, const struct type_of_symbol *import)
 {
-	const struct type_of_symbol *provided;
-	struct types *types;
-	bool no_memory = false;
-	char *difference;
-	int error = find_provided(load, import->name, &types, &provided);
+	struct provider provider;
+	int error = find_provided(load, import->name, &provider);
 
-	if (error || !provided || provided->crc == import->crc)
-		return error;
-	if (!*provided->type)
-		return refuse_checksum(load, import->name, import->crc, provided->crc);
-	difference = compare_types(own, import, types, provided, &no_memory);
-	if (no_memory)
-		error = fail_memory(load->pm);
-	else if (difference)
-		error = refuse_types(load, import->name, difference);
-	free(difference);
-	return error;
+	return error ? error : compare_import(load, own, import, &provider);
 }
 
 /* An entry of __versions. */
@@ -702,17 +726,14 @@ struct version {
 
 static int check_version(struct load *load, const struct version *version)
 {
-	const struct type_of_symbol *provided;
-	struct types *types;
+	struct provider provider;
 	int error;
 
 	if (strnlen(version->name, sizeof(version->name)) == sizeof(version->name))
 		return fail(load->pm, -ENOEXEC, "%s: section %s: a name does not end", load->path,
 			    VERSIONS_SECTION);
-	error = find_provided(load, version->name, &types, &provided);
-	if (error || !provided || provided->crc == version->crc)
-		return error;
-	return refuse_checksum(load, version->name, version->crc, provided->crc);
+	error = find_provided(load, version->name, &provider);
+	return error ? error : compare_checksum(load, version->name, version->crc, &provider);
 }
 
 static bool has_types(struct link *link, const struct link_object *object)
@@ -861,5 +882,35 @@ int check_types(struct load *load)
 	if (!error)
 		error = check_version_tables(load);
 	keep_exports(module);
+	return error;
+}
+
+/* The dynamic linker finds in the process what is there before it looks elsewhere. */
+static int check_shared_import(struct load *load, struct types *own,
+			       const struct type_of_symbol *import, void *handle)
+{
+	struct provider provider;
+	void *address;
+	int error;
+
+	if (!ask_libdl(RTLD_DEFAULT, import->name, &address) &&
+	    !(handle && ask_libdl(handle, import->name, &address)))
+		return 0;
+	error = find_in_image(load, import->name, (uintptr_t)address, &provider);
+	return error ? error : compare_import(load, own, import, &provider);
+}
+
+int check_shared_types(struct load *load, void *handle)
+{
+	struct permod_module *module = load->module;
+	int error = 0;
+
+	for (struct types *types = module->types; types && !error; types = types->next) {
+		for (size_t i = 0; i < types->num_symbols && !error; i++) {
+			if (!types->symbols[i].exported)
+				error = check_shared_import(load, types, &types->symbols[i],
+							    handle);
+		}
+	}
 	return error;
 }

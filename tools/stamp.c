@@ -68,6 +68,25 @@ static void add_symbol(struct stamp *stamp, const char *name, bool exported)
 		(struct typed_symbol){ .name = name, .exported = exported };
 }
 
+/* Only of what is loaded by others it matters what it needs. */
+static bool is_library(const struct object *object)
+{
+	const ElfW(Ehdr) *header = &object->header;
+	ElfW(Phdr) segment;
+
+	if (header->e_type != ET_DYN || header->e_phentsize != sizeof(segment) ||
+	    header->e_phoff > object->size ||
+	    header->e_phnum > (object->size - header->e_phoff) / sizeof(segment))
+		return false;
+	for (size_t i = 0; i < header->e_phnum; i++) {
+		memcpy(&segment, object->bytes + header->e_phoff + i * sizeof(segment),
+		       sizeof(segment));
+		if (segment.p_type == PT_INTERP)
+			return false;
+	}
+	return true;
+}
+
 /* Of an object what it exports and what it needs; of a program all that modules might use. */
 static void take_symbol(struct stamp *stamp, const ElfW(Sym) * symbol, const char *name,
 			size_t number)
@@ -78,6 +97,8 @@ static void take_symbol(struct stamp *stamp, const ElfW(Sym) * symbol, const cha
 
 	(void)number;
 	if (stamp->object.header.e_type != ET_REL) {
+		if (global && symbol->st_shndx == SHN_UNDEF && is_library(&stamp->object))
+			add_symbol(stamp, name, false);
 		if (global && symbol->st_shndx != SHN_UNDEF &&
 		    (type == STT_FUNC || type == STT_OBJECT || type == STT_TLS ||
 		     type == STT_GNU_IFUNC))
