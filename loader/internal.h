@@ -317,6 +317,8 @@ struct load {
 	unsigned long changes;	     /* of the context, when that was seen */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
+	void *alike;		     /* a tree of types that were compared; see types.c */
+	size_t compared;	     /* how much of their texts */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -900,6 +902,7 @@ int check_types(struct load *load);
 /* The same for a shared object, whose types were read: by what is in the process, and what it came with
  * (of dlopen(); NULL while it is not loaded). */
 int check_shared_types(struct load *load, void *handle);
+void forget_alike(struct load *load);
 /* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
 int read_types(struct link *link, struct types **types);
 int read_shared_types(struct Elf *elf, struct types **types);

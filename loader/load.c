@@ -474,6 +474,7 @@ void free_load(struct load *load)
 	free(load->externals);
 	free(load->owns);
 	free(load->refused);
+	forget_alike(load);
 }
 
 static int link_and_start(struct load *load)

@@ -21,6 +21,7 @@
 #include <gelf.h>
 #include <inttypes.h>
 #include <link.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@
 #define VERSIONS_SECTION "__versions"
 #define CHECKSUM_PREFIX "__crc_"
 #define FIRST_LINE "permod-types 1"
-#define LARGEST ((size_t)1 << 28) /* bytes of a text */
+#define LARGEST ((size_t)1 << 28)   /* bytes of a text */
+#define MOST_WORK ((size_t)1 << 28) /* bytes that a load compares: about a second's */
 
 /* "export NAME CHECKSUM TYPE"; the type is "" if it is not known */
 struct type_of_symbol {
@@ -45,7 +47,6 @@ struct type_definition {
 	const char *tag, *size;
 	const char **members; /* without the blank */
 	size_t num_members;
-	unsigned long seen; /* number of the last comparison that it was part of */
 };
 
 struct types {
@@ -220,11 +221,13 @@ static int parse_section(struct types **list, const char *bytes, size_t size)
 }
 
 /* The line of a symbol, and the text that it is in; NULL if there is none. */
-static const struct type_of_symbol *find_symbol(struct types **list, const char *name)
+static const struct type_of_symbol *find_symbol(struct load *load, struct types **list,
+						const char *name)
 {
 	const struct type_of_symbol key = { .name = name, .exported = true }, *found;
 
 	for (; *list; *list = (*list)->next) {
+		load->compared++;
 		found = (*list)->num_symbols ? bsearch(&key, (*list)->symbols, (*list)->num_symbols,
 						       sizeof(key), compare_symbols)
 					     : NULL;
@@ -246,10 +249,16 @@ struct pair {
 	struct reference was, is;
 };
 
+/* Two structures that are alike, unless the load is refused: each such pair is compared once in it.  It is
+ * the pair that counts, as there are several structures of one name in some programs. */
+struct alike {
+	const struct type_definition *was, *is;
+};
+
 /* Two texts that are compared, and structures yet to be. */
 struct comparison {
+	struct load *load;
 	struct types *was, *is;
-	unsigned long number;
 	struct pair *pairs;
 	size_t num_pairs;
 	bool no_memory;
@@ -300,11 +309,12 @@ static bool add_pair(struct comparison *comparison, struct reference was, struct
 }
 
 /* Behind the parenthesis or bracket that closes the one here. */
-static const char *skip_group(const char *text)
+static const char *skip_group(struct comparison *comparison, const char *text)
 {
 	unsigned int depth = 0;
 
 	for (; *text; text++) {
+		comparison->load->compared++;
 		if (strchr("([{", *text))
 			depth++;
 		else if (strchr(")]}", *text) && --depth == 0)
@@ -325,7 +335,7 @@ static bool match(struct comparison *comparison, const char *was, const char *is
 {
 	bool in_name = false;
 
-	while (*was && *is) {
+	while (*was && *is && comparison->load->compared++ < MOST_WORK) {
 		struct reference first = { was, reference_length(was, in_name) };
 		struct reference second = { is, reference_length(is, in_name) };
 
@@ -337,8 +347,8 @@ static bool match(struct comparison *comparison, const char *was, const char *is
 			continue;
 		}
 		if (is_open(was, is)) {
-			was = skip_group(was);
-			is = skip_group(is);
+			was = skip_group(comparison, was);
+			is = skip_group(comparison, is);
 			continue;
 		}
 		if (*was != *is)
@@ -441,6 +451,37 @@ static bool match_member(struct comparison *comparison, const char *was, const c
 	return match(comparison, was + place, is + place);
 }
 
+static int compare_alike(const void *a, const void *b)
+{
+	const struct alike *first = a, *second = b;
+
+	if (first->was != second->was)
+		return first->was < second->was ? -1 : 1;
+	return first->is < second->is ? -1 : first->is > second->is;
+}
+
+/* Whether the two are to be compared now. */
+static bool is_new_pair(struct comparison *comparison, const struct type_definition *was,
+			const struct type_definition *is)
+{
+	struct alike *alike = malloc(sizeof(*alike)), **found = NULL;
+
+	if (alike) {
+		*alike = (struct alike){ was, is };
+		found = tsearch(alike, &comparison->load->alike, compare_alike);
+	}
+	if (!found || *found != alike)
+		free(alike);
+	comparison->no_memory |= !found;
+	return found && *found == alike;
+}
+
+void forget_alike(struct load *load)
+{
+	tdestroy(load->alike, free);
+	load->alike = NULL;
+}
+
 static void compare_pair(struct comparison *comparison, const struct pair *pair)
 {
 	struct type_definition *was = find_definition(comparison->was, pair->was);
@@ -448,9 +489,9 @@ static void compare_pair(struct comparison *comparison, const struct pair *pair)
 	size_t count;
 
 	/* Of what is only declared nobody knows more. */
-	if (!was || !is || was->seen == comparison->number)
+	comparison->load->compared += pair->was.length + pair->is.length;
+	if (!was || !is || !is_new_pair(comparison, was, is))
 		return;
-	was->seen = comparison->number;
 	count = was->num_members > is->num_members ? was->num_members : is->num_members;
 	for (size_t i = 0; i < count && !comparison->difference; i++) {
 		if (i >= was->num_members || i >= is->num_members ||
@@ -462,19 +503,17 @@ static void compare_pair(struct comparison *comparison, const struct pair *pair)
 }
 
 /* What is different, to be freed; NULL if nothing is, or without memory. */
-static char *compare_types(struct types *was_types, const struct type_of_symbol *was,
-			   struct types *is_types, const struct type_of_symbol *is, bool *no_memory)
+static char *compare_types(struct load *load, struct types *was_types,
+			   const struct type_of_symbol *was, struct types *is_types,
+			   const struct type_of_symbol *is, bool *no_memory)
 {
-	static unsigned long last; /* atomic */
-	struct comparison comparison = {
-		.was = was_types,
-		.is = is_types,
-		.number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED),
-	};
+	struct comparison comparison = { .load = load, .was = was_types, .is = is_types };
 
 	if (!match(&comparison, was->type, is->type))
 		differ(&comparison, "it was %s, is %s", was->type, is->type);
-	for (size_t i = 0; i < comparison.num_pairs && !comparison.difference; i++)
+	for (size_t i = 0; i < comparison.num_pairs && !comparison.difference &&
+			   !comparison.no_memory && load->compared < MOST_WORK;
+	     i++)
 		compare_pair(&comparison,
 			     &(struct pair){ comparison.pairs[i].was, comparison.pairs[i].is });
 	free(comparison.pairs);
@@ -605,13 +644,15 @@ void forget_image_types(struct permod *pm)
 	}
 }
 
-static int image_types(struct permod *pm, uintptr_t address, struct types **types)
+static int image_types(struct load *load, uintptr_t address, struct types **types)
 {
 	struct image_search search = { .address = address };
+	struct permod *pm = load->pm;
 	struct image_types *image;
 
 	if (pm->images_changes != image_changes()) {
 		forget_image_types(pm);
+		forget_alike(load);
 		pm->images_changes = image_changes();
 	}
 	each_image(look_into_image, &search);
@@ -643,14 +684,26 @@ struct provider {
 	const struct type_of_symbol *symbol; /* or NULL */
 };
 
+/* What takes no end is nothing that `permod stamp` writes. */
+static int check_work(struct load *load, const char *symbol)
+{
+	if (load->compared < MOST_WORK)
+		return 0;
+	return fail(
+		load->pm, -ENOEXEC,
+		"%s: %s: its type takes too long to be compared; section %s is damaged, here or "
+		"where that symbol is from",
+		load->path, symbol, TYPES_SECTION);
+}
+
 static int find_in_image(struct load *load, const char *name, uintptr_t address,
 			 struct provider *provider)
 {
 	*provider = (struct provider){ .name = "the host" };
-	if (image_types(load->pm, address, &provider->types))
+	if (image_types(load, address, &provider->types))
 		return fail_memory(load->pm);
-	provider->symbol = find_symbol(&provider->types, name);
-	return 0;
+	provider->symbol = find_symbol(load, &provider->types, name);
+	return check_work(load, name);
 }
 
 static int find_provided(struct load *load, const char *name, struct provider *provider)
@@ -663,9 +716,9 @@ static int find_provided(struct load *load, const char *name, struct provider *p
 		return find_in_image(load, name, symbol->value, provider);
 	if (is_module(owner)) {
 		*provider = (struct provider){ owner->name, owner->types, NULL };
-		provider->symbol = find_symbol(&provider->types, name);
+		provider->symbol = find_symbol(load, &provider->types, name);
 	}
-	return 0;
+	return check_work(load, name);
 }
 
 static int refuse_types(struct load *load, const char *symbol, const char *difference,
@@ -701,10 +754,10 @@ static int compare_import(struct load *load, struct types *own, const struct typ
 		return 0;
 	if (!*provider->symbol->type)
 		return compare_checksum(load, import->name, import->crc, provider);
-	difference = compare_types(own, import, provider->types, provider->symbol, &no_memory);
-	if (no_memory)
-		error = fail_memory(load->pm);
-	else if (difference)
+	difference =
+		compare_types(load, own, import, provider->types, provider->symbol, &no_memory);
+	error = no_memory ? fail_memory(load->pm) : check_work(load, import->name);
+	if (!error && difference)
 		error = refuse_types(load, import->name, difference, provider);
 	free(difference);
 	return error;

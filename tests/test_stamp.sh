@@ -226,6 +226,47 @@ opaque()
 }
 check "an opaque structure fits" opaque
 
+# recorded NAME: core.ko and filter.ko with other records, of files exports and imports.
+recorded()
+{
+    objcopy --update-section .permod.types=exports $CC-4/core.ko core_$1.ko &&
+        objcopy --update-section .permod.types=imports $CC-4/filter.ko filter_$1.ko
+}
+
+# Each of two structures of one name counts, also where the other side has one.
+variants()
+{
+    printf 'permod-types 1\nexport packet_push 00000001 fn(*struct a,*struct a#2)void\n%s\n%s\n' \
+        "struct a 4
+ x 0 i32" "struct a#2 4
+ y 0 i32" > exports
+    printf 'permod-types 1\nimport packet_push 00000002 fn(*struct a,*struct a)void\n%s\n' "struct a 4
+ x 0 i32" > imports
+    recorded variants && ! "$permod" run core_variants.ko -- filter_variants.ko > out 2> err &&
+        has err "struct a#2: member x (i32 at 0) is gone" || return
+    sed 's/ y 0/ x 0/' exports > same && mv same exports && recorded same &&
+        run "$permod" run core_same.ko -- filter_same.ko
+}
+check "structures of one name" variants
+
+# Records that would take an hour to compare.
+endless()
+{
+    python3 -c '
+count, length = 100000, 1000000
+imports, exports = open("imports", "w"), open("exports", "w")
+print("permod-types 1\nimport packet_push 00000001 fn(", end="", file=imports)
+print(",".join("*struct a#%d" % i for i in range(count)) + ")void", file=imports)
+for i in range(count):
+    print("struct a#%d 8\n f 0 fn(?)void" % i, file=imports)
+print("permod-types 1\nexport packet_push 00000002 fn(", end="", file=exports)
+print(",".join(["*struct a"] * count) + ")void\nstruct a 8", file=exports)
+print(" f 0 fn(" + "i" * length + ")void", file=exports)' || return
+    recorded endless && ! "$permod" run core_endless.ko -- filter_endless.ko > out 2> err &&
+        [ "$(wc -l < err)" -eq 1 ] && has err "packet_push: its type takes too long to be compared"
+}
+check "records that can't be compared" endless
+
 # ---- Hosts -------------------------------------------------------------------------------------
 
 host_publishes()
