@@ -26,6 +26,7 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     shared_file.c  what their files say
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
@@ -64,6 +65,7 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #endif
 
+struct Elf;
 struct dl_phdr_info;
 struct kernel_param;
 struct notifier;
@@ -322,6 +324,8 @@ struct load {
 	unsigned long changes;	     /* of the context, when that was seen */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
+	void *alike;		     /* a tree of types that were compared; see types.c */
+	size_t compared;	     /* how much of their texts */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -511,6 +515,21 @@ void forget_known(struct known_table *table);
 
 /* Whether what the dynamic linker found by this name, with a version or not, is a function. */
 bool names_function(const char *name, uintptr_t address);
+
+/* ---- shared_file.c -------------------------------------------------------------------------- */
+
+/* Who is told what is in a shared object's file: 0, or an error that ends it.  Any may be NULL; what
+ * they are told lives as long as the file. */
+struct shared_reader {
+	void *arg;
+	int (*section)(void *arg, const char *name); /* of each that is loaded */
+	int (*info)(void *arg, const char *info);    /* of .modinfo */
+	int (*exported)(void *arg, const char *name, bool gpl);
+	int (*needed)(void *arg, const char *name);
+};
+int read_shared_file(struct Elf *elf, const struct shared_reader *reader);
+/* The file in memory, to be given to elf_end(); NULL after a message. */
+struct Elf *open_shared_file(struct permod *pm, const char *path, const void *data, size_t size);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
@@ -862,10 +881,15 @@ void hide_from_debugger(struct permod_module *module);
 int check_fit(struct load *load);
 /* The same for strings that come one by one: each of .modinfo, then the end. */
 struct fit {
-	const char *host; /* that the module says that it is for, the last; or NULL */
-	bool for_host;	  /* it is for this one */
-	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+	const char *host;    /* that the module says that it is for, the last; or NULL */
+	bool for_host;	     /* it is for this one */
+	bool described;	     /* there is more than what <permod/module.h> leaves by itself */
+	const char *licence; /* the first that is not compatible, or the last; or NULL */
+	bool incompatible;
+	bool test; /* it says that it is a test */
 };
+/* Keep what a string says. */
+void note_info(const struct permod *pm, struct fit *fit, const char *info);
 int check_info(struct load *load, struct fit *fit, const char *info);
 int check_host(struct load *load, const struct fit *fit);
 /* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
@@ -882,8 +906,13 @@ bool has_compatible_licence(struct load *load, const char **licence);
 /* A step of loading, when all symbols are resolved: do they have the types that the module was
  * compiled with? */
 int check_types(struct load *load);
+/* The same for a shared object, whose types were read: by what is in the process, and what it came with
+ * (of dlopen(); NULL while it is not loaded). */
+int check_shared_types(struct load *load, void *handle);
+void forget_alike(struct load *load);
 /* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
 int read_types(struct link *link, struct types **types);
+int read_shared_types(struct Elf *elf, struct types **types);
 int get_type(const struct types *types, unsigned int index, struct permod_type *type);
 void free_types(struct types *types);
 void forget_image_types(struct permod *pm);
@@ -897,6 +926,7 @@ __attribute__((format(printf, 4, 5))) void taint(struct permod *pm, struct permo
 void forget_taint(struct taint *taint);
 /* A step of loading: for what .modinfo says. */
 int taint_by_info(struct load *load);
+void taint_by_fit(struct load *load, const struct fit *fit);
 
 /* ---- perf.c --------------------------------------------------------------------------------- */
 
