@@ -461,14 +461,15 @@ bool has_thread_exits(const struct permod_module *module)
 
 /* ---- References ----------------------------------------------------------------------------- */
 
-int permod_get(struct permod_module *m)
+/* For who does not go by the header. */
+int(permod_get)(struct permod_module *m)
 {
-	return percpu_ref_tryget_live(&m->references) ? 0 : -EBUSY;
+	return permod_get_inline(m);
 }
 
-void permod_put(struct permod_module *m)
+void(permod_put)(struct permod_module *m)
 {
-	percpu_ref_put(&m->references);
+	permod_put_inline(m);
 }
 
 /* ---- Unloading ------------------------------------------------------------------------------ */
