@@ -28,6 +28,7 @@ struct block {
 __thread struct permod_hook_record *record_of_caller;
 bool callers_fenced;
 
+static int fences;					 /* atomic: without membarrier(2) */
 static struct block *blocks;				 /* atomic; the largest first */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of who looks for threads that ended */
 
@@ -63,7 +64,7 @@ void prepare_callers(void)
 static void fence(void)
 {
 	if (!callers_fenced)
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&fences, 1, __ATOMIC_ACQ_REL);
 	else if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 		DIE("membarrier(2) worked and does no more: can't know what threads are in");
 }
@@ -95,12 +96,7 @@ static struct permod_hook_record *find_free(int number)
 	return NULL;
 }
 
-/* Others look at it. */
-static struct permod_hook_record *below_of(const struct permod_hook_record *record)
-{
-	return __atomic_load_n(&record->below, __ATOMIC_RELAXED);
-}
-
+/* Others look at it, too. */
 static void set_below(struct permod_hook_record *record, struct permod_hook_record *below)
 {
 	__atomic_store_n(&record->below, below, __ATOMIC_RELAXED);
@@ -205,9 +201,9 @@ struct permod_hook_record *make_record(void)
 
 void leave_record(struct permod_hook_record *record)
 {
-	if (!record->below || are_used(record->slots))
+	if (!below_of(record) || are_used(record->slots))
 		return;
-	record_of_caller = record->below;
+	record_of_caller = below_of(record);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	give_record(record);
 }

@@ -34,6 +34,12 @@ struct permod_hook_record *make_record(void);
 /* The thread has left a call: a record that was taken for depth goes with the first one in it. */
 void leave_record(struct permod_hook_record *record);
 
+/* The record that it was taken on top of, or NULL. */
+static inline struct permod_hook_record *below_of(const struct permod_hook_record *record)
+{
+	return __atomic_load_n(&record->below, __ATOMIC_RELAXED);
+}
+
 static inline bool are_used(const struct permod_hook_slots *slots)
 {
 	return __atomic_load_n(&slots->held[0], __ATOMIC_RELAXED) ||

@@ -52,7 +52,7 @@ bool permod_in_hook(void)
 {
 	const struct permod_hook_record *record = record_of_caller;
 
-	return record && (are_used(record->slots) || record->below);
+	return record && (are_used(record->slots) || below_of(record));
 }
 
 /* ---- Calling -------------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ static __attribute__((noinline)) struct permod_hook_call begin_slowly(struct per
 	permod_hook_note(call.slot, call.entry);
 	end_reading_hooks(reading);
 	/* Leaving needs a fence, or the record goes too. */
-	if (!callers_fenced || (record->below && slots == record->slots))
+	if (!callers_fenced || (below_of(record) && slots == record->slots))
 		call.slot |= PERMOD_HOOK_SLOW;
 	if (!call.entry)
 		permod_hook_leave(call);
