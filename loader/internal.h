@@ -31,7 +31,8 @@
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *     rseq.c     foreign restartable sequences
- *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     hook.c     hooks of programs                 callers.c which functions threads are in
+ *     readers.c  readers of lists of hooks
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
  *
@@ -195,16 +196,16 @@ struct call_array {
 };
 
 struct permod_module {
+	struct percpu_ref references; /* dead once it is going; first: permod_get() is inline */
 	struct permod *pm;
 	char *name;
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum permod_state state;
-	struct percpu_ref references; /* dead once it is going */
-	int drained;		      /* atomic: the last reference is gone */
-	pthread_t thread;	      /* that runs init or exit */
-	bool announced;		      /* as coming: notifiers will hear that it goes */
+	int drained;	  /* atomic: the last reference is gone */
+	pthread_t thread; /* that runs init or exit */
+	bool announced;	  /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
