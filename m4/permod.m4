@@ -79,7 +79,7 @@ AC_SUBST([SANITIZER_FLAGS])
 AC_DEFUN([PERMOD_C_LIBRARY], [
 permod_saved_LIBS=$LIBS
 LIBS="$LIBS -ldl"
-AC_CHECK_FUNCS([dlvsym getcpu gnu_get_libc_version])
+AC_CHECK_FUNCS([dlvsym getcpu gnu_get_libc_version mallinfo2 _dl_allocate_tls])
 LIBS=$permod_saved_LIBS
 dnl Where a fork's handlers have no handle, __cxa_finalize() does nothing.
 AC_CHECK_FUNC([__register_atfork], [handlers_by_libc=yes], [handlers_by_libc=no])
