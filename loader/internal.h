@@ -16,11 +16,11 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
- *     map.c      what a plan tells of linking
+ *     map.c      what a plan tells of linking      handlers.c for exit and forks, or own_handlers.c
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     known.c    what the dynamic linker said      dynamic.c symbols of libraries
  *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
@@ -30,7 +30,7 @@
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
- *     rseq.c     foreign restartable sequences
+ *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
  *     hook.c     hooks of programs                 callers.c which functions threads are in
  *     readers.c  readers of lists of hooks
  *     states.c   notifiers; waiting for a module   compress.c compressed files
@@ -514,6 +514,19 @@ void forget_known(struct known_table *table);
 
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
+/* Of an image's dynamic section: its symbols, and one table of hashes at least. */
+struct image_tables {
+	const ElfW(Sym) * symbols;
+	const char *strings;
+	const uint32_t *hashes, *old_hashes; /* DT_GNU_HASH and DT_HASH, or NULL */
+};
+
+/* False if there are none, as in static programs. */
+bool find_image_tables(const struct dl_phdr_info *image, struct image_tables *tables);
+/* Those that the table of hashes leads to, and all before. */
+uint32_t count_image_symbols(const struct image_tables *tables);
+/* What an image has at an address, by this name if that is there; NULL if it has nothing. */
+const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address);
 /* Whether what the dynamic linker found by this name, with a version or not, is a function. */
 bool names_function(const char *name, uintptr_t address);
 
@@ -531,6 +544,10 @@ struct shared_reader {
 int read_shared_file(struct Elf *elf, const struct shared_reader *reader);
 /* The file in memory, to be given to elf_end(); NULL after a message. */
 struct Elf *open_shared_file(struct permod *pm, const char *path, const void *data, size_t size);
+/* ---- walk.c --------------------------------------------------------------------------------- */
+
+/* backtrace(), where the C library has none. */
+int walk_stack(void **frames, int most);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
@@ -795,6 +812,19 @@ typedef void *tls_getter_function(struct tls_index *index);
 tls_getter_function *tls_getter(void);
 /* The calling thread's variable. */
 void *tls_address(const struct tls_carrier *carrier, size_t offset);
+
+/* ---- handlers.c, or own_handlers.c if the C library takes none back -------------------------------- */
+
+struct fork_handlers {
+	void (*prepare)(void), (*parent)(void), (*child)(void);
+};
+
+/* To be called when the process ends, or before by finish_handlers(); else as __cxa_atexit(). */
+int add_exit_handler(void (*function)(void *), void *arg, void *handle);
+/* 0, or a positive errno, as pthread_atfork(). */
+int add_fork_handlers(const struct fork_handlers *handlers, void *handle);
+/* Call what was registered for the end with a handle, the last first, and forget the rest. */
+void finish_handlers(void *handle);
 
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 

@@ -27,9 +27,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
-void __cxa_finalize(void *dso_handle);
-
 /* Weak, so that it is reached through the GOT: otherwise a program with this archive in it would hold
  * the copy that counts, out of reach of modules that name environ. */
 extern char **environ __attribute__((weak));
@@ -118,7 +115,7 @@ static void run_handlers(struct permod_module *module)
 	if (!module->handlers)
 		return;
 	module->handlers = false;
-	__cxa_finalize(module->dso_handle);
+	finish_handlers(module->dso_handle);
 }
 
 /* Who is in its functions may want the lock. */
