@@ -225,6 +225,7 @@ wrong_usage_exits_2()
         run 2 run --count && refuses_with "'--count' needs a value" &&
         run 2 run --json=yes counter.ko && refuses_with "'--json' takes no value" &&
         run 2 run counter.ko --json && refuses_with "options come before" &&
+        run 2 run counter.ko other.ko && refuses_with "'other.ko': a further MODULE" &&
         run 2 info && refuses_with "no FILE" &&
         run 2 info counter.ko counter.ko && refuses_with "too many" &&
         run 2 check --svg counter.ko && refuses_with "'--svg'" &&

@@ -88,11 +88,18 @@ static bool read_open(struct object *object, FILE *file)
 
 static bool read_object(struct object *object)
 {
-	FILE *file = fopen(object->path, "re");
+	/* Nobody may ever write to a pipe: the open must not wait for it. */
+	int fd = open(object->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *file;
 	bool good;
 
-	if (!file)
+	if (fd < 0)
 		return refuse(object, strerror(errno));
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return refuse(object, strerror(ENOMEM));
+	}
 	good = read_open(object, file);
 	fclose(file);
 	return good;
