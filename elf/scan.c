@@ -44,6 +44,29 @@ static void want_stub(struct link *link, struct link_symbol *symbol)
 		symbol->stub = ++link->private->stub_count;
 }
 
+int link_want_function(struct link *link, struct link_object *object, const char *name)
+{
+	struct link_symbol said = { .name = name, .object = object, .bind = STB_GLOBAL }, *symbol;
+	int error = link_enter_name(link, &said, &symbol);
+
+	if (error)
+		return error;
+	symbol->needed = true;
+	if (!symbol->section)
+		want_stub(link, symbol);
+	return 0;
+}
+
+static void mark_special(struct link *link, struct link_symbol *symbol, unsigned int wants)
+{
+	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);
+	link->private->got_based |= !!(wants & LINK_WANTS_GOT);
+	if (wants & LINK_WANTS_SLOT)
+		want_slot(link, symbol);
+	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
+		want_stub(link, symbol);
+}
+
 static void mark(struct link *link, const struct link_relocation *relocation)
 {
 	struct link_symbol *symbol = relocation->symbol;
@@ -57,7 +80,8 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		symbol->narrow |= relocation->type->kind == LINK_ABSOLUTE &&
 				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
-		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL)
+		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL &&
+		    !relocation->type->shift)
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:
@@ -78,6 +102,9 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		break;
 	case LINK_GOT_BASE:
 		link->private->got_based = true;
+		break;
+	case LINK_SPECIAL:
+		mark_special(link, symbol, relocation->type->wants);
 		break;
 	default:
 		break;
@@ -262,17 +289,29 @@ static int scan_table(struct link *link, struct link_table *table, uint8_t *know
 	return 0;
 }
 
-/* The GOT's beginning, for code that counts from there; assemblers name it far more often. */
-static void define_got(struct link *link)
+static void define_got_symbol(struct link *link, const char *name, uint64_t value)
 {
-	struct link_symbol *symbol = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+	struct link_symbol *symbol = link_find(link, name);
 
 	if (!symbol || symbol->defined)
 		return;
 	symbol->section = &link->private->got;
 	symbol->section->object = link->objects;
+	symbol->value = value;
 	symbol->visibility = STV_HIDDEN;
 	symbol->defined = true;
+}
+
+/* The GOT, for code that counts from there; assemblers name it far more often. */
+static void define_got(struct link *link)
+{
+	const struct link_arch *arch = link->arch;
+
+	define_got_symbol(link, "_GLOBAL_OFFSET_TABLE_", 0);
+	for (size_t i = 0; i < sizeof(arch->got_symbols) / sizeof(arch->got_symbols[0]); i++) {
+		if (arch->got_symbols[i])
+			define_got_symbol(link, arch->got_symbols[i], arch->got_bias);
+	}
 }
 
 int link_scan(struct link *link)
@@ -283,6 +322,10 @@ int link_scan(struct link *link)
 	if (failed)
 		return failed;
 	define_got(link);
+	if (link->arch->prepare)
+		failed = link->arch->prepare(link);
+	if (failed)
+		return failed;
 	known = link_allocate(link, link_most_symbols(link));
 	if (!known)
 		return -ENOMEM;

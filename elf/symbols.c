@@ -174,6 +174,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->type = ELF64_ST_TYPE(entry.st_info);
 	said->bind = ELF64_ST_BIND(entry.st_info);
 	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
+	said->other = entry.st_other;
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
 	if (link_is_common(object->link, entry.st_shndx))
@@ -225,6 +226,7 @@ static void replace(struct link_symbol *known, const struct link_symbol *next)
 	known->size = next->size;
 	known->type = next->type;
 	known->bind = next->bind;
+	known->other = next->other;
 	known->defined = next->defined;
 }
 
@@ -307,6 +309,10 @@ static int enter_global(struct link_object *object, size_t index)
 	int error;
 
 	read_symbol(object, index, &next);
+	if (link->arch->not_a_symbol && next.type == link->arch->not_a_symbol) {
+		object->symbols[index] = object->symbols[0];
+		return 0;
+	}
 	if (next.section && next.section->discarded) {
 		next.section = NULL;
 		next.value = 0;

@@ -15,6 +15,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "elf/arch.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -87,6 +87,8 @@ AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
 ]])], [permod_host=x86_64])
 AC_MSG_RESULT([$permod_host])
 AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
+# The file of elf/arch/ that libpermod has.
+AC_SUBST([permod_arch], [$permod_host])
 AS_IF([test $permod_host = other],
     [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
 ])
