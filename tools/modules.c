@@ -205,7 +205,7 @@ static const char *file_of(const struct session *session, const char *name)
 	if (strchr(name, '/') || (there && !(session->dir && S_ISDIR(about.st_mode))))
 		return name;
 	if (!session->dir) {
-		complain("%s: no such file; a bare name needs --module-dir", name);
+		complain("%s: no such file; a bare name needs --module-dir", *name ? name : "\"\"");
 		return NULL;
 	}
 	path = find_module(session->dir, name);
