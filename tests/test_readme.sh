@@ -59,7 +59,12 @@ settings_are_told()
 {
     grep -oh '"PERCPU_[A-Z]*"' "$top_srcdir"/percpu/*.c | tr -d '"' | sort -u > known
     grep -o '^| `PERCPU_[A-Z]*' "$readme" | tr -d '|` ' | sort -u > told
-    cmp known told
+    cmp known told || return
+    for page in percpu.3 permod.1; do
+        sed -n '/^\.SH ENVIRONMENT/,/^\.SH [^E]/p' "$top_srcdir/doc/$page" |
+            grep -o 'PERCPU_[A-Z]*' | sort -u > told
+        cmp known told || { echo "doc/$page"; return 1; }
+    done
 }
 
 # The table of doc/design.md has the steps of a load as the loader has them.
