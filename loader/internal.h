@@ -55,8 +55,15 @@
 #include "loader/pack.h"
 
 #include <elf.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+
+#if SIZE_MAX < UINT64_MAX
+/* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
+ * 32 (LINK_MOST, and what its class allows), and so it is no loss to keep them in those. */
+#pragma GCC diagnostic ignored "-Wconversion"
+#endif
 
 struct dl_phdr_info;
 struct kernel_param;
@@ -782,7 +789,7 @@ const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 /* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
  * gets copies.  How many words the second has depends on libgcc; the first is always there. */
 #if !defined(__clang__) && __GNUC__ >= 12
@@ -809,8 +816,8 @@ struct symfile {
 	struct jit_code_entry entry;
 	size_t size;	  /* of `bytes` */
 	size_t num_debug; /* sections of debug information */
-	Elf64_Shdr *sections;
-	Elf64_Sym *symbols;
+	ElfW(Shdr) * sections;
+	ElfW(Sym) * symbols;
 	char *names; /* of both */
 	/* Those of a region are first[region] .. first[region + 1] - 1; debug information follows. */
 	uint32_t first_section[LINK_REGIONS + 1], first_symbol[LINK_REGIONS + 1];
@@ -824,10 +831,10 @@ void free_symfile(struct symfile *file);
 /* Forget what init alone needed. */
 void drop_init_symbols(struct load *load);
 /* What an address in a region is in; NULL if nothing.  Signal-safe. */
-const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
-				  uintptr_t address);
-const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
-				uintptr_t address);
+const ElfW(Shdr) *
+	find_section_at(const struct symfile *file, enum link_region region, uintptr_t address);
+const ElfW(Sym) *
+	find_symbol_at(const struct symfile *file, enum link_region region, uintptr_t address);
 
 /* ---- address.c ------------------------------------------------------------------------------ */
 

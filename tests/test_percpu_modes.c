@@ -357,7 +357,9 @@ START_TEST(concurrency_ids_select_copies)
 	EXPECT_TEXT(PLAY("threads", "PERCPU_INDEX=mm_cid"), "rseq by mm_cid: exact\n");
 	EXPECT_TEXT(PLAY("threads", "PERCPU_INDEX=mm_cid", NO_RSEQ_BY_LIBC),
 		    "rseq by mm_cid: exact\n");
-	EXPECT_TEXT(PLAY("clones_with_memory", "PERCPU_INDEX=mm_cid"), "rseq by mm_cid: exact\n");
+	if (HAVE_THREAD_MEMORY)
+		EXPECT_TEXT(PLAY("clones_with_memory", "PERCPU_INDEX=mm_cid"),
+			    "rseq by mm_cid: exact\n");
 	if (&__rseq_size && __rseq_size)
 		EXPECT_TEXT(PLAY("ids", "PERCPU_INDEX=mm_cid"), "");
 }

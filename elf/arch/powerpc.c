@@ -31,8 +31,8 @@
 							 .exact = true, .from = (counted),         \
 							 .wants = LINK_WANTS_ADDRESS               \
 	}
-#define HALF(number, kind, fit, right, carry, origin)                                              \
-	NAMED(number), kind, 2, fit, .bits = 16, .shift = (right), .rounded = (carry),             \
+#define HALF(number, kind, fit, right, carries, origin)                                            \
+	NAMED(number), kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,    \
 				     .from = (origin)                                              \
 	}
 /* All 16 bits, and the three parts. */
