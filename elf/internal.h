@@ -9,7 +9,7 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     uses.c     who reaches what, and how
+ *     uses.c     who reaches what, and how         property.c what notes say that code is fit for
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information

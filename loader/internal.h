@@ -26,7 +26,7 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
- *     shared_file.c  what their files say
+ *     shared_file.c  what their files say          types.c   were they built for these types?
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
@@ -34,7 +34,7 @@
  *     hook.c     hooks of programs                 callers.c which functions threads are in
  *     readers.c  readers of lists of hooks
  *     states.c   notifiers; waiting for a module   compress.c compressed files
- *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
+ *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL; pkcs7_none.c: without
  *
  * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
  * guards all its modules and exports; it is not held while constructors, init, exit, destructors and

@@ -589,10 +589,11 @@ static int check_unload(struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
 	bool forced = flags & PERMOD_UNLOAD_FORCE;
+	unsigned int unknown = flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE);
 
-	if (flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE))
+	if (unknown)
 		return fail(pm, -EINVAL, "%s: permod_unload(): unknown flags 0x%x", module->name,
-			    flags);
+			    unknown);
 	if (permod_in_hook())
 		return fail(pm, -EDEADLK,
 			    "%s: can't be unloaded by a function that a hook called, or a "

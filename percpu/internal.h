@@ -40,7 +40,7 @@
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
- *     ops_*.c    the ways of doing operations: see ops.c
+ *     ops_cpu.c, ops_cid.c, ops_atomic.c, ops_emulated.c: the ways of doing operations: see ops.c
  *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no

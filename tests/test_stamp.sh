@@ -384,6 +384,13 @@ refuses()
 }
 
 $CC -c -o nodebug.o try.c
+# A pipe that nobody writes to must not be waited for.
+refuses_pipe()
+{
+    mkfifo pipe.o && timeout 20 "$permod" stamp pipe.o > out 2> err
+    [ $? -eq 1 ] && has err "not a regular file"
+}
+
 check "no debug information" refuses nodebug.o "compile with -g"
 # Units of types that are compressed can't be put together.
 printf '%s\n' '#include <permod/module.h>' 'struct s {' "$(seq -f 'int a%.0f;' 200)" '} it;' \
@@ -393,6 +400,7 @@ if $CC -g -gz -fdebug-types-section $include -c -o units.o units.c 2> log &&
     check "compressed types in units of their own" refuses units.o "-fdebug-types-section and -gz"
 fi
 echo "no object" > text.o
+check "a pipe" refuses_pipe
 check "no object" refuses text.o "no ELF file"
 { cat $CC-4/core.ko; printf 'xxxx~Module signature appended~\n'; } > signed.ko
 check "what is signed" refuses signed.ko "signed"

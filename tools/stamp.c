@@ -352,11 +352,18 @@ static bool read_open(struct file *file, FILE *stream)
 
 static bool read_whole(struct file *file)
 {
-	FILE *stream = fopen(file->path, "re");
+	/* Nobody may ever write to a pipe: the open must not wait for it. */
+	int fd = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
 	bool good;
 
-	if (!stream)
-		return refuse(file, strerror(errno));
+	if (!stream) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return refuse(file, strerror(error));
+	}
 	good = read_open(file, stream);
 	fclose(stream);
 	return good;

@@ -13,11 +13,12 @@
  *     permod_unload(m, 0);
  *     permod_free(pm);
  *
- * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
- * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
- * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
+ * Functions return 0 or a negative errno, and then permod_error() has one readable line (but for those
+ * that get nothing but a module, or an opened file, to look at).  All may be called from several threads;
+ * none is async-signal-safe unless it says so.  Calls on one context wait for each other, but not while
+ * constructors, init, exit, destructors or notifiers run: these may call back, and others may load and
+ * unload meanwhile.  A load that needs a module whose init another thread runs, or one of the same name,
+ * waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
