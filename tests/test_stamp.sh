@@ -288,6 +288,17 @@ check "no object" refuses text.o "no ELF file"
 { cat $CC-4/core.ko; printf 'xxxx~Module signature appended~\n'; } > signed.ko
 check "what is signed" refuses signed.ko "signed"
 
+# Each namespace's next one is the first within it, so there are 2 ^ 60 of them.
+{
+    printf '%s\n' '.section .debug_abbrev, "", %progbits' '.byte 1, 0x11, 1, 0, 0' \
+        '.byte 2, 0x39, 1, 1, 0x13, 0, 0, 0' '.section .debug_info, "", %progbits' 'begin: .long end - 0f' \
+        '0: .short 4' '.long .debug_abbrev' '.byte 8, 1'
+    seq 60 | sed 's/.*/.byte 2; .long 0f - begin; 0:/'
+    printf '%s\n' '.zero 62' 'end:' '.data' '.global it' 'it: .long 1'
+} > endless.s
+$CC -c endless.s
+check "a tree without an end" refuses endless.o "without an end"
+
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.
 check "damaged files" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" $CC-4/core.ko
 check "damaged records" python3 "$top_srcdir/tests/stamp/damage.py" --records "$permod" $CC-8/core.ko \
