@@ -53,7 +53,7 @@ struct object {
 	const char *path;
 	unsigned char *bytes;
 	size_t size;
-	mode_t mode;
+	struct stat about;
 	ElfW(Ehdr) header;
 	ElfW(Shdr) * sections;
 	size_t num_sections, names; /* index of the section that has their names */
@@ -72,14 +72,11 @@ static bool refuse(const struct object *object, const char *why)
 
 static bool read_open(struct object *object, FILE *file)
 {
-	struct stat about;
-
-	if (fstat(fileno(file), &about))
+	if (fstat(fileno(file), &object->about))
 		return refuse(object, strerror(errno));
-	if (!S_ISREG(about.st_mode))
+	if (!S_ISREG(object->about.st_mode))
 		return refuse(object, "not a regular file");
-	object->mode = about.st_mode & 07777;
-	object->size = (size_t)about.st_size;
+	object->size = (size_t)object->about.st_size;
 	object->bytes = allocate(object->size + 1, 1);
 	if (fread(object->bytes, 1, object->size, file) != object->size)
 		return refuse(object, "can't be read as a whole");
@@ -158,6 +155,8 @@ static bool read_sections(struct object *object)
 		    !is_inside(object, section->sh_offset, section->sh_size))
 			return refuse(object, "a section is not in the file; it is damaged");
 	}
+	if (object->sections[object->names].sh_type != SHT_STRTAB)
+		return refuse(object, "its sections have no names; it is damaged");
 	return true;
 }
 
@@ -454,8 +453,20 @@ static bool write_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
+/* What replaces a file is its owner's; a copy is whose it is that makes it, and must not run as he. */
+static bool copy_rights(const struct object *object, int fd, bool in_place)
+{
+	const struct stat *about = &object->about;
+	mode_t rights = about->st_mode & 07777;
+
+	if (!in_place || fchown(fd, about->st_uid, about->st_gid))
+		rights &= 0777;
+	return fchmod(fd, rights) == 0;
+}
+
 /* A file beside it takes its place when all is written. */
-static bool replace_file(const struct object *object, const char *output, const struct bytes *image)
+static bool replace_file(const struct object *object, const char *output, const struct bytes *image,
+			 bool in_place)
 {
 	char *path = realpath(output, NULL), *temporary;
 	bool good;
@@ -466,7 +477,7 @@ static bool replace_file(const struct object *object, const char *output, const 
 	temporary = format_text("%s.XXXXXX", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	good = fd >= 0 && write_all(fd, image->data, image->size) &&
-	       fchmod(fd, object->mode) == 0 && fsync(fd) == 0;
+	       copy_rights(object, fd, in_place) && fsync(fd) == 0;
 	if (fd >= 0)
 		good = close(fd) == 0 && good;
 	good = good && rename(temporary, path) == 0;
@@ -498,12 +509,24 @@ static void tell_untyped(const struct object *object)
 	free(names);
 }
 
+/* A device, or a pipe, would be replaced by a file. */
+static bool check_output(const char *output)
+{
+	struct stat about;
+
+	if (!output || stat(output, &about) || S_ISREG(about.st_mode))
+		return true;
+	complain("%s: not a regular file", output);
+	return false;
+}
+
 static bool stamp_object(struct object *object, const char *output, bool verbose)
 {
 	struct bytes image;
 	bool good;
 
-	if (!read_object(object) || !check_header(object) || !read_sections(object))
+	if (!check_output(output) || !read_object(object) || !check_header(object) ||
+	    !read_sections(object))
 		return false;
 	find_symbols(object);
 	if (!find_types(object->path, object->symbols, object->num_symbols, &object->definitions))
@@ -514,7 +537,7 @@ static bool stamp_object(struct object *object, const char *output, bool verbose
 	/* What is as it was stays untouched. */
 	good = (!output && image.size == object->size &&
 		memcmp(image.data, object->bytes, image.size) == 0) ||
-	       replace_file(object, output ? output : object->path, &image);
+	       replace_file(object, output ? output : object->path, &image, !output);
 	free(image.data);
 	return good;
 }
