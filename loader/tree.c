@@ -817,7 +817,8 @@ int find_steps(struct permod *pm, const char *name, unsigned int flags, struct p
 	if (!HAS_LIBKMOD)
 		return fail(pm, -ENOSYS,
 			    "%s: this program was linked without libkmod, so it knows no module "
-			    "trees; load modules by their paths, or link it with -lkmod",
+			    "trees; load modules by their paths, or link it with "
+			    "-Wl,--no-as-needed -lkmod",
 			    name);
 	error = open_tree(&tree);
 	if (!error)

@@ -1006,6 +1006,17 @@ static bool has_libkmod(void)
 	return error != -ENOSYS;
 }
 
+/* All that needs it would be left out without a word. */
+START_TEST(libkmod_is_used_if_it_is_there)
+{
+#ifdef HAVE_LIBKMOD
+	ck_assert(has_libkmod());
+#else
+	ck_assert(!has_libkmod());
+#endif
+}
+END_TEST
+
 START_TEST(absence_is_told)
 {
 	struct permod *pm = open_context_of_tree();
@@ -1063,6 +1074,7 @@ int main(void)
 	} else {
 		tcase_add_test(tests, absence_is_told);
 	}
+	tcase_add_test(tests, libkmod_is_used_if_it_is_there);
 	tcase_add_test(tests, answers_are_not_believed);
 	tcase_add_test(tests, requests_end);
 	tcase_add_test(tests, requests_have_a_bound);
