@@ -536,8 +536,8 @@ static int visit_list(struct tree *tree, struct kmod_list *list, const struct vi
 		kmod_module_unref(kmod);
 		/* A wish that can't come true is none. */
 		if (error && soft && error != -ENOMEM)
-			continue;
-		if (!error)
+			error = 0;
+		else if (!error)
 			error = add_number(tree, numbers, visit.step);
 		if (error)
 			break;

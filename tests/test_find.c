@@ -380,6 +380,26 @@ START_TEST(wishes_may_fail)
 }
 END_TEST
 
+/* Of what is built into a kernel depmod knows the name alone. */
+START_TEST(wishes_may_have_no_file)
+{
+	const char *tree = copy_tree("builtin"), *config;
+	struct permod *pm;
+
+	command(text("echo kernel/inside.ko >'%s/modules.builtin'", tree_folder("builtin")));
+	run_depmod("builtin");
+	config = settings("builtin.conf", "softdep base pre: inside\n"
+					  "softdep other pre: after inside post: inside\n");
+	pm = open_context(tree, config);
+	expect_error(pm, permod_load_by_name(pm, "inside", NULL, 0, NULL), -ENOENT, "no file",
+		     "inside");
+	load_name(pm, "base", NULL);
+	load_name(pm, "other", NULL);
+	ck_assert_str_eq(noted(), "base after other");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(dependencies_without_symbols_are_kept)
 {
 	const char *tree = copy_tree("unused");
@@ -1043,6 +1063,7 @@ static const TTest **const with_trees[] = {
 	&failed_load_takes_dependencies_out,
 	&failed_dependency_is_named,
 	&wishes_may_fail,
+	&wishes_may_have_no_file,
 	&dependencies_without_symbols_are_kept,
 	&aliases_of_several_load_all,
 	&commands_are_not_run,
