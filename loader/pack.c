@@ -48,7 +48,6 @@
 #define GRANULES 64U
 #define CHUNK_PAGES 64U
 #define MOST_PACKS 8U /* each takes a descriptor and three pages, as long as it is in use */
-#define MOST_PACKS 8U /* each takes a descriptor and three pages, as long as it is in use */
 #define NUM_LISTS 7   /* by the longest free run of a page: 1, 2, 4, ... 64 granules at least */
 #define TRIES 4	      /* pages of which it isn't certain that a piece fits */
 
