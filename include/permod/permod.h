@@ -134,8 +134,10 @@ int permod_new(struct permod **pm, const struct permod_options *options);
 
 /**
  * permod_free() - unload all modules, users before what they use, references or not, and free the
- * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
- * memory, without anybody to name them.  Not to be called by a module's init or exit.
+ * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit, destructors that
+ * threads have yet to run) stay in memory with what they use, without anybody to name them.  Not to be
+ * called by a module's init or exit, nor while another thread is in a call on the context: whoever
+ * started threads that load waits for them first.
  */
 void permod_free(struct permod *pm);
 
