@@ -294,6 +294,8 @@ echo "no object" > text.o
 check "a pipe" refuses_pipe
 check "no object" refuses text.o "no ELF file"
 { cat $CC-4/core.ko; printf 'xxxx~Module signature appended~\n'; } > signed.ko
+gzip -c text.o > text.ko.gz
+check "what is compressed" refuses text.ko.gz "before it is compressed"
 check "what is signed" refuses signed.ko "signed"
 
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.

@@ -128,7 +128,9 @@ static bool check_header(struct object *object)
 		return refuse(object,
 			      "an archive; stamp its members before ar(1) puts them together");
 	if (object->size < sizeof(*header) || memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return refuse(object, "no ELF file; a module is made by 'cc -g -c'");
+		return refuse(object, compression_ending(object->path)
+					      ? "compressed; stamp it before it is compressed"
+					      : "no ELF file; a module is made by 'cc -g -c'");
 	if (ident[EI_CLASS] != NATIVE_CLASS || ident[EI_DATA] != NATIVE_ORDER)
 		return refuse(object, "for another machine");
 	memcpy(&object->header, object->bytes, sizeof(object->header));
