@@ -15,7 +15,8 @@
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
  *     plan.c     what permod check shows           trust.c  --signatures, --certificate
  *     stamp.c    permod stamp                          types.c  the types of symbols, from DWARF
- *     context.c  a context as the options want it
+ *     object.c   an ELF file whose sections change         members.c the same in archives
+ *     units.c    types in sections of their own            context.c a context as options want it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
