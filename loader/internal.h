@@ -389,6 +389,8 @@ void unlock_shared(void);
 
 /* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* -EFBIG if a file is larger than the context reads. */
+int check_file_size(struct permod *pm, const char *path, off_t size);
 /* A file in memory, for code; its descriptor, or -1 and errno.  Flags are MFD_*. */
 int make_memory_file(const char *name, unsigned int flags);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
