@@ -16,6 +16,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/key.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
@@ -157,6 +159,7 @@ void discard_module(struct permod_module *module)
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
 	forget_frames(module);
+	drop_keys(module);
 	bury_descriptors(module, has_address);
 	give_image(module);
 	give_descriptors(module);
@@ -312,6 +315,7 @@ int find_calls(struct load *load)
 		return error;
 	module->init = (int (*)(void))init;
 	module->exit = (void (*)(void))exit;
+	add_keys(load);
 	for (struct link_object *object = load->link->objects; object && !error;
 	     object = link_object_next(object))
 		error = find_calls_of(load, object);
