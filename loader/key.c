@@ -2,19 +2,20 @@
 /*
  * Static keys: changing code under threads that run it; see <permod/key.h>.
  *
- *     place   jmp check   right always: check loads the key's word
- *             nop         the same 5 bytes, while the key is disabled and the program wants it
+ *     place   comparison, branch        right always
+ *             no-operation, no-operation   while the key is disabled and the program wants it
  *
- * A disabled key's places may be either, an enabled one's must be jumps.  So before a key is enabled
- * its places become jumps, and only if that worked is it enabled; after it was disabled they become
- * no-operations, or stay what they are.  At no moment is a thread wrong that runs the other one.
+ * A disabled key's places may be either, an enabled one's must be the first.  So before a key is enabled
+ * its places become what they were, and only if that worked is it enabled; after it was disabled they
+ * become no-operations, or stay.  At no moment is a thread wrong that runs the other one; nor is one between
+ * the two instructions, which begin where they did: where the branch goes the word is looked at again.
  *
  * A page is changed as a whole.  A copy is written to a file in memory (memfd), by write(2), and mapped
  * elsewhere for execution; then that mapping is moved over the page, in one step (mremap(2)): who comes
  * to the page meanwhile waits in the kernel for it to be done.  The old translation is flushed on all CPUs
  * before there is a new one, so no instruction is fetched partly from the one and partly from the other
- * by two accesses; and a place that would need two, as it lies in two cache lines, is left alone, so that
- * nothing depends on how CPUs do that.  Then membarrier(2) has each CPU that runs a thread of this process
+ * by two accesses; and where one would need two, as it lies in two cache lines, the place is left alone, so
+ * that nothing depends on how CPUs do that.  Then membarrier(2) has each CPU that runs a thread of this process
  * execute a serializing instruction: afterwards none has old code in its pipeline.
  *
  * The file is written once, before it is mapped, and closed.  So nothing is shared with the child of a fork
@@ -35,21 +36,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define JUMP_SIZE 5
 #define CACHE_LINE 64
+#define LONGEST_NOP 9
+#define LONGEST_PLACE (2 * LONGEST_NOP)
 
 /* The places of a program, shared object or module. */
 struct places {
 	struct places *next;
 	const struct permod_key_place *begin, *end;
-	const struct permod_module *module; /* or NULL */
-	uintptr_t code, code_end;	    /* in which they can be changed */
-	unsigned int files;		    /* that told of them */
+	const struct permod_module *module;	  /* or NULL */
+	uintptr_t code, code_end;		  /* in which they can be changed */
+	unsigned int files;			  /* that told of them */
+	unsigned char (*original)[LONGEST_PLACE]; /* code of each; 0: not known */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct places *all;
-static bool patching; /* atomic */
+static size_t page_size; /* constant once there are places */
+static bool patching;	 /* atomic */
 
 bool patches_keys(void)
 {
@@ -85,15 +89,35 @@ static bool is_enabled(const volatile void *word)
 	return __atomic_load_n((const volatile uintptr_t *)word, __ATOMIC_RELAXED) != 0;
 }
 
-static const unsigned char nop[JUMP_SIZE] = { 0x0f, 0x1f, 0x44, 0, 0 };
+/* One instruction each, as the manuals of Intel and AMD recommend. */
+static const unsigned char nops[LONGEST_NOP + 1][LONGEST_NOP] = {
+	[3] = { 0x0f, 0x1f, 0x00 },
+	[4] = { 0x0f, 0x1f, 0x40, 0 },
+	[5] = { 0x0f, 0x1f, 0x44, 0, 0 },
+	[6] = { 0x66, 0x0f, 0x1f, 0x44, 0, 0 },
+	[7] = { 0x0f, 0x1f, 0x80, 0, 0, 0, 0 },
+	[8] = { 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 },
+	[9] = { 0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0 },
+};
 
-static void make_jump(const struct permod_key_place *place, unsigned char code[JUMP_SIZE])
+static size_t size_of(const struct permod_key_place *place)
 {
-	uint32_t distance =
-		(uint32_t)(at_distance(&place->check) - at_distance(&place->code) - JUMP_SIZE);
+	return (size_t)place->comparison + place->branch;
+}
 
-	code[0] = 0xe9;
-	memcpy(code + 1, &distance, sizeof(distance));
+static void make_nops(const struct permod_key_place *place, unsigned char code[LONGEST_PLACE])
+{
+	memcpy(code, nops[place->comparison], place->comparison);
+	memcpy(code + place->comparison, nops[place->branch], place->branch);
+}
+
+/* Whether that is what <permod/key.h> makes, and no debugger's breakpoint is in it. */
+static bool is_comparison(const struct permod_key_place *place)
+{
+	const unsigned char *code = (const unsigned char *)at_distance(&place->code);
+
+	return (code[0] & 0xf8) == 0x48 && code[1] == 0x83 && code[place->comparison - 1] == 0 &&
+	       code[place->comparison] == 0x0f && code[place->comparison + 1] == 0x85;
 }
 
 /* Find the part of a program or shared object that has the first place: code, and nothing else. */
@@ -119,10 +143,14 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *arg)
 
 static bool can_change(const struct places *places, const struct permod_key_place *place)
 {
-	uintptr_t begin = at_distance(&place->code), end = begin + JUMP_SIZE;
+	uintptr_t begin = at_distance(&place->code), middle = begin + place->comparison;
+	uintptr_t end = begin + size_of(place);
 
-	return begin >= places->code && end <= places->code_end &&
-	       begin / CACHE_LINE == (end - 1) / CACHE_LINE;
+	return place->comparison >= 4 && place->comparison <= LONGEST_NOP && place->branch == 6 &&
+	       begin >= places->code && end <= places->code_end &&
+	       begin / CACHE_LINE == (middle - 1) / CACHE_LINE &&
+	       middle / CACHE_LINE == (end - 1) / CACHE_LINE &&
+	       begin / page_size == (end - 1) / page_size;
 }
 
 /* ---- Pages ---------------------------------------------------------------------------------- */
@@ -164,39 +192,39 @@ static int replace_page(uintptr_t page, const void *bytes, size_t size)
 	return 0;
 }
 
-/* What is to be changed: the places of one key, or of all that are disabled, to jumps or the other. */
+/* What is to be changed: the places of one key, or of all that are disabled. */
 struct change {
 	const volatile void *word; /* or NULL */
-	bool jumps;
+	bool restore;		   /* to what they were; otherwise to no-operations */
 };
 
 static bool is_meant(const struct change *change, const struct permod_key_place *place)
 {
 	const volatile void *word = word_of(place);
 
-	return (!change->word || word == change->word) && (change->jumps || !is_enabled(word));
+	return (!change->word || word == change->word) && (change->restore || !is_enabled(word));
 }
 
 /* Make the change in a copy of a page: how many places there were; or -EBUSY, if there is something
- * else where a jump must be. */
+ * else where a comparison must be. */
 static int change_copy(const struct places *places, const struct change *change, uintptr_t page,
-		       unsigned char *copy, size_t size)
+		       unsigned char *copy)
 {
 	int count = 0;
 
 	for (const struct permod_key_place *place = places->begin; place < places->end; place++) {
-		uintptr_t offset = at_distance(&place->code) - page;
-		unsigned char jump[JUMP_SIZE];
-		const unsigned char *before = change->jumps ? nop : jump;
-		const unsigned char *after = change->jumps ? jump : nop;
+		const unsigned char *original = places->original[place - places->begin];
+		unsigned char *code = copy + (at_distance(&place->code) - page);
+		unsigned char made[LONGEST_PLACE];
 
-		if (offset >= size || !can_change(places, place) || !is_meant(change, place))
+		if (at_distance(&place->code) / page_size != page / page_size ||
+		    !can_change(places, place) || !original[0] || !is_meant(change, place))
 			continue;
-		make_jump(place, jump);
-		if (memcmp(copy + offset, before, JUMP_SIZE) == 0) {
-			memcpy(copy + offset, after, JUMP_SIZE);
+		make_nops(place, made);
+		if (memcmp(code, change->restore ? made : original, size_of(place)) == 0) {
+			memcpy(code, change->restore ? original : made, size_of(place));
 			count++;
-		} else if (change->jumps && memcmp(copy + offset, after, JUMP_SIZE) != 0) {
+		} else if (change->restore && memcmp(code, original, size_of(place)) != 0) {
 			return -EBUSY;
 		}
 	}
@@ -204,30 +232,29 @@ static int change_copy(const struct places *places, const struct change *change,
 }
 
 static int change_page(const struct places *places, const struct change *change, uintptr_t page,
-		       unsigned char *copy, size_t size)
+		       unsigned char *copy)
 {
 	int count;
 
-	memcpy(copy, (const void *)page, size);
-	count = change_copy(places, change, page, copy, size);
-	return count > 0 ? replace_page(page, copy, size) : count;
+	memcpy(copy, (const void *)page, page_size);
+	count = change_copy(places, change, page, copy);
+	return count > 0 ? replace_page(page, copy, page_size) : count;
 }
 
+/* Their order is that of the code, nearly: a page may come twice. */
 static int change_places(const struct places *places, const struct change *change)
 {
-	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	unsigned char *copy = malloc(size);
+	unsigned char *copy = malloc(page_size);
 	uintptr_t last = 0;
 	int error = copy ? 0 : -ENOMEM;
 
-	/* The compiler puts them in the order of the code, nearly: a page may come twice. */
 	for (const struct permod_key_place *place = places->begin; place < places->end && !error;
 	     place++) {
-		uintptr_t page = at_distance(&place->code) / size * size;
+		uintptr_t page = at_distance(&place->code) / page_size * page_size;
 
 		if (page == last || !can_change(places, place) || !is_meant(change, place))
 			continue;
-		error = change_page(places, change, page, copy, size);
+		error = change_page(places, change, page, copy);
 		last = page;
 	}
 	free(copy);
@@ -291,15 +318,25 @@ void key_is_disabled(const void *word)
 
 /* ---- Places come and go --------------------------------------------------------------------- */
 
+/* What is not in the list is never changed, nor is a place whose original code isn't known. */
 static void add_places(const struct places *added)
 {
 	const struct change change = { NULL, false };
-	struct places *places = malloc(sizeof(*places));
+	size_t count = (size_t)(added->end - added->begin);
+	struct places *places = malloc(sizeof(*places) + count * LONGEST_PLACE);
 
-	/* Of what is not in the list nothing is changed. */
 	if (!places)
 		return;
 	*places = *added;
+	places->original = (unsigned char(*)[LONGEST_PLACE])(places + 1);
+	memset(places->original, 0, count * LONGEST_PLACE);
+	for (size_t i = 0; i < count; i++) {
+		const struct permod_key_place *place = &places->begin[i];
+
+		if (can_change(places, place) && is_comparison(place))
+			memcpy(places->original[i], (const void *)at_distance(&place->code),
+			       size_of(place));
+	}
 	pthread_mutex_lock(&lock);
 	places->next = all;
 	all = places;
@@ -327,6 +364,7 @@ void permod_keys_come(const struct permod_key_place *begin, const struct permod_
 	if (begin == end)
 		return;
 	pthread_mutex_lock(&lock);
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
 	old = *find_places(begin);
 	if (old)
 		old->files++;
@@ -392,8 +430,11 @@ void add_keys(struct load *load)
 	const struct module_part *text = &module->part[LINK_TEXT];
 	struct link_section *section;
 
-	if (text->page || !text->size)
+	if (text->page || !text->size || !has_keys(load->link))
 		return;
+	pthread_mutex_lock(&lock);
+	page_size = (size_t)sysconf(_SC_PAGESIZE);
+	pthread_mutex_unlock(&lock);
 	for (struct link_object *object = load->link->objects; object;
 	     object = link_object_next(object)) {
 		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {

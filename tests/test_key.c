@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Static keys: what they say before and after code was patched, under threads, in a child, in modules, and
- * where the system refuses. What the code is, is read from it: e9 is a jump (Intel's manual, JMP rel32),
- * 0f 1f 44 00 00 the recommended no-operation of 5 bytes (ibid., NOP). Check's functions are for one
- * thread: the others count what goes wrong.
+ * where the system refuses. What the code is, is read from it: 0f 85 begins a branch (Intel's manual, JNE
+ * rel32), 66 0f 1f 44 00 00 is the recommended no-operation of that length (ibid., NOP), and for other lengths
+ * there is 0f 1f with 0 to 2 prefixes. Check's functions are for one thread: the others count what goes wrong.
  */
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
@@ -81,7 +81,8 @@ END_TEST
 
 #ifdef __x86_64__
 
-static const unsigned char no_operation[] = { 0x0f, 0x1f, 0x44, 0, 0 };
+static const unsigned char no_operation[] = { 0x66, 0x0f, 0x1f, 0x44, 0, 0 };
+static const unsigned char branch[] = { 0x0f, 0x85 };
 
 static const unsigned char *code_of(const struct permod_key_place *place)
 {
@@ -91,6 +92,13 @@ static const unsigned char *code_of(const struct permod_key_place *place)
 static const void *word_of(const struct permod_key_place *place)
 {
 	return *(const void *const *)(const void *)((const char *)&place->key + place->key);
+}
+
+/* Whether there is the no-operation of a branch, or another one. */
+static bool is_code(const unsigned char *code, bool whole)
+{
+	return memcmp(code, whole ? no_operation : no_operation + 1,
+		      whole ? sizeof(no_operation) : 2) == 0;
 }
 
 /* How many places of a key there are, and how many are no-operations; all others must be jumps. */
@@ -104,10 +112,12 @@ static int count_places(const void *word, int *patched)
 		if (word_of(place) != word)
 			continue;
 		count++;
-		if (memcmp(code_of(place), no_operation, sizeof(no_operation)) == 0)
+		if (is_code(code_of(place) + place->comparison, true)) {
+			ck_assert(is_code(code_of(place) + (code_of(place)[0] == 0x66), false));
 			++*patched;
-		else
-			ck_assert_int_eq(code_of(place)[0], 0xe9);
+		} else {
+			ck_assert_mem_eq(code_of(place) + place->comparison, branch, 2);
+		}
 	}
 	return count;
 }
@@ -116,7 +126,10 @@ static bool crosses_a_line(const void *word)
 {
 	for (const struct permod_key_place *place = __start_permod_keys; place < __stop_permod_keys;
 	     place++) {
-		if (word_of(place) == word && (uintptr_t)code_of(place) % 64 > 59)
+		if (word_of(place) == word &&
+		    ((uintptr_t)code_of(place) % 64 + place->comparison > 64 ||
+		     ((uintptr_t)code_of(place) + place->comparison) % 64 > 58 ||
+		     (uintptr_t)code_of(place) % 4096 > 4096 - 16))
 			return true;
 	}
 	return false;
@@ -310,12 +323,11 @@ static const char *const module_text =
 	"static void __exit end(void) { }\n"
 	"module_exit(end);\n";
 
-/* Whether there is a jump, or the no-operation, in the first bytes of a function. */
+/* Whether there is the branch, or the no-operation, in the first bytes of a function. */
 static bool begins_with(const unsigned char *code, bool patched)
 {
-	for (size_t i = 0; i < 16; i++) {
-		if (patched ? memcmp(code + i, no_operation, sizeof(no_operation)) == 0
-			    : code[i] == 0xe9)
+	for (size_t i = 0; i < 32; i++) {
+		if (patched ? is_code(code + i, true) : memcmp(code + i, branch, 2) == 0)
 			return true;
 	}
 	return false;

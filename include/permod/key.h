@@ -11,15 +11,15 @@
  *
  *     permod_key_enable(&permod_key_tracing);
  *
- * Each place where a key is asked is a jump to a load and a branch.  That is right always.  When a program
- * has called permod_patch_keys(), the jump is a no-operation as long as the key is disabled: so nothing is
- * loaded and nothing jumps.  Hooks (<permod/hook.h>) are such keys.
+ * Each place where a key is asked is a comparison and a branch.  That is right always.  When a program
+ * has called permod_patch_keys(), both are no-operations as long as the key is disabled: so nothing is
+ * loaded, and there is no branch to predict.  Hooks (<permod/hook.h>) are such keys.
  *
  * How code is changed: the page is copied, changed in the copy, and the copy, in a file in memory, is put
- * in its place at once; what is executable is never writable, under no address.  The jump and the
+ * in its place at once; what is executable is never writable, under no address.  An instruction and its
  * no-operation are of one size and within a cache line, and threads may run either at any moment; when
- * permod_key_enable() returns all run the new one (membarrier(2)).  Places that can't be changed stay
- * jumps: see permod_patch_keys(3).
+ * permod_key_enable() returns all run the new one (membarrier(2)).  Places that can't be changed stay as
+ * they are.
  *
  * On other architectures than x86-64, or with PERMOD_NO_PATCHING defined, it is a load and a branch.
  */
@@ -63,27 +63,32 @@ int permod_patch_keys(void);
 
 /* ---- For inline code ------------------------------------------------------------------------ */
 
-/* A place, by distances from each field: the jump, where it goes, and a pointer to the key's word. */
+/* A place: distances from each field to the comparison and to a pointer to the key's word; how long the
+ * comparison and the branch behind it are, bytes. */
 struct permod_key_place {
-	int32_t code, check, key;
+	int32_t code, key;
+	uint8_t comparison, branch, unused[2];
 };
 
 void permod_keys_come(const struct permod_key_place *begin, const struct permod_key_place *end);
 void permod_keys_go(const struct permod_key_place *begin, const struct permod_key_place *end);
 
 #if defined(__x86_64__) && !defined(PERMOD_NO_PATCHING)
-/* `pointer` is a constant pointer to the key's word, of this file's own; `check` a label. */
-#define PERMOD_KEY_JUMP(pointer, check)                                                            \
-	__asm__ goto("1:	.byte 0xe9\n"                                                             \
-		     "	.long %l[" #check "] - 2f\n"                                               \
-		     "2:\n"                                                                        \
+/* `pointer` is a constant pointer to the word, of this file's own; `check` a label, where the word is to
+ * be looked at: a thread may come to the branch from what was there before the comparison. */
+#define PERMOD_KEY_BRANCH(word, pointer, check)                                                    \
+	__asm__ goto("1:	cmpq $0, %0\n"                                                            \
+		     "2:	.byte 0x0f, 0x85\n"                                                       \
+		     "	.long %l[" #check "] - 3f\n"                                               \
+		     "3:\n"                                                                        \
 		     ".pushsection permod_keys, \"a?\", @progbits\n"                               \
 		     "	.balign 4\n"                                                                \
-		     "	.long 1b - ., %l[" #check "] - ., %c0 - .\n"                               \
+		     "	.long 1b - ., %c1 - .\n"                                                    \
+		     "	.byte 2b - 1b, 3b - 2b, 0, 0\n"                                             \
 		     ".popsection\n"                                                               \
 		     :                                                                             \
-		     : "i"(&pointer)                                                               \
-		     :                                                                             \
+		     : "m"(word), "i"(&pointer)                                                    \
+		     : "cc"                                                                        \
 		     : check)
 
 /* Each file of a program or shared object tells of all places of it; of modules the loader knows. */
@@ -104,7 +109,7 @@ __attribute__((destructor(102), used)) static void permod_keys_end(void)
 }
 #endif
 #else
-#define PERMOD_KEY_JUMP(pointer, check)                                                            \
+#define PERMOD_KEY_BRANCH(word, pointer, check)                                                    \
 	do {                                                                                       \
 		(void)(pointer);                                                                   \
 		goto check;                                                                        \
@@ -116,7 +121,7 @@ __attribute__((destructor(102), used)) static void permod_keys_end(void)
 	static const volatile void *const name##_word __attribute__((unused)) = &(word);           \
 	static inline __attribute__((always_inline, unused)) bool name(void)                       \
 	{                                                                                          \
-		PERMOD_KEY_JUMP(name##_word, check);                                               \
+		PERMOD_KEY_BRANCH(word, name##_word, check);                                       \
 		return false;                                                                      \
 check:                                                                                             \
 		return __builtin_expect(!!__atomic_load_n(&(word), __ATOMIC_RELAXED), 0);          \
