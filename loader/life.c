@@ -29,9 +29,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
-void __cxa_finalize(void *dso_handle);
-
 /* Weak, so that it is reached through the GOT: otherwise a program with this archive in it would hold
  * the copy that counts, out of reach of modules that name environ. */
 extern char **environ __attribute__((weak));
@@ -120,7 +117,7 @@ static void run_handlers(struct permod_module *module)
 	if (!module->handlers)
 		return;
 	module->handlers = false;
-	__cxa_finalize(module->dso_handle);
+	finish_handlers(module->dso_handle);
 }
 
 /* Who is in its functions may want the lock. */
@@ -596,10 +593,11 @@ static int check_unload(struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
 	bool forced = flags & PERMOD_UNLOAD_FORCE;
+	unsigned int unknown = flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE);
 
-	if (flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE))
+	if (unknown)
 		return fail(pm, -EINVAL, "%s: permod_unload(): unknown flags 0x%x", module->name,
-			    flags);
+			    unknown);
 	if (permod_in_hook())
 		return fail(pm, -EDEADLK,
 			    "%s: can't be unloaded by a function that a hook called, or a "

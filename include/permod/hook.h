@@ -234,19 +234,27 @@ static inline bool permod_hook_used(const struct permod_hook *hook)
 
 /*
  * What is common to both kinds: the types, registering, and the call.  `run` is one statement, and
- * `result` the end.
+ * `result` the end.  Who registers reads the hook's address from memory, and not out of code that
+ * reaches 2 GiB: the program is farther than that from its modules, and they need not be compiled with
+ * -fPIC for that.
  */
 #define PERMOD_HOOK(name, type, parameters, run, result)                                           \
 	extern struct permod_hook permod_hook_##name;                                              \
 	PERMOD_KEY_FUNCTION(permod_used_##name, permod_hook_##name.first)                          \
 	typedef type permod_function_##name parameters;                                            \
+	static inline __attribute__((unused)) struct permod_hook *permod_hook_of_##name(void)      \
+	{                                                                                          \
+		static struct permod_hook *const address = &permod_hook_##name;                    \
+                                                                                                   \
+		return *(struct permod_hook *const volatile *)&address;                            \
+	}                                                                                          \
 	static inline __attribute__((                                                              \
 		unused)) int permod_register_##name(struct permod_hook_entry *entry,               \
 						    permod_function_##name *function,              \
 						    void *context, int priority)                   \
 	{                                                                                          \
-		return permod_hook_register(&permod_hook_##name, entry, (void (*)(void))function,  \
-					    context, priority);                                    \
+		return permod_hook_register(permod_hook_of_##name(), entry,                        \
+					    (void (*)(void))function, context, priority);          \
 	}                                                                                          \
 	static inline __attribute__((unused)) int permod_unregister_##name(                        \
 		struct permod_hook_entry *entry)                                                   \

@@ -13,11 +13,12 @@
  *     permod_unload(m, 0);
  *     permod_free(pm);
  *
- * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
- * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
- * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
+ * Functions return 0 or a negative errno, and then permod_error() has one readable line (but for those
+ * that get nothing but a module, or an opened file, to look at).  All may be called from several threads;
+ * none is async-signal-safe unless it says so.  Calls on one context wait for each other, but not while
+ * constructors, init, exit, destructors or notifiers run: these may call back, and others may load and
+ * unload meanwhile.  A load that needs a module whose init another thread runs, or one of the same name,
+ * waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
@@ -133,8 +134,10 @@ int permod_new(struct permod **pm, const struct permod_options *options);
 
 /**
  * permod_free() - unload all modules, users before what they use, references or not, and free the
- * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
- * memory, without anybody to name them.  Not to be called by a module's init or exit.
+ * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit, destructors that
+ * threads have yet to run) stay in memory with what they use, without anybody to name them.  Not to be
+ * called by a module's init or exit, nor while another thread is in a call on the context: whoever
+ * started threads that load waits for them first.
  */
 void permod_free(struct permod *pm);
 
