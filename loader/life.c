@@ -469,12 +469,12 @@ bool has_thread_exits(const struct permod_module *module)
 /* For who does not go by the header. */
 int(permod_get)(struct permod_module *m)
 {
-	return permod_get_inline(m);
+	return __permod_get(m);
 }
 
 void(permod_put)(struct permod_module *m)
 {
-	permod_put_inline(m);
+	__permod_put(m);
 }
 
 /* ---- Unloading ------------------------------------------------------------------------------ */
