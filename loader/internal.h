@@ -32,7 +32,7 @@
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
  *     hook.c     hooks of programs                 callers.c which functions threads are in
- *     readers.c  readers of lists of hooks
+ *     readers.c  readers of lists of hooks         key.c     code that is changed
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL; pkcs7_none.c: without
  *
@@ -49,6 +49,7 @@
 
 #define PCPU_NO_IMAGE
 #define PERMOD_NO_VERMAGIC
+#define PERMOD_NO_PATCHING
 #include <permod/hook.h>
 #include <permod/permod.h>
 

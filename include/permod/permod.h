@@ -401,18 +401,18 @@ int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
 
 /* A module begins with its count, so calls are inline. */
-static inline int permod_get_inline(struct permod_module *m)
+static inline int __permod_get(struct permod_module *m)
 {
 	return percpu_ref_tryget_live((struct percpu_ref *)(void *)m) ? 0 : -EBUSY;
 }
 
-static inline void permod_put_inline(struct permod_module *m)
+static inline void __permod_put(struct permod_module *m)
 {
 	percpu_ref_put((struct percpu_ref *)(void *)m);
 }
 
-#define permod_get(m) permod_get_inline(m)
-#define permod_put(m) permod_put_inline(m)
+#define permod_get(m) __permod_get(m)
+#define permod_put(m) __permod_put(m)
 
 /** enum permod_state - of a module; names and numbers are the kernel's. */
 enum permod_state {
