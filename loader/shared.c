@@ -51,7 +51,7 @@ struct image {
 int is_shared_object(struct permod *pm, const char *path)
 {
 	struct inputs inputs = { .pm = pm };
-	Elf64_Ehdr header;
+	ElfW(Ehdr) header;
 	const void *data;
 	size_t size;
 	int error = read_input(&inputs, path, &data, &size);
@@ -102,6 +102,11 @@ static int add_segments(struct dl_phdr_info *info, size_t size, void *arg)
 
 /* ---- Sections ------------------------------------------------------------------------------- */
 
+static uintptr_t address_in(const struct image *image, const GElf_Shdr *header)
+{
+	return image->base + (uintptr_t)header->sh_addr;
+}
+
 /* What THIS_MODULE is of a shared object. */
 static int tell_itself(const struct image *image, const GElf_Shdr *header)
 {
@@ -111,7 +116,7 @@ static int tell_itself(const struct image *image, const GElf_Shdr *header)
 		return fail(image->load->pm, -ENOEXEC,
 			    "%s: section __permod_module: built against another <permod/module.h>",
 			    image->load->path);
-	memcpy((void *)(image->base + header->sh_addr), &itself, sizeof(itself));
+	memcpy((void *)address_in(image, header), &itself, sizeof(itself));
 	return 0;
 }
 
@@ -133,7 +138,7 @@ static int visit_section(struct image *image, Elf_Scn *section)
 		image->variables = elf_ndxscn(section);
 	if (strcmp(name, "__permod_module") == 0)
 		return tell_itself(image, &header);
-	return describe_array(image->load, name, (const void *)(image->base + header.sh_addr),
+	return describe_array(image->load, name, (const void *)address_in(image, &header),
 			      header.sh_size);
 }
 
@@ -158,7 +163,8 @@ static void add_symbol(struct image *image, struct module_symbol *table, size_t 
 	if (image->texts) {
 		table[*count] = (struct module_symbol){
 			.name = memcpy(image->texts, name, size),
-			.address = cookie_of(image->module, image->base + symbol->st_value),
+			.address =
+				cookie_of(image->module, image->base + (uintptr_t)symbol->st_value),
 			.size = symbol->st_size,
 		};
 		image->texts += size;
@@ -171,7 +177,7 @@ static void visit_symbol(struct image *image, const char *name, const GElf_Sym *
 	struct permod_module *module = image->module;
 	unsigned char type = GELF_ST_TYPE(symbol->st_info), bind = GELF_ST_BIND(symbol->st_info);
 	unsigned char visibility = GELF_ST_VISIBILITY(symbol->st_other);
-	uintptr_t address = image->base + symbol->st_value;
+	uintptr_t address = image->base + (uintptr_t)symbol->st_value;
 
 	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= SHN_LORESERVE || type > STT_FUNC ||
 	    !is_loaded(image, symbol->st_value, symbol->st_size))
