@@ -92,6 +92,8 @@ static enum status show(struct permod *pm, const struct parts *parts, bool in_tr
 		loads = make_plan(pm, parts, &plan) == 0;
 	}
 	error = loads ? NULL : permod_error(pm);
+	if (plan && permod_plan_distrust(plan))
+		complain("warning: %s", permod_plan_distrust(plan));
 	if (json)
 		show_plan_json(stdout, plan, path, error);
 	else if (plan)
