@@ -343,6 +343,7 @@ struct permod_plan {
 	struct permod_plan_place place;
 	const char **problems;
 	size_t num_problems;
+	const char *distrusted; /* or NULL */
 	uintptr_t low, high;
 	char **texts; /* to be freed with it */
 	size_t num_texts;

@@ -143,7 +143,8 @@ void permod_free(struct permod *pm);
 
 /**
  * permod_error() - the last error of this context, one line without a newline; "" if there was
- * none.  Valid until the next call on the context.  With NULL: why permod_new() failed.
+ * none.  Valid until the calling thread calls this again, for any context: it is a copy.  What other
+ * threads do with the context may have left another error meanwhile.  With NULL: why permod_new() failed.
  */
 const char *permod_error(const struct permod *pm);
 
@@ -762,6 +763,10 @@ const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan
  * not.  permod_error() has the first.
  */
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index);
+
+/** permod_plan_distrust() - why a file has no good signature, where that is no problem but would taint
+ * (PERMOD_SIGNATURES_WARN), one line; or NULL. */
+const char *permod_plan_distrust(const struct permod_plan *plan);
 
 /** permod_plan_interval() - the addresses at which the module could begin (inclusive). */
 void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high);
