@@ -328,7 +328,7 @@ START_TEST(huge_pages_on_request)
 	struct mapping mapping;
 	size_t huge;
 
-	if (under_valgrind())
+	if (is_emulated())
 		return;
 	setenv("PERCPU_HUGE", "1", 1);
 	huge = pcpu_huge_page();
@@ -361,7 +361,7 @@ START_TEST(no_huge_pages_otherwise)
 	struct pcpu_space space;
 	struct mapping mapping;
 
-	if (access(THP "enabled", R_OK) || under_valgrind())
+	if (access(THP "enabled", R_OK) || is_emulated())
 		return;
 	ck_assert_int_eq(pcpu_space_init(&space, 0, 0, 100, (ptrdiff_t)(8 * MIB)), 0);
 	memset(pcpu_unit_address(&space, 0, 0), 1, 8 * MIB);
@@ -558,7 +558,7 @@ int main(int argc, char **argv)
 		return status;
 	runner = srunner_create(make_suite());
 	/* Valgrind looks for leaks in all units at the end of each process: one has to do. */
-	if (under_valgrind())
+	if (is_emulated())
 		srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
 	status = srunner_ntests_failed(runner) ? EXIT_FAILURE : EXIT_SUCCESS;

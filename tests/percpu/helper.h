@@ -268,4 +268,10 @@ static inline UNUSED bool under_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
+/* Where things take ten times as long, and what the kernel tells of memory is not about this program's. */
+static inline UNUSED bool is_emulated(void)
+{
+	return under_valgrind() || emulator();
+}
+
 #endif

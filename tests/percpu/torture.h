@@ -30,7 +30,7 @@
  * tests/test_percpu_compile.sh builds the tests in many ways, and wants each to be quick. */
 static inline UNUSED long rounds(long full)
 {
-	if (under_valgrind())
+	if (is_emulated())
 		return full / 400 + 1;
 	if (getenv("PERMOD_LONG"))
 		return full;
@@ -125,7 +125,7 @@ static inline UNUSED void let_signals_in(long round)
 /* Microseconds: where all is slow, workers shall get on in between. */
 static inline long pause_between_signals(void)
 {
-	return under_valgrind() ? 5000 : 70;
+	return is_emulated() ? 5000 : 70;
 }
 
 /* Move the workers and send them signals. */
