@@ -181,7 +181,8 @@ static inline UNUSED void torture(void (*work)(struct worker *me),
 	setitimer(ITIMER_REAL, &never, NULL);
 	__atomic_store_n(&workers_finished, true, __ATOMIC_RELEASE);
 	pthread_join(harasser, NULL);
-	ck_assert_uint_gt(interrupts, 0);
+	/* An emulator may be through before the first signal comes. */
+	ck_assert(interrupts > 0 || emulator());
 }
 
 /* ---- The ways ------------------------------------------------------------------------------- */
