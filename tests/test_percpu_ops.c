@@ -73,7 +73,11 @@ __attribute__((constructor)) static void find_allowed(void)
 /* The pointer to this thread's sequence, which must be clear between operations. */
 static uint64_t rseq_cs(void)
 {
+#ifdef PCPU_HAVE_SEQUENCES
 	return *(uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)pcpu_layout.rseq + 8);
+#else
+	return 0;
+#endif
 }
 
 /* ---- Each operation, one at a time ---------------------------------------------------------- */
