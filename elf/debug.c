@@ -170,7 +170,7 @@ static int read_entries(struct link_object *object, size_t index, struct link_de
 	struct link_debug_piece *piece;
 	Elf64_Shdr header;
 
-	if (object->sections[index].type != SHT_RELA)
+	if (object->sections[index].type != SHT_RELA && object->sections[index].type != SHT_REL)
 		return 0;
 	if (link_read_section_header(object, index, &header) ||
 	    header.sh_info >= object->section_count)
@@ -178,9 +178,10 @@ static int read_entries(struct link_object *object, size_t index, struct link_de
 	piece = pieces[header.sh_info];
 	if (!piece)
 		return 0;
-	if (header.sh_link != object->symbol_section || header.sh_entsize != sizeof(Elf64_Rela))
+	if (header.sh_link != object->symbol_section)
 		return -ENOEXEC;
-	piece->entries = link_read_entries(object, index, sizeof(Elf64_Rela), &piece->count);
+	piece->entries =
+		link_read_relocations(object, index, piece->section, piece->data, &piece->count);
 	return piece->entries ? 0 : -ENOEXEC;
 }
 
@@ -284,7 +285,7 @@ static int relocate_piece(const struct link *link, const struct link_debug *part
 		value = value_of(link, part, symbol, entry.r_addend, init_gone);
 		width = type->bytes;
 		if (type->kind == LINK_TLS_OFFSET) {
-			value += link->tls_debug_base;
+			value += link->tls_debug_base - link->arch->tls_bias;
 			width = offset_width(part, piece, &entry);
 		}
 		if (!width)

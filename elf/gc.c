@@ -112,7 +112,7 @@ static int add_group(struct link_object *object, size_t index)
 	size_t count;
 	int error = 0;
 
-	bytes = link_read_entries(object, index, sizeof(word), &count);
+	bytes = link_read_entries(object, index, LINK_WORD, &count);
 	if (!bytes)
 		return -ENOEXEC;
 	for (size_t i = 1; i < count && !error; i++) {

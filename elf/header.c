@@ -15,19 +15,15 @@ static const struct {
 	unsigned int number;
 	const char *name;
 } machines[] = {
-	{ EM_386, "i386" },
-	{ EM_X86_64, "x86-64" },
-	{ EM_ARM, "arm" },
-	{ EM_AARCH64, "aarch64" },
-	{ EM_RISCV, "riscv" },
-	{ EM_PPC, "ppc" },
-	{ EM_PPC64, "ppc64" },
-	{ EM_S390, "s390" },
-	{ EM_MIPS, "mips" },
-	{ EM_SPARC, "sparc" },
-	{ EM_SPARCV9, "sparc64" },
-	{ EM_BPF, "bpf" },
-	{ 258 /* newer than some <elf.h> */, "loongarch" },
+	{ EM_386, "i386" },	     { EM_X86_64, "x86-64" },
+	{ EM_ARM, "arm" },	     { EM_AARCH64, "aarch64" },
+	{ EM_RISCV, "riscv" },	     { EM_PPC, "ppc" },
+	{ EM_PPC64, "ppc64" },	     { EM_S390, "s390" },
+	{ EM_MIPS, "mips" },	     { EM_SPARC, "sparc" },
+	{ EM_SPARCV9, "sparc64" },   { EM_BPF, "bpf" },
+	{ EM_ALPHA, "alpha" },	     { EM_PARISC, "hppa" },
+	{ EM_68K, "m68k" },	     { EM_SH, "sh" },
+	{ EM_SPARC32PLUS, "sparc" }, { 258 /* newer than some <elf.h> */, "loongarch" },
 };
 
 static const char *machine_name(unsigned int number)
@@ -58,12 +54,17 @@ bool link_is_bitcode(const unsigned char *data, size_t size)
 	       (!memcmp(data, "BC\xc0\xde", 4) || !memcmp(data, "\xde\xc0\x17\x0b", 4));
 }
 
+static bool is_machine(const struct link_arch *arch, unsigned int machine)
+{
+	return machine == arch->machine || (arch->other_machine && machine == arch->other_machine);
+}
+
 bool link_is_object(const struct link *link, const unsigned char *data, size_t size)
 {
 	return has_magic(data, size) && size >= MACHINE_OFFSET + 2 &&
 	       data[EI_CLASS] == link->arch->class && data[EI_DATA] == link->arch->encoding &&
 	       get_half(data, TYPE_OFFSET) == ET_REL &&
-	       get_half(data, MACHINE_OFFSET) == link->arch->machine;
+	       is_machine(link->arch, get_half(data, MACHINE_OFFSET));
 }
 
 /* ---- The header ----------------------------------------------------------------------------- */
@@ -103,6 +104,18 @@ static int fail_type(const struct link_object *object, unsigned int type)
 		object->name, what, type, ET_REL);
 }
 
+static size_t least_size(const struct link_arch *arch)
+{
+	return arch->class == ELFCLASS64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
+}
+
+static int fail_truncated(const struct link_object *object)
+{
+	return link_fail(object->link, -ENOEXEC,
+			 "%s: truncated in the ELF header (found %zu bytes, at least %zu)",
+			 object->name, object->size, least_size(object->link->arch));
+}
+
 /* What kind of file is it?  Looks at no more than the first 20 bytes. */
 static int check_identity(const struct link_object *object)
 {
@@ -113,15 +126,18 @@ static int check_identity(const struct link_object *object)
 	if (!has_magic(data, object->size))
 		return fail_magic(object);
 	if (object->size < MACHINE_OFFSET + 2)
-		return link_fail(object->link, -ENOEXEC,
-				 "%s: truncated in the ELF header (found %zu bytes, at least %zu)",
-				 object->name, object->size, sizeof(Elf64_Ehdr));
+		return fail_truncated(object);
 	machine = get_half(data, MACHINE_OFFSET);
-	if (machine != arch->machine)
+	if (!is_machine(arch, machine))
 		return link_fail(object->link, -ENOEXEC,
 				 "%s: compiled for %s (found machine %u, need %u); compile for %s",
 				 object->name, machine_name(machine), machine, arch->machine,
 				 arch->name);
+	if (data[EI_CLASS] != arch->class && arch->wrong_class)
+		return link_fail(object->link, -ENOEXEC,
+				 "%s: wrong word size (found ELF class %u, need %u for %s): %s",
+				 object->name, data[EI_CLASS], arch->class, arch->name,
+				 arch->wrong_class);
 	if (data[EI_CLASS] != arch->class)
 		return link_fail(
 			object->link, -ENOEXEC,
@@ -155,16 +171,21 @@ static int fail_header(const struct link_object *object, const char *what, uint6
  * tells how many, and which one has their names. */
 static int check_sections(struct link_object *object, size_t *names)
 {
-	const size_t header_size = sizeof(Elf64_Shdr);
+	const size_t header_size = link_entry_size(object->link, LINK_HEADER);
+	const unsigned char *bytes;
 	Elf64_Ehdr header;
 	Elf64_Shdr first;
 	uint64_t count, most;
+	int error;
 
-	if (object->size < sizeof(header))
-		return link_fail(object->link, -ENOEXEC,
-				 "%s: truncated in the ELF header (found %zu bytes, at least %zu)",
-				 object->name, object->size, sizeof(header));
-	memcpy(&header, object->data, sizeof(header));
+	if (object->size < least_size(object->link->arch))
+		return fail_truncated(object);
+	link_convert_header(object, &header);
+	error = object->link->arch->check_flags
+			? object->link->arch->check_flags(object, header.e_flags)
+			: 0;
+	if (error)
+		return error;
 	if (!header.e_shoff)
 		return link_fail(
 			object->link, -ENOEXEC,
@@ -180,7 +201,10 @@ static int check_sections(struct link_object *object, size_t *names)
 			"%llu, at most %zu)",
 			object->name, (unsigned long long)header.e_shoff, object->size);
 	most = (object->size - header.e_shoff) / header_size;
-	memcpy(&first, object->data + header.e_shoff, sizeof(first));
+	bytes = link_convert(object->link, LINK_HEADER, object->data + header.e_shoff, 1);
+	if (!bytes)
+		return -ENOMEM;
+	memcpy(&first, bytes, sizeof(first));
 	count = header.e_shnum ? header.e_shnum : first.sh_size;
 	if (count > most)
 		return link_fail(
@@ -193,9 +217,10 @@ static int check_sections(struct link_object *object, size_t *names)
 	*names = header.e_shstrndx == SHN_XINDEX ? first.sh_link : header.e_shstrndx;
 	if (!*names || *names >= count)
 		return fail_header(object, "index of the section names", *names, count - 1);
-	object->headers = object->data + header.e_shoff;
+	object->headers = link_convert(object->link, LINK_HEADER, object->data + header.e_shoff,
+				       (size_t)count);
 	object->section_count = (size_t)count;
-	return 0;
+	return object->headers ? 0 : -ENOMEM;
 }
 
 int link_check_header(struct link_object *object, size_t *names)

@@ -4,35 +4,39 @@
  *
  *     link.c     memory, errors, looking at it      header.c   what kind of file is it?
  *     object.c   reading one object                tables.c   its relocations, groups
+ *     foreign.c  tables of other classes and byte orders
  *     archive.c  archives and their members        choose.c   which members are taken
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     uses.c     who reaches what, and how
+ *     uses.c     who reaches what, and how         property.c what notes say that code is fit for
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
- *     arch/      one file per machine
+ *     arch/      one file per machine, see arch.h  machines.c all of them, by name
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.
  *
  * Memory is taken from the link in pieces and freed with it as a whole.  What is read from a file
  * is not copied: names, contents and tables point into the caller's data; they may lie at any address,
- * so entries are fetched by memcpy().
+ * so entries are fetched by memcpy().  Only tables that are not Elf64_* in this machine's order of
+ * bytes are made so first (foreign.c), once.
  */
 #ifndef ELF_INTERNAL_H
 #define ELF_INTERNAL_H
 
-#include "elf/link.h"
+#include "elf/arch.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
  * signed 32-bit fields in it. */
 #define LINK_MOST ((uint64_t)1 << 31)
+/* Of an address, what LINK_FROM_PAGE leaves out. */
+#define LINK_PAGE_MASK ((uint64_t)4095)
 /* The greatest alignment in the block: bytes. */
 #define LINK_MOST_ALIGN ((uint64_t)1 << 21)
 
@@ -72,7 +76,7 @@ struct link_object {
 	const char *name;
 	const unsigned char *data;    /* the file */
 	size_t size;		      /* bytes */
-	const unsigned char *headers; /* of sections: Elf64_Shdr each, which lie in the file */
+	const unsigned char *headers; /* of sections: Elf64_Shdr each */
 	struct link_object *next;     /* in the link, in the order of linking */
 
 	struct link_section *sections; /* by index; [0] is the null section */
@@ -188,6 +192,9 @@ struct link_private {
 	uint64_t stub_offset;	  /* in LINK_TEXT */
 };
 
+/* What tables have. */
+enum link_entry { LINK_HEADER, LINK_WORD, LINK_SYMBOL, LINK_RELA, LINK_REL };
+
 /* A relocation with all that it refers to. */
 struct link_relocation {
 	const struct link_relocation_type *type;
@@ -259,9 +266,24 @@ static inline void link_get_symbol(const struct link_object *object, size_t inde
 /* Names may overlap, and then a small file can have enormously many long ones: before one is looked
  * up or handed out, count it against a limit that no honest file comes near. */
 int link_count_name(struct link_object *object, const char *name);
-/* Entries of a section that has contents, `entry` bytes each; NULL after an error. */
-const unsigned char *link_read_entries(struct link_object *object, size_t section, size_t entry,
-				       size_t *count);
+/* Entries of a section that has contents; NULL after an error. */
+const unsigned char *link_read_entries(struct link_object *object, size_t section,
+				       enum link_entry kind, size_t *count);
+
+/* ---- foreign.c ------------------------------------------------------------------------------ */
+
+/* Bytes of an entry in the link's files. */
+size_t link_entry_size(const struct link *link, enum link_entry kind);
+/* The header of a file that is at least link_entry_size() bytes. */
+void link_convert_header(const struct link_object *object, Elf64_Ehdr *header);
+/* `count` entries as Elf64_Shdr, Elf64_Sym, Elf64_Rela or uint32_t of this machine: the bytes themselves
+ * if they are so, and otherwise memory of the link; NULL without memory, which is reported. */
+const unsigned char *link_convert(struct link *link, enum link_entry kind,
+				  const unsigned char *bytes, size_t count);
+/* Relocations of section `index` for section `target`, with addends wherever those are. */
+const unsigned char *link_read_relocations(struct link_object *object, size_t index,
+					   const struct link_section *target,
+					   const unsigned char *data, size_t *count);
 
 /* ---- tables.c ------------------------------------------------------------------------------- */
 
@@ -329,10 +351,24 @@ const char *link_symbol_word(const struct link_symbol *symbol);
 /* Set link->features; when it is known which objects there are. */
 void link_read_properties(struct link *link);
 
+/* ---- attributes.c --------------------------------------------------------------------------- */
+
+/* A number that the object's section of this type, of a machine's attributes, has for the whole file;
+ * `none` if it does not tell. */
+uint64_t link_attribute(const struct link_object *object, uint32_t type, const char *vendor,
+			uint64_t number, uint64_t none);
+
 /* Bytes of a stub. */
 static inline uint64_t link_stub_size(const struct link *link)
 {
 	return link->features & LINK_IBT ? link->arch->marked_stub_bytes : link->arch->stub_bytes;
+}
+
+/* Where in its section a function's code begins: see link_arch.code_bit. */
+static inline uint64_t link_code_value(const struct link *link, uint8_t type, uint64_t value)
+{
+	return type == STT_FUNC || type == STT_GNU_IFUNC ? value & ~(uint64_t)link->arch->code_bit
+							 : value;
 }
 
 /* ---- layout.c ------------------------------------------------------------------------------- */
@@ -384,6 +420,8 @@ int link_gather_bounds(struct link *link);
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+/* A function that code of `object` calls though no relocation names it. */
+int link_want_function(struct link *link, struct link_object *object, const char *name);
 
 /* ---- tls.c ---------------------------------------------------------------------------------- */
 
@@ -413,6 +451,29 @@ typedef int link_visitor(struct link *link, const struct link_relocation *reloca
 /* Visit every relocation of a table that has something to do, until one is not 0. */
 int link_each_of_table(struct link_object *object, const struct link_table *table,
 		       link_visitor *visit, void *arg);
+/* Numbers in the order of bytes that the machine has. */
+uint64_t link_get(const struct link_arch *arch, const unsigned char *field, size_t bytes);
+void link_put(const struct link_arch *arch, unsigned char *field, size_t bytes, uint64_t value);
+/* What a field holds, and what it will of a value; see link_relocation_type. */
+uint64_t link_get_field(const struct link_arch *arch, const struct link_relocation_type *type,
+			const unsigned char *field);
+uint64_t link_shift(const struct link_relocation_type *type, int64_t value);
+/* Nothing is checked. */
+void link_put_field(const struct link_arch *arch, const struct link_relocation_type *type,
+		    unsigned char *field, int64_t value);
+/* The same, but what does not fit is refused. */
+int link_write_value(struct link *link, const struct link_relocation *relocation,
+		     unsigned char *field, int64_t value);
+/* Do what a relocation that is not LINK_SPECIAL says, for architectures that make one. */
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at);
+/* Never LINK_FROM_KIND. */
+enum link_from link_counts_from(const struct link_relocation_type *type);
+/* What code takes for the GOT's address. */
+uint64_t link_got_pointer(const struct link *link);
+/* Fill in the symbol's slot, and tell its address; likewise its stub, which uses the slot. */
+uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
+int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

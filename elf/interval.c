@@ -20,8 +20,11 @@
 
 /* Constants are cut here: beyond, no base helps, and sums below can't overflow. */
 #define FAR_AWAY ((int64_t)1 << 61)
-/* More than any address of a 64-bit program. */
-#define HIGHEST ((uint64_t)1 << 60)
+/* More than any address of a program. */
+static uint64_t highest(const struct link *link)
+{
+	return link->arch->class == ELFCLASS64 ? (uint64_t)1 << 60 : UINT32_MAX;
+}
 
 /* A sum in which the base has a factor of -1, 0 or 1. */
 struct sum {
@@ -72,7 +75,7 @@ static struct sum value_of(const struct link *link, const struct link_relocation
 	struct sum place = address_in(link, relocation->section, relocation->offset);
 	uint64_t constant = (uint64_t)target.constant + (uint64_t)relocation->addend;
 
-	if (relocation->type->kind != LINK_ABSOLUTE) {
+	if (link_counts_from(relocation->type) != LINK_FROM_ZERO) {
 		constant -= (uint64_t)place.constant;
 		target.factor -= place.factor;
 	}
@@ -140,6 +143,11 @@ static int visit(struct link *link, const struct link_relocation *relocation, vo
 		return 0;
 	if (!link_fit_range(relocation->type, &least, &greatest))
 		return 0;
+	/* How far a page is from another differs from the distance of what is in them. */
+	if (link_counts_from(relocation->type) == LINK_FROM_PAGE) {
+		least += LINK_PAGE_MASK;
+		greatest -= LINK_PAGE_MASK;
+	}
 	if (symbol->section && symbol->section->discarded)
 		return 0;
 	value = value_of(link, relocation, address_of(link, symbol));
@@ -161,7 +169,7 @@ int link_interval(struct link *link, struct link_interval *interval)
 		return link->flaw;
 	*interval = (struct link_interval){
 		.low.base = page,
-		.high.base = (HIGHEST - link->block_size) & ~(page - 1),
+		.high.base = (highest(link) - link->block_size) & ~(page - 1),
 	};
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->table_count; i++) {

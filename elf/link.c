@@ -11,9 +11,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What link_new() links for; the place for other machines. */
-#if defined(__x86_64__)
+/* What link_new() links for. */
+#if defined(__x86_64__) && !defined(__ILP32__)
 #define HOST_ARCH (&link_arch_x86_64)
+#elif defined(__i386__)
+#define HOST_ARCH (&link_arch_i386)
+#elif defined(__aarch64__)
+#define HOST_ARCH (&link_arch_aarch64)
+#elif defined(__arm__)
+#define HOST_ARCH (&link_arch_arm)
+#elif defined(__s390x__)
+#define HOST_ARCH (&link_arch_s390x)
+#elif defined(__m68k__)
+#define HOST_ARCH (&link_arch_m68k)
+#elif defined(__sparc__) && !defined(__arch64__)
+#define HOST_ARCH (&link_arch_sparc)
+#elif defined(__sparc__)
+#define HOST_ARCH (&link_arch_sparc64)
+#elif defined(__powerpc__) && !defined(__powerpc64__)
+#define HOST_ARCH (&link_arch_powerpc)
+#elif defined(__powerpc64__) && !defined(__LITTLE_ENDIAN__)
+#define HOST_ARCH (&link_arch_ppc64)
+#elif defined(__powerpc64__)
+#define HOST_ARCH (&link_arch_ppc64le)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif
@@ -139,7 +159,9 @@ char *link_copy_string(struct link *link, const char *string, size_t size)
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
-struct link *link_new(void (*report)(void *arg, const char *format, va_list args), void *report_arg)
+struct link *link_new_for(const struct link_arch *arch,
+			  void (*report)(void *arg, const char *format, va_list args),
+			  void *report_arg)
 {
 	struct link *link = calloc(1, sizeof(*link));
 
@@ -158,8 +180,14 @@ struct link *link_new(void (*report)(void *arg, const char *format, va_list args
 	link->private->last_indirect = &link->private->indirects;
 	link->report = report;
 	link->report_arg = report_arg;
-	link->arch = HOST_ARCH;
+	link->arch = arch;
+	link->private->got_count = arch->got_reserved;
 	return link;
+}
+
+struct link *link_new(void (*report)(void *arg, const char *format, va_list args), void *report_arg)
+{
+	return link_new_for(HOST_ARCH, report, report_arg);
 }
 
 void link_free(struct link *link)

@@ -36,6 +36,7 @@
 
 struct link;
 struct link_object;
+struct link_arch; /* elf/arch.h */
 
 /* Where a section goes, by its flags and name. */
 enum link_region {
@@ -77,6 +78,7 @@ struct link_symbol {
 	uint64_t value; /* offset in the section, or the absolute or external address */
 	uint64_t size;	/* bytes, as the symbol table says */
 	uint8_t type, bind, visibility; /* STT_*, STB_*, STV_* */
+	uint8_t other;			/* st_other of the definition: machines have bits there */
 	bool defined;			/* in the link, or by link_define() */
 	bool external;			/* by link_define() */
 	bool narrow;			/* an absolute relocation of few bits refers to it */
@@ -197,6 +199,11 @@ struct link {
 /* Make an empty link for the machine that this program runs on.  NULL: no memory. */
 struct link *link_new(void (*report)(void *arg, const char *format, va_list args),
 		      void *report_arg);
+
+/* The same for any machine: see elf/machines.h. */
+struct link *link_new_for(const struct link_arch *arch,
+			  void (*report)(void *arg, const char *format, va_list args),
+			  void *report_arg);
 
 /* Free it with everything that it handed out. */
 void link_free(struct link *link);
@@ -371,74 +378,5 @@ const struct link_debug *link_next_debug(const struct link *link,
  * more.  0, or -ENOEXEC without a line. */
 int link_relocate_debug(const struct link *link, const struct link_debug *part,
 			unsigned char *buffer, bool init_gone);
-
-/*
- * What an architecture is.  One file in elf/arch/ each: a table of its relocations and a few
- * hooks.
- */
-
-/* How a relocation's value is made: S symbol, A addend, P place, G its GOT slot, Z its size,
- * GOT the first slot. */
-enum link_kind {
-	LINK_REFUSED,	    /* known by name, not supported */
-	LINK_IGNORED,	    /* nothing to do */
-	LINK_ABSOLUTE,	    /* S + A */
-	LINK_RELATIVE,	    /* S + A - P */
-	LINK_BRANCH,	    /* S + A - P, or to a stub */
-	LINK_GOT_RELATIVE,  /* G + A - P */
-	LINK_GOT_RELAXABLE, /* the same, or the instruction is changed to use S itself */
-	LINK_GOT_SLOT,	    /* G + A - GOT: where in the GOT the slot is */
-	LINK_GOT_BASE,	    /* GOT + A - P */
-	LINK_GOT_OFFSET,    /* S + A - GOT */
-	LINK_SIZE,	    /* Z + A */
-	/* Thread-local variables: G is a slot that link_tls.wanted tells of. */
-	LINK_TLS_GENERAL,    /* G + A - P: module and offset */
-	LINK_TLS_LOCAL,	     /* G + A - P: the link's own module, and 0 */
-	LINK_TLS_INITIAL,    /* G + A - P: distance from the thread pointer */
-	LINK_TLS_DESCRIPTOR, /* G + A - P: descriptor */
-	LINK_TLS_CALL,	     /* nothing to do; a call by descriptor */
-	LINK_TLS_OFFSET,     /* offset in the link's own block + A */
-	LINK_TLS_DISTANCE,   /* distance from the thread pointer + A */
-	LINK_TLS_MODULE,     /* the module's number */
-};
-
-/* Which values fit in the field. */
-enum link_fit {
-	LINK_FIT_ALL,	   /* as wide as an address */
-	LINK_FIT_SIGNED,   /* -2^(n-1) .. 2^(n-1)-1 */
-	LINK_FIT_UNSIGNED, /* 0 .. 2^n-1 */
-	LINK_FIT_EITHER,   /* -2^(n-1) .. 2^n-1 */
-};
-
-struct link_relocation_type {
-	const char *name;
-	enum link_kind kind;
-	uint8_t bytes; /* of the field */
-	enum link_fit fit;
-	const char *reason; /* why it is LINK_REFUSED, in a few words, or NULL */
-};
-
-struct link_arch {
-	uint16_t machine; /* EM_* */
-	uint8_t class;	  /* ELFCLASS* */
-	uint8_t encoding; /* ELFDATA* */
-	const char *name;
-	uint8_t got_bytes;  /* of a slot */
-	uint8_t stub_bytes; /* of a stub */
-	uint8_t stub_align;
-	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
-	uint16_t large_common;	   /* SHN_* of COMMON symbols that may lie far away; or 0 */
-	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
-	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
-	 * false: the slot is out of the stub's reach. */
-	bool (*write_stub)(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked);
-	/* Change the instruction that a relaxable GOT relocation at `field` (address `at`) belongs to,
-	 * `before` bytes of which precede it in the section, so that it uses `value` (S, not S + A)
-	 * directly.  false: left alone, use the slot. */
-	bool (*relax)(uint32_t type, unsigned char *field, uint64_t before, uint64_t at,
-		      uint64_t value, int64_t addend);
-};
-
-extern const struct link_arch link_arch_x86_64;
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * Reading an object file, which nobody vouches for.
  *
- * Headers and tables are used where they lie in the file, as it is one of this machine; every number
+ * Headers and tables are used where they lie in the file, if it is one of this machine; every number
  * in them is checked here before anything uses it.  When link_read_object() returns 0:
  *
  *     - sections with contents lie in the file, have a name, and are aligned to a power of two
@@ -154,10 +154,11 @@ int link_count_name(struct link_object *object, const char *name)
 	return 0;
 }
 
-const unsigned char *link_read_entries(struct link_object *object, size_t index, size_t entry,
-				       size_t *count)
+const unsigned char *link_read_entries(struct link_object *object, size_t index,
+				       enum link_entry kind, size_t *count)
 {
 	const struct link_section *section = &object->sections[index];
+	size_t entry = link_entry_size(object->link, kind);
 
 	*count = (size_t)section->size / entry;
 	if (section->size % entry) {
@@ -170,7 +171,7 @@ const unsigned char *link_read_entries(struct link_object *object, size_t index,
 	}
 	if (!*count)
 		return (const unsigned char *)"";
-	return section->data;
+	return link_convert(object->link, kind, section->data, *count);
 }
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
@@ -235,7 +236,8 @@ static int check_symbol(const struct link_object *object, size_t index)
 	section = &object->sections[number];
 	if (section->region == LINK_NONE)
 		return 0;
-	if (symbol.st_value > section->size)
+	if (link_code_value(object->link, ELF64_ST_TYPE(symbol.st_info), symbol.st_value) >
+	    section->size)
 		return fail_symbol(object, index, "value, outside its section", symbol.st_value,
 				   section->size);
 	return 0;
@@ -267,7 +269,7 @@ static int read_symbol_indices(struct link_object *object)
 			return error;
 		if (header.sh_link != object->symbol_section)
 			continue;
-		object->index_bytes = link_read_entries(object, i, sizeof(uint32_t), &count);
+		object->index_bytes = link_read_entries(object, i, LINK_WORD, &count);
 		if (!object->index_bytes)
 			return -ENOEXEC;
 		if (count < object->symbol_count)
@@ -285,6 +287,7 @@ static int read_symbol_indices(struct link_object *object)
 static int read_symbols(struct link_object *object)
 {
 	const struct link_section *section = &object->sections[object->symbol_section];
+	const size_t entry_size = link_entry_size(object->link, LINK_SYMBOL);
 	Elf64_Shdr header;
 	int error;
 
@@ -293,12 +296,12 @@ static int read_symbols(struct link_object *object)
 	error = link_read_section_header(object, object->symbol_section, &header);
 	if (error)
 		return error;
-	if (header.sh_entsize != sizeof(Elf64_Sym))
+	if (header.sh_entsize != entry_size)
 		return link_fail(object->link, -ENOEXEC,
 				 "%s: section %s: symbols have a wrong size (found %llu, need %zu)",
 				 object->name, section->name, (unsigned long long)header.sh_entsize,
-				 sizeof(Elf64_Sym));
-	object->symbol_bytes = link_read_entries(object, object->symbol_section, sizeof(Elf64_Sym),
+				 entry_size);
+	object->symbol_bytes = link_read_entries(object, object->symbol_section, LINK_SYMBOL,
 						 &object->symbol_count);
 	if (!object->symbol_bytes)
 		return -ENOEXEC;

@@ -77,26 +77,61 @@ int link_fail_relocation(struct link *link, int error, const struct link_relocat
 
 /* ---- Fields --------------------------------------------------------------------------------- */
 
+static unsigned int field_bits(const struct link_relocation_type *type)
+{
+	return type->bits ? type->bits : 8U * type->bytes;
+}
+
+static int64_t rounding(const struct link_relocation_type *type)
+{
+	return type->carry ? (int64_t)1 << type->carry : 0;
+}
+
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest)
 {
-	unsigned int bits = 8U * type->bytes;
+	unsigned int bits = field_bits(type);
 
-	if (type->fit == LINK_FIT_ALL || bits >= 64)
+	if (type->fit == LINK_FIT_ALL || bits + type->shift >= 64)
 		return false;
 	*least = type->fit == LINK_FIT_UNSIGNED ? 0 : -((int64_t)1 << (bits - 1));
 	*greatest = type->fit == LINK_FIT_SIGNED ? ((int64_t)1 << (bits - 1)) - 1
 						 : ((int64_t)1 << bits) - 1;
+	*least = *least * ((int64_t)1 << type->shift) - rounding(type);
+	*greatest = ((*greatest + 1) << type->shift) - 1 - rounding(type);
 	return true;
 }
 
-static bool fits(const struct link_relocation_type *type, int64_t value)
+/* Addresses of 32 bits wrap around, and so do their differences. */
+static int64_t reduce(const struct link_arch *arch, const struct link_relocation_type *type,
+		      int64_t value)
+{
+	if (arch->class == ELFCLASS64)
+		return value;
+	return type->fit == LINK_FIT_UNSIGNED ? (int64_t)(uint32_t)value : (int32_t)value;
+}
+
+static bool fits(const struct link_arch *arch, const struct link_relocation_type *type,
+		 int64_t value)
 {
 	int64_t least, greatest;
 
+	value = reduce(arch, type, value);
 	return !link_fit_range(type, &least, &greatest) || (value >= least && value <= greatest);
 }
 
-static void put(const struct link_arch *arch, unsigned char *field, size_t bytes, uint64_t value)
+uint64_t link_get(const struct link_arch *arch, const unsigned char *field, size_t bytes)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < bytes; i++) {
+		size_t place = arch->encoding == ELFDATA2MSB ? i : bytes - 1 - i;
+
+		value = value << 8 | field[place];
+	}
+	return value;
+}
+
+void link_put(const struct link_arch *arch, unsigned char *field, size_t bytes, uint64_t value)
 {
 	for (size_t i = 0; i < bytes; i++) {
 		size_t place = arch->encoding == ELFDATA2MSB ? bytes - 1 - i : i;
@@ -105,15 +140,57 @@ static void put(const struct link_arch *arch, unsigned char *field, size_t bytes
 	}
 }
 
+static uint64_t field_mask(const struct link_relocation_type *type)
+{
+	return type->bits >= 64 ? UINT64_MAX : ((uint64_t)1 << type->bits) - 1;
+}
+
+uint64_t link_get_field(const struct link_arch *arch, const struct link_relocation_type *type,
+			const unsigned char *field)
+{
+	uint64_t bytes;
+
+	if (type->form)
+		return arch->extract(type, field);
+	bytes = link_get(arch, field, type->bytes);
+	return type->bits ? bytes >> type->low & field_mask(type) : bytes;
+}
+
+uint64_t link_shift(const struct link_relocation_type *type, int64_t value)
+{
+	int64_t rounded = (int64_t)((uint64_t)value + (uint64_t)rounding(type));
+	uint64_t shifted = (uint64_t)(rounded >> type->shift);
+
+	return type->bits ? shifted & field_mask(type) : shifted;
+}
+
+void link_put_field(const struct link_arch *arch, const struct link_relocation_type *type,
+		    unsigned char *field, int64_t value)
+{
+	uint64_t bits = link_shift(type, value), others;
+
+	if (type->form) {
+		arch->insert(type, field, bits);
+		return;
+	}
+	if (type->bits) {
+		others = link_get(arch, field, type->bytes) & ~(field_mask(type) << type->low);
+		bits = others | bits << type->low;
+	}
+	link_put(arch, field, type->bytes, bits);
+}
+
 static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
 {
+	bool far_call = relocation->type->kind == LINK_BRANCH && link->arch->far_calls;
 	int64_t least = 0, greatest = 0;
 
 	link_fit_range(relocation->type, &least, &greatest);
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
-				    " and at most %" PRId64 "); compile with -fPIC",
-				    value, least, greatest);
+				    " and at most %" PRId64 "); compile with %s",
+				    value, least, greatest,
+				    far_call ? link->arch->far_calls : "-fPIC");
 }
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */
@@ -123,7 +200,9 @@ bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
 
-	if (!symbol->stub || symbol->resolved || relocation->addend > 0)
+	/* A part of an address would be that of another address than the other part. */
+	if (!symbol->stub || symbol->resolved || relocation->addend > 0 ||
+	    (relocation->type->shift && relocation->type->kind != LINK_BRANCH))
 		return false;
 	if (relocation->type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
@@ -135,6 +214,11 @@ uint64_t link_slot_address(const struct link *link, uint32_t number)
 {
 	return link->base + link->part[LINK_RODATA].offset + link->private->got_offset +
 	       (uint64_t)number * link->arch->got_bytes;
+}
+
+uint64_t link_got_pointer(const struct link *link)
+{
+	return link_slot_address(link, 0) + link->arch->got_bias;
 }
 
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
@@ -152,20 +236,20 @@ void link_write_slot(struct link *link, uint32_t number, uint64_t value)
 {
 	uint64_t offset = link->private->got_offset + (uint64_t)number * link->arch->got_bytes;
 
-	put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
+	link_put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
 }
 
-static uint64_t use_slot(struct link *link, struct link_symbol *symbol)
+uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 {
 	symbol->got_used = true;
 	link_write_slot(link, symbol->got - 1, link_symbol_address(link, symbol));
 	return link_got_address(link, symbol);
 }
 
-static int use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address)
+int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address)
 {
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t slot = use_slot(link, symbol);
+	uint64_t slot = link_use_slot(link, symbol);
 	uint64_t offset =
 		link->private->stub_offset + (uint64_t)(symbol->stub - 1) * link_stub_size(link);
 
@@ -180,27 +264,59 @@ static int use_stub(struct link *link, const struct link_relocation *relocation,
 
 /* ---- Values --------------------------------------------------------------------------------- */
 
+int link_write_value(struct link *link, const struct link_relocation *relocation,
+		     unsigned char *field, int64_t value)
+{
+	const struct link_relocation_type *type = relocation->type;
+
+	if (!fits(link->arch, type, value))
+		return fail_range(link, relocation, reduce(link->arch, type, value));
+	if (type->exact && value & (((int64_t)1 << type->shift) - 1))
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "leads to what is not aligned (found 0x%" PRIx64
+					    ", need a multiple of %u)",
+					    (uint64_t)value, 1U << type->shift);
+	link_put_field(link->arch, type, field, value);
+	return 0;
+}
+
 /* Where a relocation is: in the buffer, and in the target. */
 struct place {
 	unsigned char *field;
 	uint64_t address;
 };
 
-static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
-			 uint64_t target, const struct place *place)
+enum link_from link_counts_from(const struct link_relocation_type *type)
 {
-	uint64_t value = target + (uint64_t)relocation->addend;
-
-	switch (relocation->type->kind) {
+	if (type->from != LINK_FROM_KIND)
+		return type->from;
+	switch (type->kind) {
 	case LINK_ABSOLUTE:
 	case LINK_SIZE:
 	case LINK_TLS_OFFSET:
 	case LINK_TLS_DISTANCE:
 	case LINK_TLS_MODULE:
-		return (int64_t)value;
+		return LINK_FROM_ZERO;
 	case LINK_GOT_SLOT:
 	case LINK_GOT_OFFSET:
-		return (int64_t)(value - link_slot_address(link, 0));
+		return LINK_FROM_GOT;
+	default:
+		return LINK_FROM_PLACE;
+	}
+}
+
+static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
+			 uint64_t target, const struct place *place)
+{
+	uint64_t value = target + (uint64_t)relocation->addend;
+
+	switch (link_counts_from(relocation->type)) {
+	case LINK_FROM_ZERO:
+		return (int64_t)value;
+	case LINK_FROM_GOT:
+		return (int64_t)(value - link_got_pointer(link));
+	case LINK_FROM_PAGE:
+		return (int64_t)((value & ~LINK_PAGE_MASK) - (place->address & ~LINK_PAGE_MASK));
 	default:
 		return (int64_t)(value - place->address);
 	}
@@ -219,12 +335,27 @@ static uint64_t target_of(struct link *link, const struct link_relocation *reloc
 	case LINK_GOT_RELATIVE:
 	case LINK_GOT_RELAXABLE:
 	case LINK_GOT_SLOT:
-		return use_slot(link, symbol);
+		return link_use_slot(link, symbol);
 	case LINK_GOT_BASE:
-		return link_slot_address(link, 0);
+		return link_got_pointer(link);
 	default:
 		return link_symbol_address(link, symbol);
 	}
+}
+
+/* Branches that have something of their own; false: they don't get there themselves. */
+static bool enter(const struct link *link, const struct link_relocation *relocation,
+		  const struct place *place, bool stub, uint64_t *target)
+{
+	return relocation->type->kind != LINK_BRANCH || !link->arch->enter ||
+	       link->arch->enter(relocation, place->field, place->address, stub, target);
+}
+
+static int fail_state(struct link *link, const struct link_relocation *relocation)
+{
+	return link_fail_relocation(link, -ENOEXEC, relocation,
+				    "is a branch that can't change the instruction set as its "
+				    "target needs it; call it instead");
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation,
@@ -234,24 +365,40 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	struct link_symbol *symbol = relocation->symbol;
 	uint64_t target;
 	int64_t value;
+	bool direct;
 	int error;
 
+	if (type->kind == LINK_SPECIAL)
+		return link->arch->apply(link, relocation, place->field, place->address);
+	if (type->kind == LINK_BRANCH && !symbol->defined && link->arch->skip) {
+		link->arch->skip(relocation, place->field);
+		return 0;
+	}
 	if (type->kind == LINK_GOT_RELAXABLE &&
 	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
 			      link_symbol_address(link, symbol), relocation->addend))
 		return 0;
 	target = target_of(link, relocation);
+	direct = enter(link, relocation, place, symbol->resolved, &target);
 	value = value_for(link, relocation, target, place);
-	if (!fits(type, value) && link_may_use_stub(relocation)) {
-		error = use_stub(link, relocation, &target);
+	if ((!direct || !fits(link->arch, type, value)) && link_may_use_stub(relocation)) {
+		error = link_use_stub(link, relocation, &target);
 		if (error)
 			return error;
+		direct = enter(link, relocation, place, true, &target);
 		value = value_for(link, relocation, target, place);
 	}
-	if (!fits(type, value))
-		return fail_range(link, relocation, value);
-	put(link->arch, place->field, type->bytes, (uint64_t)value);
-	return 0;
+	if (!direct)
+		return fail_state(link, relocation);
+	return link_write_value(link, relocation, place->field, value);
+}
+
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return apply(link, relocation, &place);
 }
 
 static int visit(struct link *link, const struct link_relocation *relocation, void *arg)
@@ -264,7 +411,7 @@ static int visit(struct link *link, const struct link_relocation *relocation, vo
 
 	(void)arg;
 	if (symbol->section && symbol->section->discarded) {
-		put(link->arch, place.field, relocation->type->bytes, 0);
+		link_put_field(link->arch, relocation->type, place.field, 0);
 		return 0;
 	}
 	if (!symbol->defined && symbol->bind != STB_WEAK)
@@ -307,8 +454,9 @@ static uint64_t find_target(const struct fast *fast, const struct link_symbol *s
 static void look_up(const struct link *link, uint32_t number, struct fast *fast)
 {
 	const struct link_relocation_type *type = link->arch->relocation(number);
-	bool whole = type->bytes == sizeof(uint64_t) && type->fit == LINK_FIT_ALL;
-	bool half = type->bytes == sizeof(uint32_t) &&
+	bool plain = !type->bits && !type->form && type->from == LINK_FROM_KIND;
+	bool whole = plain && type->bytes == sizeof(uint64_t) && type->fit == LINK_FIT_ALL;
+	bool half = plain && type->bytes == sizeof(uint32_t) &&
 		    (type->fit == LINK_FIT_SIGNED || type->fit == LINK_FIT_UNSIGNED);
 
 	fast->type = type;

@@ -44,6 +44,43 @@ static void want_stub(struct link *link, struct link_symbol *symbol)
 		symbol->stub = ++link->private->stub_count;
 }
 
+int link_want_function(struct link *link, struct link_object *object, const char *name)
+{
+	struct link_symbol said = { .name = name, .object = object, .bind = STB_GLOBAL }, *symbol;
+	int error = link_enter_name(link, &said, &symbol);
+
+	if (error)
+		return error;
+	symbol->needed = true;
+	if (!symbol->section)
+		want_stub(link, symbol);
+	return 0;
+}
+
+static void mark_special(struct link *link, struct link_symbol *symbol, unsigned int wants)
+{
+	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);
+	link->private->got_based |= !!(wants & LINK_WANTS_GOT);
+	if (wants & LINK_WANTS_SLOT)
+		want_slot(link, symbol);
+	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
+		want_stub(link, symbol);
+}
+
+/* A branch to code in the link that has to be entered in another way than the branch can. */
+static bool needs_stub(const struct link *link, const struct link_relocation *relocation)
+{
+	const unsigned char *data = relocation->section->data;
+	const struct link_symbol *symbol = relocation->symbol;
+	unsigned char field[sizeof(uint64_t)] = { 0 };
+	uint64_t target = symbol->value;
+
+	if (!link->arch->enter || !symbol->section || !data)
+		return false;
+	memcpy(field, data + relocation->offset, relocation->type->bytes);
+	return !link->arch->enter(relocation, field, 0, link_is_indirect(symbol), &target);
+}
+
 static void mark(struct link *link, const struct link_relocation *relocation)
 {
 	struct link_symbol *symbol = relocation->symbol;
@@ -57,11 +94,12 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		symbol->narrow |= relocation->type->kind == LINK_ABSOLUTE &&
 				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
-		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL)
+		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL &&
+		    !relocation->type->shift)
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:
-		if (!symbol->section && *symbol->name)
+		if ((!symbol->section && *symbol->name) || needs_stub(link, relocation))
 			want_stub(link, symbol);
 		break;
 	case LINK_GOT_RELATIVE:
@@ -78,6 +116,9 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		break;
 	case LINK_GOT_BASE:
 		link->private->got_based = true;
+		break;
+	case LINK_SPECIAL:
+		mark_special(link, symbol, relocation->type->wants);
 		break;
 	default:
 		break;
@@ -155,7 +196,7 @@ static void look_up(const struct link *link, uint32_t number, struct quick *quic
 	*quick = (struct quick){ .type = type, .number = number };
 	if (!type)
 		return;
-	if (type->kind == LINK_BRANCH)
+	if (type->kind == LINK_BRANCH && !link->arch->enter)
 		quick->wanted = PLAIN_NEEDED;
 	else if (type->kind == LINK_ABSOLUTE || type->kind == LINK_RELATIVE)
 		quick->wanted = PLAIN_NEEDED | PLAIN_DIRECT;
@@ -262,17 +303,29 @@ static int scan_table(struct link *link, struct link_table *table, uint8_t *know
 	return 0;
 }
 
-/* The GOT's beginning, for code that counts from there; assemblers name it far more often. */
-static void define_got(struct link *link)
+static void define_got_symbol(struct link *link, const char *name, uint64_t value)
 {
-	struct link_symbol *symbol = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+	struct link_symbol *symbol = link_find(link, name);
 
 	if (!symbol || symbol->defined)
 		return;
 	symbol->section = &link->private->got;
 	symbol->section->object = link->objects;
+	symbol->value = value;
 	symbol->visibility = STV_HIDDEN;
 	symbol->defined = true;
+}
+
+/* The GOT, for code that counts from there; assemblers name it far more often. */
+static void define_got(struct link *link)
+{
+	const struct link_arch *arch = link->arch;
+
+	define_got_symbol(link, "_GLOBAL_OFFSET_TABLE_", 0);
+	for (size_t i = 0; i < sizeof(arch->got_symbols) / sizeof(arch->got_symbols[0]); i++) {
+		if (arch->got_symbols[i])
+			define_got_symbol(link, arch->got_symbols[i], arch->got_bias);
+	}
 }
 
 int link_scan(struct link *link)
@@ -283,6 +336,10 @@ int link_scan(struct link *link)
 	if (failed)
 		return failed;
 	define_got(link);
+	if (link->arch->prepare)
+		failed = link->arch->prepare(link);
+	if (failed)
+		return failed;
 	known = link_allocate(link, link_most_symbols(link));
 	if (!known)
 		return -ENOMEM;

@@ -73,7 +73,7 @@ static struct link_slot *find_slot(const struct link_names *names, const char *n
 
 	if (!names->size)
 		return NULL;
-	for (size_t i = hash & last;; i = (i + 1) & last) {
+	for (size_t i = (size_t)hash & last;; i = (i + 1) & last) {
 		slot = &names->slots[i];
 		if (!slot->name || (slot->hash == hash && !strcmp(slot->name->symbol.name, name)))
 			return slot;
@@ -102,7 +102,7 @@ static int grow(struct link *link, struct link_names *names)
 	}
 	/* The old ones go with the link. */
 	for (size_t i = 0; i < old_size; i++) {
-		size_t place = old[i].hash & last;
+		size_t place = (size_t)old[i].hash & last;
 
 		if (!old[i].name)
 			continue;
@@ -165,6 +165,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 {
 	Elf64_Sym entry;
 	uint32_t number;
+	uint64_t begin;
 
 	link_get_symbol(object, index, &entry, &number);
 	said->name = object->strings + entry.st_name;
@@ -174,6 +175,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	said->type = ELF64_ST_TYPE(entry.st_info);
 	said->bind = ELF64_ST_BIND(entry.st_info);
 	said->visibility = ELF64_ST_VISIBILITY(entry.st_other);
+	said->other = entry.st_other;
 	said->section = NULL;
 	said->defined = entry.st_shndx != SHN_UNDEF;
 	if (link_is_common(object->link, entry.st_shndx))
@@ -184,9 +186,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	if (!said->defined)
 		said->value = 0;
 	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	begin = link_code_value(object->link, said->type, said->value);
 	if (said->section && said->section->region < LINK_REGIONS &&
-	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
-		said->size = said->section->size - said->value;
+	    said->size > said->section->size - begin && !link_is_common_symbol(said))
+		said->size = said->section->size - begin;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -225,6 +228,7 @@ static void replace(struct link_symbol *known, const struct link_symbol *next)
 	known->size = next->size;
 	known->type = next->type;
 	known->bind = next->bind;
+	known->other = next->other;
 	known->defined = next->defined;
 }
 
@@ -307,6 +311,10 @@ static int enter_global(struct link_object *object, size_t index)
 	int error;
 
 	read_symbol(object, index, &next);
+	if (link->arch->not_a_symbol && next.type == link->arch->not_a_symbol) {
+		object->symbols[index] = object->symbols[0];
+		return 0;
+	}
 	if (next.section && next.section->discarded) {
 		next.section = NULL;
 		next.value = 0;

@@ -57,7 +57,7 @@ static int enter_group(struct link_object *object, size_t section)
 	bool added;
 	int error;
 
-	bytes = link_read_entries(object, section, sizeof(word), &count);
+	bytes = link_read_entries(object, section, LINK_WORD, &count);
 	if (!bytes)
 		return -ENOEXEC;
 	if (!count)
@@ -155,8 +155,10 @@ static bool has_relocations(const struct link_section *section)
 static int read_table(struct link_object *object, size_t index)
 {
 	const struct link_section *section = &object->sections[index];
+	const struct link_arch *arch = object->link->arch;
 	struct link_table *table = &object->tables[object->table_count];
 	struct link_section *target;
+	size_t entry_size;
 	Elf64_Shdr header;
 	int error = link_read_section_header(object, index, &header);
 
@@ -171,31 +173,32 @@ static int read_table(struct link_object *object, size_t index)
 	target = &object->sections[header.sh_info];
 	if (target->region == LINK_NONE || target->discarded || !section->size)
 		return 0;
-	if (section->type != SHT_RELA)
+	if (section->type != SHT_RELA && !(section->type == SHT_REL && arch->has_rel))
 		return link_fail(
 			object->link, -ENOEXEC,
 			"%s: section %s: relocations of a kind that %s does not use (found type "
 			"%u, need %u)",
-			object->name, section->name, object->link->arch->name, section->type,
-			SHT_RELA);
+			object->name, section->name, arch->name, section->type,
+			arch->has_rel ? SHT_REL : SHT_RELA);
 	if (header.sh_link != object->symbol_section)
 		return link_fail(
 			object->link, -ENOEXEC,
 			"%s: section %s: relocations for another symbol table (found %u, need %zu)",
 			object->name, section->name, header.sh_link, object->symbol_section);
-	if (header.sh_entsize != sizeof(Elf64_Rela))
+	entry_size = link_entry_size(object->link, section->type == SHT_REL ? LINK_REL : LINK_RELA);
+	if (header.sh_entsize != entry_size)
 		return link_fail(
 			object->link, -ENOEXEC,
 			"%s: section %s: relocations have a wrong size (found %llu, need %zu)",
 			object->name, section->name, (unsigned long long)header.sh_entsize,
-			sizeof(Elf64_Rela));
+			entry_size);
 	if (target->type == SHT_NOBITS)
 		return link_fail(
 			object->link, -ENOEXEC,
 			"%s: section %s: relocations for section %s, which has no contents",
 			object->name, section->name, target->name);
 	table->section = target;
-	table->bytes = link_read_entries(object, index, sizeof(Elf64_Rela), &table->count);
+	table->bytes = link_read_relocations(object, index, target, target->data, &table->count);
 	if (!table->bytes)
 		return -ENOEXEC;
 	object->table_count++;

@@ -7,37 +7,33 @@
  */
 #include "elf/internal.h"
 
-/* What is in the field of a relocation; the higher bytes are 0. */
-static uint64_t get_field(const struct link *link, const struct link_relocation *relocation)
-{
-	const unsigned char *field =
-		link_section_buffer(link, relocation->section) + relocation->offset;
-	size_t bytes = relocation->type->bytes;
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < bytes; i++) {
-		size_t place = link->arch->encoding == ELFDATA2MSB ? i : bytes - 1 - i;
-
-		value = value << 8 | field[place];
-	}
-	return value;
-}
-
 /* Whether the field has what a relocation to `target` would write. */
 static bool leads_to(const struct link *link, const struct link_relocation *relocation,
 		     uint64_t target)
 {
-	unsigned int bits = 8U * relocation->type->bytes;
-	uint64_t value = target + (uint64_t)relocation->addend;
+	const struct link_relocation_type *type = relocation->type;
+	uint64_t place = link_section_address(link, relocation->section) + relocation->offset;
+	uint64_t value;
 
 	/* These bytes were the C library's to copy, and are gone. */
 	if (relocation->section->region == LINK_TLS)
 		return false;
-	if (relocation->type->kind != LINK_ABSOLUTE)
-		value -= link_section_address(link, relocation->section) + relocation->offset;
-	if (bits < 64)
-		value &= ((uint64_t)1 << bits) - 1;
-	return get_field(link, relocation) == value;
+	if (type->kind == LINK_BRANCH && link->arch->enter) {
+		unsigned char field[sizeof(uint64_t)];
+
+		memcpy(field, link_section_buffer(link, relocation->section) + relocation->offset,
+		       type->bytes);
+		link->arch->enter(relocation, field, place, true, &target);
+	}
+	value = target + (uint64_t)relocation->addend;
+	if (type->kind != LINK_ABSOLUTE)
+		value -= place;
+	value = link_shift(type, (int64_t)value);
+	if (!type->bits && type->bytes < sizeof(value))
+		value &= ((uint64_t)1 << 8 * type->bytes) - 1;
+	return link_get_field(link->arch, type,
+			      link_section_buffer(link, relocation->section) +
+				      relocation->offset) == value;
 }
 
 static enum link_way way_of(const struct link *link, const struct link_relocation *relocation)

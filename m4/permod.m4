@@ -74,6 +74,49 @@ AS_IF([test "x$with_sanitizer" != xno],
 AC_SUBST([SANITIZER_FLAGS])
 ])
 
+# PERMOD_LOADER
+# Sets permod_arch to the name of the file in elf/arch/ that elf/link.c takes for this host, enable_loader and
+# the conditional LOADER: whether modules can be loaded there. If not, per-CPU memory is all that there is. A
+# compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
+AC_DEFUN([PERMOD_LOADER], [
+AC_MSG_CHECKING([for relocations of the host's architecture])
+permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/link.c" |
+    ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
+    sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
+# One file serves both orders of bytes, or both classes, of some.
+AS_CASE([$permod_arch], [ppc64le], [permod_arch_file=ppc64], [sparc64], [permod_arch_file=sparc],
+    [permod_arch_file=$permod_arch])
+AC_SUBST([permod_arch_file])
+AC_MSG_RESULT([${permod_arch:-none}])
+AC_ARG_ENABLE([loader],
+    [AS_HELP_STRING([--disable-loader],
+        [build libpercpu alone: per-CPU memory without modules; so where modules can't be loaded])],
+    [],
+    [AS_IF([test -n "$permod_arch"], [enable_loader=yes], [enable_loader=no])])
+AS_IF([test "x$enable_loader" != xno && test -z "$permod_arch"],
+    [AC_MSG_ERROR([the loader has no relocations for what ${CC:-$any_compiler} compiles for;
+configure --disable-loader builds libpercpu alone])])
+AM_CONDITIONAL([LOADER], [test "x$enable_loader" != xno])
+AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod_arch" = xx86_64])
+])
+
+# PERMOD_ATOMICS
+# Adds libatomic to LIBS if the CPU has no instructions for counts of 64 bits.
+AC_DEFUN([PERMOD_ATOMICS], [
+AC_MSG_CHECKING([for what 64-bit counts need])
+permod_saved_LIBS=$LIBS
+for permod_library in "" -latomic; do
+    LIBS="$permod_saved_LIBS $permod_library"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[long long count;]],
+        [[return (int)__atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);]])],
+        [permod_atomics=yes
+         break],
+        [permod_atomics=no])
+done
+AC_MSG_RESULT([${permod_library:-nothing}])
+AS_IF([test $permod_atomics = no], [AC_MSG_ERROR([$CC has no atomic operations, not even with libatomic])])
+])
+
 # PERMOD_C_LIBRARY
 # What only some C libraries have: each is asked for by itself.
 AC_DEFUN([PERMOD_C_LIBRARY], [
@@ -119,21 +162,4 @@ int _dl_find_object(void *address, void *result)
         [AC_MSG_RESULT([no])
          AC_MSG_ERROR([neither the C library nor $CC can walk a stack (no backtrace(), no unwinder)])])])
 AC_MSG_RESULT([$have_backtrace])
-])
-
-# PERMOD_HOST
-# Stops on systems that the loader does not serve; sets the conditional HOST_X86_64. The compiler
-# is asked, not the host's name, since -m32 makes another architecture of the same host.
-AC_DEFUN([PERMOD_HOST], [
-AC_MSG_CHECKING([for the architecture])
-permod_host=other
-AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
-#if !defined(__linux__) || !defined(__x86_64__) || defined(__ILP32__)
-#error other
-#endif
-]])], [permod_host=x86_64])
-AC_MSG_RESULT([$permod_host])
-AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
-AS_IF([test $permod_host = other],
-    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
 ])

@@ -278,6 +278,17 @@ unsigned int pcpu_slow_cpu(void)
 	return way->unit_number();
 }
 
+unsigned int pcpu_cpu_number(void)
+{
+#ifdef PCPU_HAVE_SEQUENCES
+	if (pcpu_restartable) {
+		pcpu_prepare_thread();
+		return pcpu_way_cpu.unit_number();
+	}
+#endif
+	return pcpu_current_cpu();
+}
+
 void pcpu_bad_pair(uintptr_t first, uintptr_t distance, size_t size)
 {
 	if (distance != size)

@@ -234,6 +234,7 @@ const struct link_arch link_arch_x86_64 = {
 	.class = ELFCLASS64,
 	.encoding = ELFDATA2LSB,
 	.name = "x86-64",
+	.page_size = 4096,
 	.got_bytes = 8,
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 8,
