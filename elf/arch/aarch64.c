@@ -8,10 +8,6 @@
  */
 #include "elf/internal.h"
 
-#ifndef R_AARCH64_IRELATIVE /* musl's <elf.h> has no name for it */
-#define R_AARCH64_IRELATIVE 1032
-#endif
-
 #define NAMED(number) [R_AARCH64_##number] = { "R_AARCH64_" #number
 #define REFUSED(number, why)                                                                       \
 	NAMED(number), .reason = (why)                                                             \
