@@ -8,6 +8,13 @@
 
 #include "tests/percpu/helper.h"
 
+/* Whether small blocks come from mappings that come and go, as musl's do. */
+#if SANITIZED || defined(HAVE_MALLINFO2)
+#define HEAP_IS_MAPPED 0
+#else
+#define HEAP_IS_MAPPED 1
+#endif
+
 #if SANITIZED
 size_t __sanitizer_get_current_allocated_bytes(void);
 
