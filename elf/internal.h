@@ -32,6 +32,18 @@
 #include <errno.h>
 #include <string.h>
 
+/* Which musl's <elf.h> has no names for. */
+#ifndef R_AARCH64_IRELATIVE
+#define R_AARCH64_IRELATIVE 1032
+#endif
+#ifndef R_390_IRELATIVE
+#define R_390_IRELATIVE 61
+#endif
+#ifndef R_SPARC_JMP_IREL
+#define R_SPARC_JMP_IREL 248
+#define R_SPARC_IRELATIVE 249
+#endif
+
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
  * signed 32-bit fields in it. */
 #define LINK_MOST ((uint64_t)1 << 31)
