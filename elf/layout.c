@@ -497,7 +497,10 @@ static int list_defined(struct link_object *object)
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
 		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
-		    (symbol->section && symbol->section->discarded))
+		    (symbol->section && (symbol->section->discarded ||
+					 (symbol->section->region < LINK_REGIONS &&
+					  link_code_value(object->link, symbol->type,
+							  symbol->value) > symbol->section->size))))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}
