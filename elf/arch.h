@@ -70,7 +70,7 @@ enum link_fit {
 /*
  * A value is shifted right, checked, and put in the field:
  *
- *     bytes at the place:   | others | `bits` of (value + rounding) >> shift | `low` others |
+ *     bytes at the place:   | others | `bits` of (value + carry) >> shift | `low` others |
  *
  * and what is beyond `bits` must be the sign, or zero, as `fit` says; with LINK_FIT_ALL it is cut off.
  */
@@ -85,7 +85,7 @@ struct link_relocation_type {
 	uint8_t shift; /* how many low bits of the value are left out */
 	uint8_t low;   /* bits of the bytes below the field */
 	bool exact;    /* the bits that are left out must be zero */
-	bool rounded;  /* half of what the lowest bit is worth is added: the low part has a sign */
+	uint8_t carry; /* not 0: 1 << carry is added first, as the part below has a sign */
 	uint8_t form;  /* not 0: bits lie apart; a number for arch->insert() and extract() */
 	enum link_from from;
 	uint8_t wants; /* LINK_WANTS_*, of LINK_SPECIAL */
@@ -102,7 +102,9 @@ struct link_arch {
 	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
 	uint32_t page_size;  /* the largest that systems use: bytes */
 	uint8_t got_bytes;   /* of a slot */
-	uint8_t stub_bytes;  /* of a stub */
+	uint8_t got_reserved; /* slots before the first: how many */
+	uint16_t got_align;   /* bytes; 0: as a slot */
+	uint8_t stub_bytes;   /* of a stub */
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
@@ -110,7 +112,9 @@ struct link_arch {
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
-	uint32_t got_bias;     /* see link_kind */
+	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
+	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
+	uint32_t got_bias;	    /* see link_kind */
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
@@ -151,6 +155,7 @@ struct link_arch {
 
 /* One for each file of elf/arch/, by its name. */
 extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_i386, link_arch_m68k,
-	link_arch_s390x, link_arch_x86_64;
+	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_s390x, link_arch_sparc,
+	link_arch_sparc64, link_arch_x86_64;
 
 #endif

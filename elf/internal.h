@@ -420,6 +420,8 @@ int link_gather_bounds(struct link *link);
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+/* A function that code of `object` calls though no relocation names it. */
+int link_want_function(struct link *link, struct link_object *object, const char *name);
 
 /* ---- tls.c ---------------------------------------------------------------------------------- */
 
@@ -462,6 +464,9 @@ void link_put_field(const struct link_arch *arch, const struct link_relocation_t
 /* The same, but what does not fit is refused. */
 int link_write_value(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, int64_t value);
+/* Do what a relocation that is not LINK_SPECIAL says, for architectures that make one. */
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at);
 /* Never LINK_FROM_KIND. */
 enum link_from link_counts_from(const struct link_relocation_type *type);
 /* What code takes for the GOT's address. */

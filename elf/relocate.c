@@ -84,7 +84,7 @@ static unsigned int field_bits(const struct link_relocation_type *type)
 
 static int64_t rounding(const struct link_relocation_type *type)
 {
-	return type->rounded ? (int64_t)1 << (type->shift - 1) : 0;
+	return type->carry ? (int64_t)1 << type->carry : 0;
 }
 
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest)
@@ -391,6 +391,14 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	if (!direct)
 		return fail_state(link, relocation);
 	return link_write_value(link, relocation, place->field, value);
+}
+
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return apply(link, relocation, &place);
 }
 
 static int visit(struct link *link, const struct link_relocation *relocation, void *arg)

@@ -44,6 +44,19 @@ static void want_stub(struct link *link, struct link_symbol *symbol)
 		symbol->stub = ++link->private->stub_count;
 }
 
+int link_want_function(struct link *link, struct link_object *object, const char *name)
+{
+	struct link_symbol said = { .name = name, .object = object, .bind = STB_GLOBAL }, *symbol;
+	int error = link_enter_name(link, &said, &symbol);
+
+	if (error)
+		return error;
+	symbol->needed = true;
+	if (!symbol->section)
+		want_stub(link, symbol);
+	return 0;
+}
+
 static void mark_special(struct link *link, struct link_symbol *symbol, unsigned int wants)
 {
 	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);

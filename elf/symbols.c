@@ -311,6 +311,10 @@ static int enter_global(struct link_object *object, size_t index)
 	int error;
 
 	read_symbol(object, index, &next);
+	if (link->arch->not_a_symbol && next.type == link->arch->not_a_symbol) {
+		object->symbols[index] = object->symbols[0];
+		return 0;
+	}
 	if (next.section && next.section->discarded) {
 		next.section = NULL;
 		next.value = 0;

@@ -105,6 +105,7 @@ const struct link_arch link_arch_m68k = {
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 4,
 	.marked_stub_bytes = STUB_BYTES,
+	.tls_bias = 0x8000,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.apply = apply,

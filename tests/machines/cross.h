@@ -90,6 +90,9 @@ struct machine {
 	/* ld is told what is elsewhere by an object, in which functions and others differ. */
 	bool has_types;
 	bool tls_below;
+	bool moves_got;	     /* ld puts slots before the GOT's address, as many as there are */
+	bool calls_directly; /* what is elsewhere is not called by a stub, to be as in ld */
+	const char *extra;   /* assembly that is linked with compiled code; or NULL */
 	const struct shape *shapes;
 	size_t num_shapes;
 	const struct limit *limits;
@@ -104,11 +107,16 @@ struct world {
 	size_t count;
 };
 
+/* A copy, of which the GOT's beginning is changed. */
+static struct link_arch tried_arch;
+
 static UNUSED void cross_start(struct trial *trial, const struct machine *machine)
 {
 	const struct link_arch *arch = link_find_machine(machine->name);
 
 	ck_assert_msg(arch, "no machine %s", machine->name);
+	tried_arch = *arch;
+	arch = &tried_arch;
 	memset(trial, 0, sizeof(*trial));
 	trial->link = link_new_for(arch, keep_message, trial);
 	ck_assert_ptr_nonnull(trial->link);
@@ -140,13 +148,15 @@ static UNUSED void find_tls(struct trial *trial, const struct machine *machine)
 }
 
 /* Give everything that is missing a place, 16 bytes apart. */
-static UNUSED void find_externals(struct trial *trial, struct world *world, uint64_t address)
+static UNUSED void find_externals(struct trial *trial, const struct machine *machine,
+				  struct world *world, uint64_t address)
 {
 	struct link_symbol *symbol = NULL;
 
 	while ((symbol = link_next_undefined(trial->link, symbol))) {
 		check_that(world->count < EXTERNALS);
-		world->list[world->count++] = (struct external){ symbol->name, address, true };
+		world->list[world->count++] =
+			(struct external){ symbol->name, address, !machine->calls_directly };
 		address += 16;
 	}
 	define_all(trial, world->list);
@@ -231,11 +241,41 @@ static UNUSED int64_t slot_of(const struct trial *trial, const struct output *ou
 	return -1;
 }
 
+/* The value of a symbol; 0: there is none. */
+static UNUSED uint64_t output_symbol(const struct output *output, const char *wanted)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(output->elf, section))) {
+		Elf_Data *data = elf_getdata(section, NULL);
+		GElf_Sym symbol;
+
+		check_that(gelf_getshdr(section, &header));
+		for (int i = 0; header.sh_type == SHT_SYMTAB && gelf_getsym(data, i, &symbol);
+		     i++) {
+			if (!strcmp(elf_strptr(output->elf, header.sh_link, symbol.st_name),
+				    wanted))
+				return symbol.st_value;
+		}
+	}
+	return 0;
+}
+
 /* Number our slots as ld did. */
-static UNUSED void take_slots(struct trial *trial, const struct output *output)
+static UNUSED void take_slots(struct trial *trial, const struct machine *machine,
+			      const struct output *output)
 {
 	struct link *link = trial->link;
 	uint64_t first = link_slot_address(link, 0);
+	uint64_t got = machine->moves_got ? output_symbol(output, "_GLOBAL_OFFSET_TABLE_") : 0;
+	struct link_symbol *known = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+
+	if (got) {
+		tried_arch.got_bias = (uint32_t)(got - first);
+		if (known)
+			known->value = got - first;
+	}
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->symbol_count; i++) {
@@ -418,7 +458,7 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 		ck_abort_msg("ld refuses");
 	}
 	open_output(&output);
-	take_slots(trial, &output);
+	take_slots(trial, machine, &output);
 	if (shared)
 		take_tls_slots(trial, &output);
 	check_ok(trial, link_relocate(trial->link));
