@@ -284,7 +284,7 @@ static int read_member_file(const struct link_archive *archive, struct link_memb
 		return error;
 	inner.name = file->name;
 	member->data = file->owner;
-	member->size = file->size;
+	member->size = (size_t)file->size;
 	if (!member->origin)
 		return 0;
 	inner.data = member->data;
@@ -414,7 +414,8 @@ static int read_index(struct link_archive *archive, const struct link_member *in
 	count = get_big_endian(data, width);
 	if (count > index->size / width - 1)
 		return fail_index(archive, index);
-	archive->offers = link_allocate_array(archive->link, count, sizeof(*archive->offers));
+	archive->offers =
+		link_allocate_array(archive->link, (size_t)count, sizeof(*archive->offers));
 	if (!archive->offers)
 		return -ENOMEM;
 	name = (const char *)data + (count + 1) * width;
@@ -475,7 +476,8 @@ static int read_definitions(struct link_archive *archive)
 	}
 	if (error)
 		return error;
-	archive->offers = link_allocate_array(archive->link, count, sizeof(*archive->offers));
+	archive->offers =
+		link_allocate_array(archive->link, (size_t)count, sizeof(*archive->offers));
 	if (!archive->offers)
 		return -ENOMEM;
 	for (size_t i = 0; i < archive->count && !error; i++)

@@ -9,10 +9,11 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     uses.c     who reaches what, and how
+ *     uses.c     who reaches what, and how         property.c what notes say that code is fit for
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     exidx.c    arm's unwind information
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
  *     arch/      one file per machine, see arch.h  machines.c all of them, by name
  *
@@ -187,9 +188,11 @@ struct link_private {
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
 	struct link_debug *debug; /* parts of debug information, a list */
-	bool got_based;		  /* something counts from the GOT's beginning */
-	uint64_t got_offset;	  /* in LINK_RODATA */
-	uint64_t stub_offset;	  /* in LINK_TEXT */
+	struct link_gap *gaps;	  /* in the index of unwind information: see exidx.c */
+	size_t gap_count;
+	bool got_based;	      /* something counts from the GOT's beginning */
+	uint64_t got_offset;  /* in LINK_RODATA */
+	uint64_t stub_offset; /* in LINK_TEXT */
 };
 
 /* What tables have. */
@@ -375,6 +378,23 @@ static inline uint64_t link_code_value(const struct link *link, uint8_t type, ui
 
 /* Set section->region by name and flags. */
 int link_choose_region(struct link_section *section);
+
+/* Append `size` bytes to a region; *offset is where. */
+int link_append(struct link *link, enum link_region region, uint64_t size, uint64_t align,
+		uint64_t *offset);
+
+/* ---- exidx.c -------------------------------------------------------------------------------- */
+
+/* Whether it is a part of the index of unwind information, and has its region. */
+bool link_is_index(const struct link_section *section);
+/* How many follow each other in what is placed, from `first` on. */
+size_t link_count_index(const struct link *link, size_t first);
+/* Bring them into the order of what they are about. */
+int link_order_index(struct link *link);
+/* Place all of them; sections of LINK_TEXT have their places, others are in order. */
+int link_place_index(struct link *link, struct link_section **sections, size_t count);
+/* Write the entries that no object has. */
+void link_write_index(struct link *link);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 

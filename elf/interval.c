@@ -23,7 +23,7 @@
 /* More than any address of a program. */
 static uint64_t highest(const struct link *link)
 {
-	return (uint64_t)1 << (link->arch->class == ELFCLASS64 ? 60 : 32);
+	return link->arch->class == ELFCLASS64 ? (uint64_t)1 << 60 : UINT32_MAX;
 }
 
 /* A sum in which the base has a factor of -1, 0 or 1. */

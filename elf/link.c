@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* What link_new() links for. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__ILP32__)
 #define HOST_ARCH (&link_arch_x86_64)
 #elif defined(__i386__)
 #define HOST_ARCH (&link_arch_i386)

@@ -73,7 +73,7 @@ static struct link_slot *find_slot(const struct link_names *names, const char *n
 
 	if (!names->size)
 		return NULL;
-	for (size_t i = hash & last;; i = (i + 1) & last) {
+	for (size_t i = (size_t)hash & last;; i = (i + 1) & last) {
 		slot = &names->slots[i];
 		if (!slot->name || (slot->hash == hash && !strcmp(slot->name->symbol.name, name)))
 			return slot;
@@ -102,7 +102,7 @@ static int grow(struct link *link, struct link_names *names)
 	}
 	/* The old ones go with the link. */
 	for (size_t i = 0; i < old_size; i++) {
-		size_t place = old[i].hash & last;
+		size_t place = (size_t)old[i].hash & last;
 
 		if (!old[i].name)
 			continue;

@@ -287,8 +287,8 @@ static void describe(const struct address_range *range, uintptr_t address,
 		     struct permod_address *found)
 {
 	const struct symfile *file = range->module->symfile;
-	const Elf64_Shdr *section;
-	const Elf64_Sym *symbol;
+	const ElfW(Shdr) * section;
+	const ElfW(Sym) * symbol;
 
 	address = cookie_of(range->module, address);
 	section = find_section_at(file, range->region, address);

@@ -6,19 +6,25 @@
  * All this may happen in a signal's handler, of a process that is damaged: text is put together in a
  * buffer on the stack and written at once, a line after another, so that what comes before a second
  * crash is there.  What the C library does is not ours to choose: backtrace() loads the unwinder when
- * it is called first, which is therefore done before; dladdr() takes a lock.
+ * it is called first, which is therefore done before; dladdr() takes a lock.  Where it has no such
+ * function, ours asks the compiler's unwinder (walk.c).
  */
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #include <dlfcn.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unistd.h>
+#ifdef HAVE_BACKTRACE
+#include <execinfo.h>
+#else
+#define backtrace walk_stack
+#endif
 
 #define MOST_FRAMES 64
 #define LINE_BYTES 512
@@ -162,20 +168,20 @@ __attribute__((noinline)) void permod_backtrace(int fd)
 }
 
 /* From where the signal came; if the unwinder does not find it, this place alone, or, if there is no
- * code of anybody, also what called it: the call, by a pointer that was wrong, has left that on top of
- * the stack. */
-static void print_crash_frames(int fd, uintptr_t pc, const uintptr_t *stack)
+ * code of anybody, also what called it, by a pointer that was wrong. */
+static void print_crash_frames(int fd, const ucontext_t *context)
 {
 	void *frames[MOST_FRAMES];
 	int count = backtrace(frames, MOST_FRAMES), first = 0;
+	uintptr_t pc = program_counter(context);
 
 	while (first < count && (uintptr_t)frames[first] != pc)
 		first++;
 	print_frame(fd, 0, pc, false);
 	for (int i = first + 1; i < count; i++)
 		print_frame(fd, (unsigned int)(i - first), (uintptr_t)frames[i], true);
-	if (first + 1 >= count && stack && !is_known(pc))
-		print_frame(fd, 1, *stack, true);
+	if (first + 1 >= count && !is_known(pc))
+		print_frame(fd, 1, return_address(context), true);
 }
 
 /* ---- Crashes -------------------------------------------------------------------------------- */
@@ -198,27 +204,6 @@ static const struct {
 static int crash_fd;
 static pid_t crashing; /* the thread that prints, or 0; atomic */
 
-static uintptr_t program_counter(const void *context)
-{
-#if defined(__x86_64__)
-	return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-#else
-	(void)context;
-	return 0;
-#endif
-}
-
-/* NULL where calls don't push. */
-static const uintptr_t *stack_pointer(const void *context)
-{
-#if defined(__x86_64__)
-	return (const uintptr_t *)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
-#else
-	(void)context;
-	return NULL;
-#endif
-}
-
 static void print_signal(int number, const siginfo_t *info)
 {
 	struct line line = { .length = 0 };
@@ -235,6 +220,10 @@ static void print_signal(int number, const siginfo_t *info)
 			if (permod_addr(info->si_addr, &found) == 0) {
 				add_text(&line, " ");
 				add_found(&line, &found);
+				/* The usual mistake: a cookie was dereferenced. */
+				if (found.cpu < 0 && strcmp(found.region, "percpu") == 0)
+					add_text(&line,
+						 ", a per-CPU variable without this_cpu_*()");
 			}
 		}
 	}
@@ -252,7 +241,7 @@ static void handle_crash(int number, siginfo_t *info, void *context)
 	if (__atomic_compare_exchange_n(&crashing, &none, self, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE)) {
 		print_signal(number, info);
-		print_crash_frames(crash_fd, program_counter(context), stack_pointer(context));
+		print_crash_frames(crash_fd, context);
 	} else if (none != self) {
 		/* Another thread is at it, and ends the process. */
 		for (;;)

@@ -23,7 +23,7 @@
 
 static int fail_file(struct permod *pm, const char *path)
 {
-	return fail(pm, -errno, "%s: %s", path, strerror(errno));
+	return fail(pm, -errno, "%s: %s", *path ? path : "\"\"", strerror(errno));
 }
 
 /* Exactly `size` bytes; what is shorter has changed under our hands. */

@@ -145,6 +145,7 @@ static size_t pointer_size(uint8_t encoding)
 	case FORM_SIGNED_4:
 		return 4;
 	case FORM_NATIVE:
+		return sizeof(void *);
 	case FORM_UNSIGNED_8:
 	case FORM_SIGNED_8:
 		return 8;
@@ -157,16 +158,37 @@ static size_t pointer_size(uint8_t encoding)
 static int64_t read_value(const unsigned char *at, uint8_t encoding)
 {
 	bool is_signed = (encoding & FORM_MASK) >= FORM_SIGNED_2;
-	uint64_t value = 0;
+	uint16_t two;
+	uint32_t four;
+	int64_t eight;
 
-	memcpy(&value, at, pointer_size(encoding));
 	switch (pointer_size(encoding)) {
 	case 2:
-		return is_signed ? (int16_t)value : (int64_t)value;
+		memcpy(&two, at, sizeof(two));
+		return is_signed ? (int16_t)two : two;
 	case 4:
-		return is_signed ? (int32_t)value : (int64_t)value;
+		memcpy(&four, at, sizeof(four));
+		return is_signed ? (int32_t)four : (int64_t)four;
 	default:
-		return (int64_t)value;
+		memcpy(&eight, at, sizeof(eight));
+		return eight;
+	}
+}
+
+static void write_value(unsigned char *at, uint8_t encoding, int64_t value)
+{
+	const uint16_t two = (uint16_t)value;
+	const uint32_t four = (uint32_t)value;
+
+	switch (pointer_size(encoding)) {
+	case 2:
+		memcpy(at, &two, sizeof(two));
+		break;
+	case 4:
+		memcpy(at, &four, sizeof(four));
+		break;
+	default:
+		memcpy(at, &value, sizeof(value));
 	}
 }
 
@@ -218,6 +240,7 @@ static int read_augmentation(const struct rewrite *rewrite, struct record *recor
 			take_field(reader, record, take_byte(reader));
 			break;
 		case 'S': /* a signal handler's frame */
+		case 'B': /* return addresses are signed with the other key (aarch64) */
 			break;
 		default:
 			return fail_record(rewrite, record,
@@ -293,7 +316,7 @@ static enum whose find_code(const struct rewrite *rewrite, const struct record *
 					     field->encoding & FORM_MASK);
 
 	if ((field->encoding & BASE_MASK) == BASE_FIELD)
-		address += record->address + field->offset;
+		address = (uintptr_t)(address + record->address + field->offset);
 	if (is_within(&module->part[LINK_TEXT], address, size))
 		return MODULES;
 	return is_within(&module->part[LINK_INIT_TEXT], address, size) ? INITS : NOBODYS;
@@ -325,11 +348,10 @@ static bool adjust_field(unsigned char *at, uint8_t encoding, uint64_t moved)
 	if ((encoding & BASE_MASK) != BASE_FIELD || !value)
 		return true;
 	value = (int64_t)((uint64_t)value - moved);
-	memcpy(at, &value, pointer_size(encoding)); /* this machine is little-endian, see below */
-	return read_value(at, encoding) == value;
+	write_value(at, encoding, value);
+	/* Addresses of as many bytes wrap around. */
+	return pointer_size(encoding) == sizeof(void *) || read_value(at, encoding) == value;
 }
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are cut from their lowest byte");
 
 /* Append the record to the table that is made; *to is its begin. */
 static int append(struct rewrite *rewrite, const struct record *record)

@@ -169,7 +169,7 @@ int place_image(struct load *load)
 	link->base = module->base;
 	/* Addresses wrap around: that of a part may be below the base. */
 	for (size_t region = 0; region < LINK_PERCPU; region++)
-		link->part[region].offset = module->part[region].address - link->base;
+		link->part[region].offset = (uint64_t)module->part[region].address - link->base;
 	return 0;
 }
 

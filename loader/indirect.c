@@ -9,12 +9,29 @@
  */
 #include "internal.h"
 
+#include <sys/auxv.h>
+
+#ifdef __aarch64__
+#define MORE_FOLLOWS ((unsigned long)1 << 62) /* the second argument is there */
+#else
+#define MORE_FOLLOWS 0UL
+#endif
+
+/* What the dynamic linker tells resolvers of the machine, where it does: the first word alone, and all. */
+struct abilities {
+	unsigned long size, hwcap, hwcap2;
+};
+
 static int call_resolver(struct link *link, struct link_symbol *symbol, void *arg)
 {
-	uintptr_t (*resolver)(void) = (uintptr_t(*)(void))link_resolver_address(link, symbol);
+	const struct abilities abilities = { sizeof(abilities), getauxval(AT_HWCAP),
+					     getauxval(AT_HWCAP2) };
+	uintptr_t (*resolver)(unsigned long, const struct abilities *) =
+		(uintptr_t(*)(unsigned long, const struct abilities *))(
+			uintptr_t)link_resolver_address(link, symbol);
 
 	(void)arg;
-	link_set_resolved(link, symbol, resolver());
+	link_set_resolved(link, symbol, resolver(abilities.hwcap | MORE_FOLLOWS, &abilities));
 	return 0;
 }
 

@@ -16,23 +16,25 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
- *     map.c      what a plan tells of linking
+ *     map.c      what a plan tells of linking      handlers.c for exit and forks, or own_handlers.c
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     known.c    what the dynamic linker said      dynamic.c symbols of libraries
  *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     shared_file.c  what their files say          types.c   were they built for these types?
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
- *     rseq.c     foreign restartable sequences
- *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
+ *     hook.c     hooks of programs                 callers.c which functions threads are in
+ *     readers.c  readers of lists of hooks
  *     states.c   notifiers; waiting for a module   compress.c compressed files
- *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
+ *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL; pkcs7_none.c: without
  *
  * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
  * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
@@ -54,9 +56,17 @@
 #include "loader/pack.h"
 
 #include <elf.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
 
+#if SIZE_MAX < UINT64_MAX
+/* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
+ * 32 (LINK_MOST, and what its class allows), and so it is no loss to keep them in those. */
+#pragma GCC diagnostic ignored "-Wconversion"
+#endif
+
+struct Elf;
 struct dl_phdr_info;
 struct kernel_param;
 struct notifier;
@@ -186,16 +196,16 @@ struct call_array {
 };
 
 struct permod_module {
+	struct percpu_ref references; /* dead once it is going; first: permod_get() is inline */
 	struct permod *pm;
 	char *name;
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum permod_state state;
-	struct percpu_ref references; /* dead once it is going */
-	int drained;		      /* atomic: the last reference is gone */
-	pthread_t thread;	      /* that runs init or exit */
-	bool announced;		      /* as coming: notifiers will hear that it goes */
+	int drained;	  /* atomic: the last reference is gone */
+	pthread_t thread; /* that runs init or exit */
+	bool announced;	  /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -315,6 +325,8 @@ struct load {
 	unsigned long changes;	     /* of the context, when that was seen */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
+	void *alike;		     /* a tree of types that were compared; see types.c */
+	size_t compared;	     /* how much of their texts */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -502,8 +514,40 @@ void forget_known(struct known_table *table);
 
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
+/* Of an image's dynamic section: its symbols, and one table of hashes at least. */
+struct image_tables {
+	const ElfW(Sym) * symbols;
+	const char *strings;
+	const uint32_t *hashes, *old_hashes; /* DT_GNU_HASH and DT_HASH, or NULL */
+};
+
+/* False if there are none, as in static programs. */
+bool find_image_tables(const struct dl_phdr_info *image, struct image_tables *tables);
+/* Those that the table of hashes leads to, and all before. */
+uint32_t count_image_symbols(const struct image_tables *tables);
+/* What an image has at an address, by this name if that is there; NULL if it has nothing. */
+const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address);
 /* Whether what the dynamic linker found by this name, with a version or not, is a function. */
 bool names_function(const char *name, uintptr_t address);
+
+/* ---- shared_file.c -------------------------------------------------------------------------- */
+
+/* Who is told what is in a shared object's file: 0, or an error that ends it.  Any may be NULL; what
+ * they are told lives as long as the file. */
+struct shared_reader {
+	void *arg;
+	int (*section)(void *arg, const char *name); /* of each that is loaded */
+	int (*info)(void *arg, const char *info);    /* of .modinfo */
+	int (*exported)(void *arg, const char *name, bool gpl);
+	int (*needed)(void *arg, const char *name);
+};
+int read_shared_file(struct Elf *elf, const struct shared_reader *reader);
+/* The file in memory, to be given to elf_end(); NULL after a message. */
+struct Elf *open_shared_file(struct permod *pm, const char *path, const void *data, size_t size);
+/* ---- walk.c --------------------------------------------------------------------------------- */
+
+/* backtrace(), where the C library has none. */
+int walk_stack(void **frames, int most);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
@@ -769,6 +813,19 @@ tls_getter_function *tls_getter(void);
 /* The calling thread's variable. */
 void *tls_address(const struct tls_carrier *carrier, size_t offset);
 
+/* ---- handlers.c, or own_handlers.c if the C library takes none back -------------------------------- */
+
+struct fork_handlers {
+	void (*prepare)(void), (*parent)(void), (*child)(void);
+};
+
+/* To be called when the process ends, or before by finish_handlers(); else as __cxa_atexit(). */
+int add_exit_handler(void (*function)(void *), void *arg, void *handle);
+/* 0, or a positive errno, as pthread_atfork(). */
+int add_fork_handlers(const struct fork_handlers *handlers, void *handle);
+/* Call what was registered for the end with a handle, the last first, and forget the rest. */
+void finish_handlers(void *handle);
+
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 
 /* What modules get from the loader and from libpercpu, whatever dlsym() finds. */
@@ -781,7 +838,7 @@ const struct builtin *find_builtin(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 /* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
  * gets copies.  How many words the second has depends on libgcc; the first is always there. */
 #if !defined(__clang__) && __GNUC__ >= 12
@@ -808,8 +865,8 @@ struct symfile {
 	struct jit_code_entry entry;
 	size_t size;	  /* of `bytes` */
 	size_t num_debug; /* sections of debug information */
-	Elf64_Shdr *sections;
-	Elf64_Sym *symbols;
+	ElfW(Shdr) * sections;
+	ElfW(Sym) * symbols;
 	char *names; /* of both */
 	/* Those of a region are first[region] .. first[region + 1] - 1; debug information follows. */
 	uint32_t first_section[LINK_REGIONS + 1], first_symbol[LINK_REGIONS + 1];
@@ -823,10 +880,10 @@ void free_symfile(struct symfile *file);
 /* Forget what init alone needed. */
 void drop_init_symbols(struct load *load);
 /* What an address in a region is in; NULL if nothing.  Signal-safe. */
-const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
-				  uintptr_t address);
-const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
-				uintptr_t address);
+const ElfW(Shdr) *
+	find_section_at(const struct symfile *file, enum link_region region, uintptr_t address);
+const ElfW(Sym) *
+	find_symbol_at(const struct symfile *file, enum link_region region, uintptr_t address);
 
 /* ---- address.c ------------------------------------------------------------------------------ */
 
@@ -855,10 +912,15 @@ void hide_from_debugger(struct permod_module *module);
 int check_fit(struct load *load);
 /* The same for strings that come one by one: each of .modinfo, then the end. */
 struct fit {
-	const char *host; /* that the module says that it is for, the last; or NULL */
-	bool for_host;	  /* it is for this one */
-	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+	const char *host;    /* that the module says that it is for, the last; or NULL */
+	bool for_host;	     /* it is for this one */
+	bool described;	     /* there is more than what <permod/module.h> leaves by itself */
+	const char *licence; /* the first that is not compatible, or the last; or NULL */
+	bool incompatible;
+	bool test; /* it says that it is a test */
 };
+/* Keep what a string says. */
+void note_info(const struct permod *pm, struct fit *fit, const char *info);
 int check_info(struct load *load, struct fit *fit, const char *info);
 int check_host(struct load *load, const struct fit *fit);
 /* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
@@ -875,8 +937,13 @@ bool has_compatible_licence(struct load *load, const char **licence);
 /* A step of loading, when all symbols are resolved: do they have the types that the module was
  * compiled with? */
 int check_types(struct load *load);
+/* The same for a shared object, whose types were read: by what is in the process, and what it came with
+ * (of dlopen(); NULL while it is not loaded). */
+int check_shared_types(struct load *load, void *handle);
+void forget_alike(struct load *load);
 /* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
 int read_types(struct link *link, struct types **types);
+int read_shared_types(struct Elf *elf, struct types **types);
 int get_type(const struct types *types, unsigned int index, struct permod_type *type);
 void free_types(struct types *types);
 void forget_image_types(struct permod *pm);
@@ -890,6 +957,7 @@ __attribute__((format(printf, 4, 5))) void taint(struct permod *pm, struct permo
 void forget_taint(struct taint *taint);
 /* A step of loading: for what .modinfo says. */
 int taint_by_info(struct load *load);
+void taint_by_fit(struct load *load, const struct fit *fit);
 
 /* ---- perf.c --------------------------------------------------------------------------------- */
 

@@ -15,6 +15,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +39,7 @@ static const struct cell {
 	{ "__dso_handle", sizeof(void *), NULL, 0 },
 	{ "__pcpu_image", sizeof(struct pcpu_image), NULL, 0 },
 	{ "pcpu_layout", sizeof(struct pcpu_layout), &pcpu_layout, sizeof(struct pcpu_layout) },
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__i386__)
 	{ "__cpu_model", sizeof(cpu_model), cpu_model, sizeof(cpu_model) },
 	/* Newer compilers ask for more words than libgcc here has: of what it does not know, no. */
 	{ "__cpu_features2", 32, cpu_features, sizeof(cpu_features) },
@@ -294,7 +296,7 @@ static void fill_cells(struct load *load)
 	/* A cell, or what an object brought; for code that names none any address of its own will do. */
 	module->dso_handle = module;
 	if (handle && handle->section && handle->section->region < LINK_TLS) {
-		module->dso_handle = (void *)link_symbol_address(load->link, handle);
+		module->dso_handle = (void *)(uintptr_t)link_symbol_address(load->link, handle);
 		module->handlers = true;
 	}
 }
@@ -360,7 +362,7 @@ int protect_region(struct load *load, size_t region, int protection)
 		return fail(load->pm, -errno, "%s: can't protect its memory: %s", load->path,
 			    strerror(errno));
 	if (protection & PROT_EXEC)
-		__builtin___clear_cache((char *)part->address, (char *)part->address + part->size);
+		flush_code(part->address, part->size);
 	return 0;
 }
 
@@ -436,11 +438,11 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	 check_shadow_stack,  resolve_symbols,
-	check_types,	 place_module,	 relocate_module,     arrange_frames,
-	copy_variables,	 protect,	 publish_descriptors, tell_unwinders,
-	find_calls,	 make_symfile,	 describe_module,     publish,
-	announce_coming, set_parameters, taint_by_info,	      taint_by_signature,
+	read_and_link,	     check_fit,	     check_shadow_stack, resolve_symbols,
+	check_types,	     place_module,   relocate_module,	 arrange_frames,
+	copy_variables,	     taint_by_info,  taint_by_signature, protect,
+	publish_descriptors, tell_unwinders, find_calls,	 make_symfile,
+	describe_module,     publish,	     announce_coming,	 set_parameters,
 	start_module,
 };
 
@@ -474,6 +476,7 @@ void free_load(struct load *load)
 	free(load->externals);
 	free(load->owns);
 	free(load->refused);
+	forget_alike(load);
 }
 
 static int link_and_start(struct load *load)
@@ -568,7 +571,8 @@ int check_request(struct permod *pm, const struct inputs *inputs)
 	if (!inputs->num_paths)
 		return fail(pm, -EINVAL, "a module needs at least one file");
 	if (inputs->flags & ~known)
-		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", inputs->paths[0], inputs->flags);
+		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", inputs->paths[0],
+			    inputs->flags & ~known);
 	return 0;
 }
 

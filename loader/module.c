@@ -280,7 +280,7 @@ static int check_array(struct load *load, const struct array_section *from, cons
 			    "%s: section %s: %zu bytes are no multiple of an entry's %zu; it was "
 			    "built against another <permod/module.h>",
 			    load->path, from->name, size, from->entry_size);
-	if ((uintptr_t)entries % sizeof(void *))
+	if ((uintptr_t)entries % _Alignof(void *))
 		return fail(load->pm, -ENOEXEC, "%s: section %s: its alignment is too small",
 			    load->path, from->name);
 	return 0;

@@ -32,6 +32,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -48,15 +50,8 @@
 #define GRANULES 64U
 #define CHUNK_PAGES 64U
 #define MOST_PACKS 8U /* each takes a descriptor and three pages, as long as it is in use */
-#define MOST_PACKS 8U /* each takes a descriptor and three pages, as long as it is in use */
 #define NUM_LISTS 7   /* by the longest free run of a page: 1, 2, 4, ... 64 granules at least */
 #define TRIES 4	      /* pages of which it isn't certain that a piece fits */
-
-#ifdef __x86_64__
-#define TRAP 0xcc
-#else
-#define TRAP 0 /* no instruction */
-#endif
 
 struct pack_page {
 	uint64_t used;		 /* a bit for each granule */
@@ -479,7 +474,7 @@ bool write_packed(const struct pack_page *page, uintptr_t address, const void *b
 		seal_file(pack);
 		return false;
 	}
-	__builtin___clear_cache((char *)address, (char *)address + size);
+	flush_code(address, size);
 	VALGRIND_DISCARD_TRANSLATIONS(address, size);
 	return true;
 }

@@ -90,8 +90,8 @@ static void each_function(const struct permod_module *module,
 	const struct symfile *symbols = module->symfile;
 
 	for (size_t i = 1; i < symbols->first_symbol[LINK_REGIONS]; i++) {
-		const Elf64_Sym *symbol = &symbols->symbols[i];
-		const Elf64_Shdr *section = &symbols->sections[symbol->st_shndx];
+		const ElfW(Sym) *symbol = &symbols->symbols[i];
+		const ElfW(Shdr) *section = &symbols->sections[symbol->st_shndx];
 		uint64_t end = section->sh_addr + section->sh_size;
 
 		if (!(section->sh_flags & SHF_EXECINSTR))
@@ -168,7 +168,7 @@ static void write_dump_record(FILE *file, const struct permod_module *module, co
 /* perf learns of the file by a mapping that could be run; it stays. */
 static void begin_dump(FILE *file, const struct permod_module *module)
 {
-	const Elf64_Ehdr *elf = (const Elf64_Ehdr *)(const void *)module->symfile->bytes;
+	const ElfW(Ehdr) *elf = (const ElfW(Ehdr) *)(const void *)module->symfile->bytes;
 	struct dump_header header = {
 		.magic = DUMP_MAGIC,
 		.version = DUMP_VERSION,

@@ -82,7 +82,7 @@ static int check_trailer(const struct trailer *trailer, size_t before, char **wh
 /* Bytes behind the table of sections, which compilers and linkers put last; 0 if that isn't known. */
 static size_t bytes_behind_sections(const unsigned char *data, size_t size)
 {
-	Elf64_Ehdr header;
+	ElfW(Ehdr) header;
 	uint64_t end;
 
 	if (size < sizeof(header) || memcmp(data, ELFMAG, SELFMAG) != 0)

@@ -6,8 +6,8 @@
  *     | header | symbols | sections | .eh_frame | debug information | names |
  *
  * Names are copied with all that their object's table of strings has, if most of that is wanted, and the
- * module's other tables use them too.  Its own two tables serve permod_addr().  They are in the order of regions, and within a region of
- * addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
+ * module's other tables use them too.  Its own two tables serve permod_addr().  They are in the order of
+ * regions, and within a region of addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
  * they lie have contents: .eh_frame, and debug information if the objects have any.
  *
  * Per-CPU variables have their cookies for addresses.
@@ -39,7 +39,7 @@
 
 /* A symbol as objects have it: its value is an offset in the region. */
 struct item {
-	Elf64_Sym entry;
+	ElfW(Sym) entry;
 	struct link_symbol *symbol;
 };
 
@@ -318,7 +318,7 @@ static uint32_t write_name(struct draft *draft, const char *name, size_t most)
 }
 
 /* Room for contents, aligned as a header's are. */
-static unsigned char *take_room(struct draft *draft, Elf64_Shdr *header, uint64_t size)
+static unsigned char *take_room(struct draft *draft, ElfW(Shdr) * header, uint64_t size)
 {
 	header->sh_offset = draft->used;
 	header->sh_size = size;
@@ -334,11 +334,11 @@ static void write_runs(struct draft *draft)
 
 	for (size_t i = 0; i < draft->num_runs; i++) {
 		const struct run *run = &draft->runs[i];
-		Elf64_Shdr *header = &file->sections[1 + i];
+		ElfW(Shdr) *header = &file->sections[1 + i];
 
 		for (; region <= run->region; region++)
 			file->first_section[region] = (uint32_t)(1 + i);
-		*header = (Elf64_Shdr){
+		*header = (ElfW(Shdr)){
 			.sh_name = write_name(draft, run->name, MOST_NAME),
 			.sh_type = run->contents ? SHT_PROGBITS : SHT_NOBITS,
 			.sh_flags = SHF_ALLOC | (run->executable ? SHF_EXECINSTR : 0U) |
@@ -364,7 +364,7 @@ static void write_symbols(struct draft *draft)
 
 	for (size_t i = 0; i < draft->num_symbols; i++) {
 		uint64_t spot = draft->keys[i] >> NUMBER_BITS;
-		Elf64_Sym *entry = &file->symbols[1 + i];
+		ElfW(Sym) *entry = &file->symbols[1 + i];
 		enum link_region here = (enum link_region)(spot >> OFFSET_BITS);
 
 		for (; region <= here; region++)
@@ -407,14 +407,14 @@ static void write_symbol_names(struct draft *draft)
 /* false: there is something in it that nobody can read. */
 static bool write_debug(struct draft *draft)
 {
-	Elf64_Shdr *header = draft->file->sections + 1 + draft->num_runs;
+	ElfW(Shdr) *header = draft->file->sections + 1 + draft->num_runs;
 	const struct link_debug *part = NULL;
 	struct link *link = draft->load->link;
 
 	for (; (part = link_next_debug(link, part)); header++) {
 		unsigned char *bytes;
 
-		*header = (Elf64_Shdr){
+		*header = (ElfW(Shdr)){
 			.sh_name = write_name(draft, part->name, MOST_NAME),
 			.sh_type = SHT_PROGBITS,
 			.sh_addralign = part->align,
@@ -429,27 +429,27 @@ static bool write_debug(struct draft *draft)
 static void write_tables(struct draft *draft)
 {
 	struct symfile *file = draft->file;
-	Elf64_Ehdr *header = (Elf64_Ehdr *)(void *)file->bytes;
+	ElfW(Ehdr) *header = (ElfW(Ehdr) *)(void *)file->bytes;
 	size_t strings = 2 + draft->num_runs + draft->num_debug;
 
-	file->sections[strings - 1] = (Elf64_Shdr){
+	file->sections[strings - 1] = (ElfW(Shdr)){
 		.sh_name = write_name(draft, ".symtab", MOST_NAME),
 		.sh_type = SHT_SYMTAB,
 		.sh_offset = sizeof(*header),
-		.sh_size = (1 + draft->num_symbols) * sizeof(Elf64_Sym),
+		.sh_size = (1 + draft->num_symbols) * sizeof(ElfW(Sym)),
 		.sh_link = (uint32_t)strings,
 		.sh_info = 1,
 		.sh_addralign = ALIGN,
-		.sh_entsize = sizeof(Elf64_Sym),
+		.sh_entsize = sizeof(ElfW(Sym)),
 	};
-	file->sections[strings] = (Elf64_Shdr){
+	file->sections[strings] = (ElfW(Shdr)){
 		.sh_name = write_name(draft, ".strtab", MOST_NAME),
 		.sh_type = SHT_STRTAB,
 		.sh_offset = (uint64_t)((unsigned char *)file->names - file->bytes),
 		.sh_size = draft->names_size,
 		.sh_addralign = 1,
 	};
-	*header = (Elf64_Ehdr){
+	*header = (ElfW(Ehdr)){
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, draft->load->link->arch->class,
 			     draft->load->link->arch->encoding, EV_CURRENT },
 		.e_type = ET_EXEC,
@@ -457,7 +457,7 @@ static void write_tables(struct draft *draft)
 		.e_version = EV_CURRENT,
 		.e_shoff = (uint64_t)((unsigned char *)file->sections - file->bytes),
 		.e_ehsize = sizeof(*header),
-		.e_shentsize = sizeof(Elf64_Shdr),
+		.e_shentsize = sizeof(ElfW(Shdr)),
 		.e_shnum = (uint16_t)(strings + 1),
 		.e_shstrndx = (uint16_t)strings,
 	};
@@ -485,8 +485,8 @@ static int allocate(struct draft *draft)
 		draft->size += align_up((size_t)part->size);
 	}
 	sections = 3 + draft->num_runs + draft->num_debug;
-	tables = sizeof(Elf64_Ehdr) + (1 + draft->num_symbols) * sizeof(Elf64_Sym) +
-		 sections * sizeof(Elf64_Shdr);
+	tables = sizeof(ElfW(Ehdr)) + (1 + draft->num_symbols) * sizeof(ElfW(Sym)) +
+		 sections * sizeof(ElfW(Shdr));
 	draft->used = tables;
 	draft->size += tables;
 	if (draft->names_size > UINT32_MAX)
@@ -496,11 +496,11 @@ static int allocate(struct draft *draft)
 		return -ENOMEM;
 	*file = (struct symfile){ .size = draft->size + draft->names_size,
 				  .num_debug = draft->num_debug };
-	file->symbols = (Elf64_Sym *)(void *)(file->bytes + sizeof(Elf64_Ehdr));
-	file->sections = (Elf64_Shdr *)(void *)(file->symbols + 1 + draft->num_symbols);
+	file->symbols = (ElfW(Sym) *)(void *)(file->bytes + sizeof(ElfW(Ehdr)));
+	file->sections = (ElfW(Shdr) *)(void *)(file->symbols + 1 + draft->num_symbols);
 	file->names = (char *)file->bytes + draft->size;
-	file->symbols[0] = (Elf64_Sym){ 0 };
-	file->sections[0] = (Elf64_Shdr){ 0 };
+	file->symbols[0] = (ElfW(Sym)){ 0 };
+	file->sections[0] = (ElfW(Shdr)){ 0 };
 	file->names[0] = '\0';
 	draft->file = file;
 	return 0;
@@ -567,7 +567,7 @@ void drop_init_symbols(struct load *load)
 	struct link *link = load->link;
 	uint64_t percpu_address = link->percpu_address;
 	const struct link_debug *part = NULL;
-	Elf64_Shdr *header = file->sections + file->first_section[LINK_REGIONS];
+	ElfW(Shdr) *header = file->sections + file->first_section[LINK_REGIONS];
 
 	for (size_t i = file->first_section[LINK_INIT_TEXT];
 	     i < file->first_section[LINK_INIT_DATA + 1]; i++) {
@@ -576,7 +576,7 @@ void drop_init_symbols(struct load *load)
 	}
 	for (size_t i = file->first_symbol[LINK_INIT_TEXT];
 	     i < file->first_symbol[LINK_INIT_DATA + 1]; i++)
-		file->symbols[i] = (Elf64_Sym){ 0 };
+		file->symbols[i] = (ElfW(Sym)){ 0 };
 	link->percpu_address = (uintptr_t)load->module->percpu;
 	/* It could be done before, so it can be now. */
 	for (size_t i = 0; i < file->num_debug && (part = link_next_debug(link, part)); i++)
@@ -589,8 +589,8 @@ void drop_init_symbols(struct load *load)
 /* How many entries behind the nearest are looked at: those in front may be labels in a function. */
 #define MOST_STEPS 16
 
-const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region region,
-				  uintptr_t address)
+const ElfW(Shdr) *
+	find_section_at(const struct symfile *file, enum link_region region, uintptr_t address)
 {
 	uint32_t first = file->first_section[region], low = first,
 		 high = file->first_section[region + 1];
@@ -609,14 +609,14 @@ const Elf64_Shdr *find_section_at(const struct symfile *file, enum link_region r
 	return &file->sections[low - 1];
 }
 
-/* Labels of assembler code have no size: they stand for what follows, to the next symbol. */
-static bool covers(const Elf64_Sym *symbol, uintptr_t address)
+/* Labels of assembler code have no size: they stand for all that follows and is in nothing else. */
+static bool covers(const ElfW(Sym) * symbol, uintptr_t address)
 {
 	return !symbol->st_size || address - symbol->st_value < symbol->st_size;
 }
 
-const Elf64_Sym *find_symbol_at(const struct symfile *file, enum link_region region,
-				uintptr_t address)
+const ElfW(Sym) *
+	find_symbol_at(const struct symfile *file, enum link_region region, uintptr_t address)
 {
 	uint32_t first = file->first_symbol[region], low = first,
 		 high = file->first_symbol[region + 1];

@@ -24,6 +24,9 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "elf/arch.h"
+#include "loader/arch.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -41,15 +44,8 @@
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
-/* What the machine calls the relocations by which libc answers. */
-#if defined(__x86_64__)
-#define CARRIER_MACHINE EM_X86_64
-#define RELOCATE_MODULE R_X86_64_DTPMOD64
-#define RELOCATE_OFFSET R_X86_64_TPOFF64
-#define RELOCATE_DESCRIPTOR R_X86_64_TLSDESC
-#else
-#error "loader/tls.c: name this machine's dynamic relocations of thread-local variables here"
-#endif
+/* This library's own, or the program's: a linker defines it.  A carrier's says the same of the machine. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
 #define PROCESS_BYTES 24
 #define PATH_BYTES 192
@@ -91,7 +87,7 @@ tls_getter_function *tls_getter(void)
 
 void *tls_address(const struct tls_carrier *carrier, size_t offset)
 {
-	struct tls_index index = { carrier->module, offset };
+	struct tls_index index = { (unsigned long)carrier->module, offset - TLS_BIAS };
 	tls_getter_function *getter = tls_getter();
 
 	return getter ? getter(&index) : NULL;
@@ -289,7 +285,7 @@ struct carrier_head {
 	ElfW(Ehdr) header;
 	ElfW(Phdr) segments[SEGMENTS];
 	struct {
-		ElfW(Word) buckets, chains, bucket;
+		Elf_Symndx buckets, chains, bucket;
 	} hash;
 };
 
@@ -298,7 +294,13 @@ struct carrier_file {
 	size_t size;
 	size_t dynamic, symbols, strings, relocations, table, values;
 	size_t num_dynamic, num_symbols, strings_size;
+	bool has_rel; /* relocations have their addends in the table */
 };
+
+static size_t relocation_size(const struct carrier_file *file)
+{
+	return file->has_rel ? sizeof(ElfW(Rel)) : sizeof(ElfW(Rela));
+}
 
 #define DYNAMIC_ENTRIES 10 /* without DT_NEEDED */
 
@@ -315,6 +317,7 @@ static void lay_out(const struct draft *draft, struct carrier_file *file)
 {
 	const struct tls_carrier *carrier = draft->carrier;
 
+	file->has_rel = draft->load->link->arch->has_rel;
 	file->num_dynamic = DYNAMIC_ENTRIES + draft->num_needed;
 	file->num_symbols = FIRST_UNDEFINED + draft->num_symbols;
 	file->strings_size = 1 + strlen(carrier->base) + 1;
@@ -324,11 +327,11 @@ static void lay_out(const struct draft *draft, struct carrier_file *file)
 		file->strings_size += strlen(draft->needed[i]->path) + 1;
 	file->size = sizeof(struct carrier_head);
 	/* No chain is longer than the symbol that is defined. */
-	append(file, file->num_symbols, sizeof(ElfW(Word)), 4);
+	append(file, file->num_symbols, sizeof(Elf_Symndx), sizeof(Elf_Symndx));
 	file->dynamic = append(file, file->num_dynamic, sizeof(ElfW(Dyn)), 8);
 	file->symbols = append(file, file->num_symbols, sizeof(ElfW(Sym)), 8);
-	file->relocations = append(file, draft->num_questions, sizeof(ElfW(Rela)), 8);
-	file->table = append(file, 2 * draft->num_questions, sizeof(uint64_t), 8);
+	file->relocations = append(file, draft->num_questions, relocation_size(file), 8);
+	file->table = append(file, 2 * draft->num_questions, sizeof(ElfW(Addr)), 8);
 	file->strings = append(file, file->strings_size, 1, 1);
 	file->values = append(file, draft->load->link->tls_initial_size, 1, carrier->align);
 }
@@ -374,19 +377,19 @@ static void write_head(const struct draft *draft, const struct carrier_file *fil
 	bool has_block = draft->carrier->size > 0;
 
 	head->header = (ElfW(Ehdr)){
-		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
-			     EV_CURRENT, ELFOSABI_NONE },
 		.e_type = ET_DYN,
-		.e_machine = CARRIER_MACHINE,
+		.e_machine = __ehdr_start.e_machine,
 		.e_version = EV_CURRENT,
+		.e_flags = __ehdr_start.e_flags,
 		.e_phoff = offsetof(struct carrier_head, segments),
 		.e_ehsize = sizeof(ElfW(Ehdr)),
 		.e_phentsize = sizeof(ElfW(Phdr)),
 		.e_phnum = has_block ? SEGMENTS : SEGMENT_TLS,
 	};
+	memcpy(head->header.e_ident, __ehdr_start.e_ident, EI_NIDENT);
 	write_segments(draft, file, head->segments);
 	head->hash.buckets = 1;
-	head->hash.chains = (ElfW(Word))file->num_symbols;
+	head->hash.chains = (Elf_Symndx)file->num_symbols;
 	head->hash.bucket = has_block ? OWN_SYMBOL : STN_UNDEF;
 }
 
@@ -405,7 +408,7 @@ static void write_dynamic(const struct draft *draft, const struct carrier_file *
 {
 	ElfW(Dyn) *entry = (ElfW(Dyn) *)(file->bytes + file->dynamic);
 	const struct {
-		ElfW(Sxword) tag;
+		int tag;
 		size_t value;
 	} entries[DYNAMIC_ENTRIES] = {
 		{ DT_HASH, offsetof(struct carrier_head, hash) },
@@ -413,9 +416,10 @@ static void write_dynamic(const struct draft *draft, const struct carrier_file *
 		{ DT_SYMTAB, file->symbols },
 		{ DT_STRSZ, file->strings_size },
 		{ DT_SYMENT, sizeof(ElfW(Sym)) },
-		{ DT_RELA, file->relocations },
-		{ DT_RELASZ, draft->num_questions * sizeof(ElfW(Rela)) },
-		{ DT_RELAENT, sizeof(ElfW(Rela)) },
+		{ file->has_rel ? DT_REL : DT_RELA, file->relocations },
+		{ file->has_rel ? DT_RELSZ : DT_RELASZ,
+		  draft->num_questions * relocation_size(file) },
+		{ file->has_rel ? DT_RELENT : DT_RELAENT, relocation_size(file) },
 		{ DT_FLAGS, may_be_stacked(draft) ? DF_STATIC_TLS : 0 },
 		{ DT_NULL, 0 },
 	};
@@ -450,14 +454,22 @@ static void write_symbols(const struct draft *draft, const struct carrier_file *
 
 static void write_relocations(const struct draft *draft, const struct carrier_file *file)
 {
-	ElfW(Rela) *entries = (ElfW(Rela) *)(file->bytes + file->relocations);
+	ElfW(Addr) *table = (ElfW(Addr) *)(file->bytes + file->table);
 
 	for (size_t i = 0; i < draft->num_questions; i++) {
 		const struct question *question = &draft->questions[i];
+		ElfW(Rela) entry = {
+			.r_offset = (ElfW(Addr))(file->table + 2 * i * sizeof(*table)),
+			.r_info = RELOCATION_INFO(question->symbol, question->type),
+			.r_addend = (intptr_t)question->addend,
+		};
 
-		entries[i].r_offset = file->table + 2 * i * sizeof(uint64_t);
-		entries[i].r_info = ELF64_R_INFO((uint64_t)question->symbol, question->type);
-		entries[i].r_addend = (ElfW(Sxword))question->addend;
+		/* What has an addend has it behind what else it has. */
+		memcpy(file->bytes + file->relocations + i * relocation_size(file), &entry,
+		       relocation_size(file));
+		if (file->has_rel)
+			table[2 * i + (question->type == RELOCATE_DESCRIPTOR)] =
+				(ElfW(Addr))question->addend;
 	}
 }
 
@@ -638,14 +650,15 @@ static int open_file(const struct draft *draft, int fd, bool *is_new)
 static void take_answers(const struct draft *draft, const struct carrier_file *file)
 {
 	struct link_map *map = NULL;
-	const uint64_t *table;
+	const ElfW(Addr) * table;
 
 	dlinfo(draft->carrier->handle, RTLD_DI_LINKMAP, &map);
-	table = (const uint64_t *)(map->l_addr + file->table);
+	table = (const ElfW(Addr) *)(map->l_addr + file->table);
 	for (size_t i = 0; i < draft->num_questions; i++) {
 		const struct question *question = &draft->questions[i];
 
-		question->answer[0] = table[2 * i];
+		/* A distance can be less than nothing. */
+		question->answer[0] = (uint64_t)(intptr_t)table[2 * i];
 		if (question->type == RELOCATE_DESCRIPTOR)
 			question->answer[1] = table[2 * i + 1];
 	}
@@ -795,17 +808,16 @@ static int fill_image(struct load *load)
  * also the module's block, if it lies there.  Only code that uses such distances makes libc tell them;
  * variables of another block are put where gdb will say that nothing can be.
  */
-#define NOWHERE ((uint64_t)1 << 63) /* no program has an address near this one */
+#define NOWHERE (UINTPTR_MAX / 2 + 1) /* no program has an address near this one */
 
-static uint64_t debug_base(const struct link *link)
+static uint64_t debug_base(const struct link *link, const struct tls_carrier *carrier)
 {
-	struct tls_index first = { 1, 0 };
-	tls_getter_function *getter = tls_getter();
+	const struct tls_carrier program = { .module = 1 };
 
-	for (const struct link_tls *tls = link->tls; tls && getter; tls = tls->next) {
+	for (const struct link_tls *tls = link->tls; tls && tls_getter(); tls = tls->next) {
 		if (tls->wanted & LINK_TLS_BY_OFFSET && (!tls->symbol || tls->symbol->section))
-			return (uint64_t)__builtin_thread_pointer() + tls->thread_offset -
-			       tls->offset - (uint64_t)getter(&first);
+			return (uintptr_t)tls_address(carrier, 0) -
+			       (uintptr_t)tls_address(&program, 0);
 	}
 	return NOWHERE;
 }
@@ -835,6 +847,6 @@ int open_tls(struct load *load)
 		return error;
 	}
 	load->module->tls = draft.carrier;
-	load->link->tls_debug_base = debug_base(load->link);
+	load->link->tls_debug_base = debug_base(load->link, draft.carrier);
 	return 0;
 }

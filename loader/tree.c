@@ -536,8 +536,8 @@ static int visit_list(struct tree *tree, struct kmod_list *list, const struct vi
 		kmod_module_unref(kmod);
 		/* A wish that can't come true is none. */
 		if (error && soft && error != -ENOMEM)
-			continue;
-		if (!error)
+			error = 0;
+		else if (!error)
 			error = add_number(tree, numbers, visit.step);
 		if (error)
 			break;
@@ -817,7 +817,8 @@ int find_steps(struct permod *pm, const char *name, unsigned int flags, struct p
 	if (!HAS_LIBKMOD)
 		return fail(pm, -ENOSYS,
 			    "%s: this program was linked without libkmod, so it knows no module "
-			    "trees; load modules by their paths, or link it with -lkmod",
+			    "trees; load modules by their paths, or link it with "
+			    "-Wl,--no-as-needed -lkmod",
 			    name);
 	error = open_tree(&tree);
 	if (!error)

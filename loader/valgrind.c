@@ -52,8 +52,8 @@ struct draft {
 	size_t read_only;      /* of the data, bytes */
 	bool lent;	       /* the data is a page that stays only until the file is read */
 	size_t page;
-	Elf64_Phdr segments[SEGMENTS];
-	Elf64_Shdr *sections;
+	ElfW(Phdr) segments[SEGMENTS];
+	ElfW(Shdr) * sections;
 	int descriptor;
 };
 
@@ -103,7 +103,7 @@ static uint64_t pages(const struct draft *draft, size_t segment)
 static void describe_segments(struct draft *draft, uint64_t offset)
 {
 	for (size_t i = 0; i < SEGMENTS; i++) {
-		Elf64_Phdr *segment = &draft->segments[i];
+		ElfW(Phdr) *segment = &draft->segments[i];
 
 		segment->p_type = PT_LOAD;
 		segment->p_flags = PF_R | (i == CODE ? PF_X : PF_W);
@@ -118,12 +118,12 @@ static void describe_segments(struct draft *draft, uint64_t offset)
 }
 
 /* From an offset in a segment to another. */
-static Elf64_Shdr describe_section(const struct draft *draft, size_t segment, size_t name,
+static ElfW(Shdr) describe_section(const struct draft *draft, size_t segment, size_t name,
 				   uint64_t begin, uint64_t end)
 {
 	size_t names = (size_t)(draft->symfile->names - (const char *)draft->symfile->bytes);
 
-	return (Elf64_Shdr){
+	return (ElfW(Shdr)){
 		.sh_name = (uint32_t)(draft->symfile->size - names + name),
 		.sh_type = name == BSS_NAME ? SHT_NOBITS : SHT_PROGBITS,
 		.sh_flags = SHF_ALLOC | (segment == CODE    ? SHF_EXECINSTR
@@ -136,7 +136,7 @@ static Elf64_Shdr describe_section(const struct draft *draft, size_t segment, si
 	};
 }
 
-static bool is_in_data(const struct draft *draft, const Elf64_Shdr *section)
+static bool is_in_data(const struct draft *draft, const ElfW(Shdr) * section)
 {
 	return section->sh_addr - draft->segments[DATA].p_vaddr < draft->segments[DATA].p_memsz;
 }
@@ -145,7 +145,7 @@ static bool is_in_data(const struct draft *draft, const Elf64_Shdr *section)
 static uint16_t describe_sections(struct draft *draft, size_t count)
 {
 	uint64_t data = draft->segments[DATA].p_memsz;
-	Elf64_Shdr *next = draft->sections + 1;
+	ElfW(Shdr) *next = draft->sections + 1;
 
 	*next++ = describe_section(draft, CODE, TEXT_NAME, 0, draft->size[CODE]);
 	if (draft->read_only)
@@ -153,7 +153,7 @@ static uint16_t describe_sections(struct draft *draft, size_t count)
 	if (data > draft->read_only && !draft->lent)
 		*next++ = describe_section(draft, DATA, BSS_NAME, draft->read_only, data);
 	for (size_t i = 1; i < count; i++) {
-		const Elf64_Shdr *section = &draft->symfile->sections[i];
+		const ElfW(Shdr) *section = &draft->symfile->sections[i];
 
 		if (section->sh_type == SHT_NOBITS ||
 		    (section->sh_flags & SHF_ALLOC && !is_in_data(draft, section)))
@@ -186,7 +186,7 @@ static bool put(const struct draft *draft, const void *bytes, size_t size, uint6
 static bool put_segments(const struct draft *draft, uint64_t offset)
 {
 	size_t first = draft->address[CODE] < draft->address[DATA] ? CODE : DATA;
-	Elf64_Phdr segments[SEGMENTS] = { draft->segments[first], draft->segments[!first] };
+	ElfW(Phdr) segments[SEGMENTS] = { draft->segments[first], draft->segments[!first] };
 
 	return put(draft, segments, sizeof(segments), offset);
 }
@@ -194,15 +194,15 @@ static bool put_segments(const struct draft *draft, uint64_t offset)
 static bool write_file(struct draft *draft)
 {
 	const struct symfile *symfile = draft->symfile;
-	Elf64_Ehdr header = *(const Elf64_Ehdr *)(const void *)symfile->bytes;
+	ElfW(Ehdr) header = *(const ElfW(Ehdr) *)(const void *)symfile->bytes;
 	size_t tables = round_up(symfile->size + sizeof(more_names), sizeof(uint64_t));
-	size_t sections_size = (OWN_SECTIONS + header.e_shnum) * sizeof(Elf64_Shdr);
+	size_t sections_size = (OWN_SECTIONS + header.e_shnum) * sizeof(ElfW(Shdr));
 
 	/* Nobody looks at what is between its parts. */
 	VALGRIND_MAKE_MEM_DEFINED(symfile->bytes, symfile->size);
 	header.e_type = ET_DYN;
 	header.e_phoff = tables;
-	header.e_phentsize = sizeof(Elf64_Phdr);
+	header.e_phentsize = sizeof(ElfW(Phdr));
 	header.e_phnum = SEGMENTS;
 	header.e_shoff = tables + sizeof(draft->segments);
 	describe_segments(draft, round_up(header.e_shoff + sections_size, draft->page));

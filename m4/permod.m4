@@ -74,21 +74,92 @@ AS_IF([test "x$with_sanitizer" != xno],
 AC_SUBST([SANITIZER_FLAGS])
 ])
 
-# PERMOD_HOST
-# Stops on systems that the loader does not serve; sets the conditional HOST_X86_64. The compiler
-# is asked, not the host's name, since -m32 makes another architecture of the same host.
-AC_DEFUN([PERMOD_HOST], [
-AC_MSG_CHECKING([for the architecture])
-permod_host=other
-AC_COMPILE_IFELSE([AC_LANG_SOURCE([[
-#if !defined(__linux__) || !defined(__x86_64__) || defined(__ILP32__)
-#error other
-#endif
-]])], [permod_host=x86_64])
-AC_MSG_RESULT([$permod_host])
-AM_CONDITIONAL([HOST_X86_64], [test $permod_host = x86_64])
-# The file of elf/arch/ that libpermod has.
-AC_SUBST([permod_arch], [$permod_host])
-AS_IF([test $permod_host = other],
-    [AC_MSG_ERROR([the loader has relocations for x86_64 Linux only, and $CC compiles for $host])])
+# PERMOD_LOADER
+# Sets permod_arch to the name of the file in elf/arch/ that elf/link.c takes for this host, enable_loader and
+# the conditional LOADER: whether modules can be loaded there. If not, per-CPU memory is all that there is. A
+# compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
+AC_DEFUN([PERMOD_LOADER], [
+AC_MSG_CHECKING([for relocations of the host's architecture])
+permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/link.c" |
+    ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
+    sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
+# One file serves both orders of bytes, or both classes, of some.
+AS_CASE([$permod_arch], [ppc64le], [permod_arch_file=ppc64], [sparc64], [permod_arch_file=sparc],
+    [permod_arch_file=$permod_arch])
+AC_SUBST([permod_arch_file])
+AC_MSG_RESULT([${permod_arch:-none}])
+AC_ARG_ENABLE([loader],
+    [AS_HELP_STRING([--disable-loader],
+        [build libpercpu alone: per-CPU memory without modules; so where modules can't be loaded])],
+    [],
+    [AS_IF([test -n "$permod_arch"], [enable_loader=yes], [enable_loader=no])])
+AS_IF([test "x$enable_loader" != xno && test -z "$permod_arch"],
+    [AC_MSG_ERROR([the loader has no relocations for what ${CC:-$any_compiler} compiles for;
+configure --disable-loader builds libpercpu alone])])
+AM_CONDITIONAL([LOADER], [test "x$enable_loader" != xno])
+AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod_arch" = xx86_64])
+])
+
+# PERMOD_ATOMICS
+# Adds libatomic to LIBS if the CPU has no instructions for counts of 64 bits.
+AC_DEFUN([PERMOD_ATOMICS], [
+AC_MSG_CHECKING([for what 64-bit counts need])
+permod_saved_LIBS=$LIBS
+for permod_library in "" -latomic; do
+    LIBS="$permod_saved_LIBS $permod_library"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[long long count;]],
+        [[return (int)__atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);]])],
+        [permod_atomics=yes
+         break],
+        [permod_atomics=no])
+done
+AC_MSG_RESULT([${permod_library:-nothing}])
+AS_IF([test $permod_atomics = no], [AC_MSG_ERROR([$CC has no atomic operations, not even with libatomic])])
+])
+
+# PERMOD_C_LIBRARY
+# What only some C libraries have: each is asked for by itself.
+AC_DEFUN([PERMOD_C_LIBRARY], [
+permod_saved_LIBS=$LIBS
+LIBS="$LIBS -ldl"
+AC_CHECK_FUNCS([dlvsym getcpu gnu_get_libc_version mallinfo2 _dl_allocate_tls])
+LIBS=$permod_saved_LIBS
+dnl Where a fork's handlers have no handle, __cxa_finalize() does nothing.
+AC_CHECK_FUNC([__register_atfork], [handlers_by_libc=yes], [handlers_by_libc=no])
+AM_CONDITIONAL([HANDLERS_BY_LIBC], [test $handlers_by_libc = yes])
+AC_CHECK_HEADERS([gnu/lib-names.h])
+AC_CHECK_FUNC([backtrace], [have_backtrace="by the C library"], [PERMOD_UNWINDER])
+AM_CONDITIONAL([HAVE_BACKTRACE], [test "$have_backtrace" = "by the C library"])
+AS_IF([test "$have_backtrace" = "by the C library"],
+    [AC_DEFINE([HAVE_BACKTRACE], [1], [Whether the C library has backtrace().])])
+])
+
+# PERMOD_UNWINDER
+# The compiler's unwinder, where libc has no backtrace(): sets have_backtrace.  The archive of libgcc may
+# have been made for another C library than the compiler is used with, and call _dl_find_object(), which
+# is then the loader's.
+AC_DEFUN([PERMOD_UNWINDER], [
+AC_MSG_CHECKING([whether $CC links the unwinder])
+m4_define([permod_unwind_prologue], [[
+#include <unwind.h>
+static _Unwind_Reason_Code see(struct _Unwind_Context *context, void *arg)
+{
+	(void)context;
+	(void)arg;
+	return _URC_NO_REASON;
+}
+]])dnl
+AC_LINK_IFELSE([AC_LANG_PROGRAM([permod_unwind_prologue], [return _Unwind_Backtrace(see, 0);])],
+    [have_backtrace="by the compiler's unwinder"],
+    [AC_LINK_IFELSE([AC_LANG_PROGRAM([permod_unwind_prologue
+int _dl_find_object(void *address, void *result);
+int _dl_find_object(void *address, void *result)
+{
+	return !address || !result;
+}], [return _Unwind_Backtrace(see, 0);])],
+        [have_backtrace="by the compiler's unwinder, which was made for another C library"
+         AC_DEFINE([NEED_DL_FIND_OBJECT], [1], [Whether the unwinder wants _dl_find_object() of us.])],
+        [AC_MSG_RESULT([no])
+         AC_MSG_ERROR([neither the C library nor $CC can walk a stack (no backtrace(), no unwinder)])])])
+AC_MSG_RESULT([$have_backtrace])
 ])

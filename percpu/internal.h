@@ -40,7 +40,7 @@
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
- *     ops_*.c    the ways of doing operations: see ops.c
+ *     ops_cpu.c, ops_cid.c, ops_atomic.c, ops_emulated.c: the ways of doing operations: see ops.c
  *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
@@ -303,6 +303,8 @@ extern char *pcpu_area;	      /* offset from the thread pointer to the area that
 void pcpu_prepare_thread(void);
 /* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* The same, in the quickest way of this process, whatever number selects units. */
+unsigned int pcpu_cpu_number(void);
 /* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
 bool pcpu_wants_cid(void);
 

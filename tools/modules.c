@@ -53,6 +53,9 @@ static enum status add_parameter(const struct command *command, struct request *
 
 	if (strncmp(word, "--", 2) == 0)
 		return usage_error(command, "'%s': options come before the first MODULE", word);
+	/* No parameter has such a name; it may be a bool's, which has no value. */
+	if (word[strcspn(word, "=./")] != '=' && strpbrk(word, "./"))
+		return usage_error(command, "'%s': a further MODULE comes behind '--'", word);
 	quoted = quote_parameter(word);
 	if (!quoted)
 		return usage_error(command,
@@ -202,7 +205,7 @@ static const char *file_of(const struct session *session, const char *name)
 	if (strchr(name, '/') || (there && !(session->dir && S_ISDIR(about.st_mode))))
 		return name;
 	if (!session->dir) {
-		complain("%s: no such file; a bare name needs --module-dir", name);
+		complain("%s: no such file; a bare name needs --module-dir", *name ? name : "\"\"");
 		return NULL;
 	}
 	path = find_module(session->dir, name);

@@ -53,7 +53,9 @@ struct permod_export {
 		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #sym;            \
 	static const struct permod_export __ksymtab_##sym                                          \
 		__attribute__((section(section_name), used,                                        \
-			       aligned(8))) = { string, (const void *)&sym, export_flags }
+			       aligned(__alignof__(struct permod_export)))) = {                    \
+			string, (const void *)&sym, export_flags                                   \
+		}
 #define PERMOD_EXPORT(sym, section_name, export_flags)                                             \
 	PERMOD_EXPORT_AS(sym, section_name, __kstrtab_##sym, export_flags)
 #define PERMOD_EXPORT_NS(sym, section_name, ns, export_flags)                                      \
@@ -91,8 +93,10 @@ struct permod_export {
 		__attribute__((section("__ksymtab_strings"), used, aligned(1))) = #var;            \
 	static const struct permod_export __ksymtab_##var                                          \
 		__attribute__((section(section_name), used,                                        \
-			       aligned(8))) = { __kstrtab_##var, (const void *)__kthread_##var,    \
-						(export_flags) | PERMOD_EXPORT_THREAD }
+			       aligned(__alignof__(struct permod_export)))) = {                    \
+			__kstrtab_##var, (const void *)__kthread_##var,                            \
+			(export_flags) | PERMOD_EXPORT_THREAD                                      \
+		}
 
 /** EXPORT_THREAD_SYMBOL(var) - the same for a variable that is `__thread` or `thread_local`, global,
  * and in C++ extern "C".  (A program's variables of this kind need no export: the dynamic linker has

@@ -211,7 +211,9 @@ extern const struct kernel_param_ops param_ops_byte, param_ops_short, param_ops_
 #define PERMOD_PARAM(name, operations, arg, perm)                                                  \
 	static const struct kernel_param __param_##name                                            \
 		__attribute__((section("__param"), used,                                           \
-			       aligned(8))) = { #name, operations, { arg }, perm, 0 }
+			       aligned(__alignof__(struct kernel_param)))) = {                     \
+			#name, operations, { arg }, perm, 0                                        \
+		}
 
 /**
  * module_param(name, type, perm) - a variable that "name=value" sets before init runs.

@@ -13,20 +13,22 @@
  *     permod_unload(m, 0);
  *     permod_free(pm);
  *
- * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
- * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
- * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
+ * Functions return 0 or a negative errno, and then permod_error() has one readable line (but for those
+ * that get nothing but a module, or an opened file, to look at).  All may be called from several threads;
+ * none is async-signal-safe unless it says so.  Calls on one context wait for each other, but not while
+ * constructors, init, exit, destructors or notifiers run: these may call back, and others may load and
+ * unload meanwhile.  A load that needs a module whose init another thread runs, or one of the same name,
+ * waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <permod/export.h>
-#include <permod/percpu.h>
+#include <permod/percpu_ref.h>
 
 #ifdef __cplusplus
 /* Functions here have the names of structures, as is usual in C. */
@@ -132,8 +134,10 @@ int permod_new(struct permod **pm, const struct permod_options *options);
 
 /**
  * permod_free() - unload all modules, users before what they use, references or not, and free the
- * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
- * memory, without anybody to name them.  Not to be called by a module's init or exit.
+ * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit, destructors that
+ * threads have yet to run) stay in memory with what they use, without anybody to name them.  Not to be
+ * called by a module's init or exit, nor while another thread is in a call on the context: whoever
+ * started threads that load waits for them first.
  */
 void permod_free(struct permod *pm);
 
@@ -395,6 +399,20 @@ int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flag
  */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
+
+/* A module begins with its count, so calls are inline. */
+static inline int permod_get_inline(struct permod_module *m)
+{
+	return percpu_ref_tryget_live((struct percpu_ref *)(void *)m) ? 0 : -EBUSY;
+}
+
+static inline void permod_put_inline(struct permod_module *m)
+{
+	percpu_ref_put((struct percpu_ref *)(void *)m);
+}
+
+#define permod_get(m) permod_get_inline(m)
+#define permod_put(m) permod_put_inline(m)
 
 /** enum permod_state - of a module; names and numbers are the kernel's. */
 enum permod_state {

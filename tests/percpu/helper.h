@@ -115,6 +115,14 @@ static inline UNUSED struct outcome run_in_child(void (*body)(void *), void *arg
 	return outcome;
 }
 
+/* The command line that an emulator runs this program by, without the program; NULL if none does. */
+static inline UNUSED const char *emulator(void)
+{
+	const char *command = getenv("EMULATOR");
+
+	return command && *command ? command : NULL;
+}
+
 /* Become a new process of this program; not by the link itself, which valgrind takes for its own. */
 static inline UNUSED __attribute__((noreturn)) void run_again(const char *argument)
 {
@@ -123,7 +131,11 @@ static inline UNUSED __attribute__((noreturn)) void run_again(const char *argume
 
 	if (length > 0) {
 		path[length] = '\0';
-		execl(path, path, argument, (char *)NULL);
+		if (emulator())
+			execl("/bin/sh", "sh", "-c", "exec $EMULATOR \"$0\" \"$@\"", path, argument,
+			      (char *)NULL);
+		else
+			execl(path, path, argument, (char *)NULL);
 	}
 	_exit(127);
 }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the loader has to know of the machine that it runs on, beside how that is linked for (elf/arch/):
+ * all of it that differs between machines is here.
+ *
+ *     RELOCATE_*            the dynamic relocations by which libc tells where thread-local variables are:
+ *                           number of a module, distance from the thread pointer, descriptor (0: has none)
+ *     RELOCATION_INFO()     their r_info
+ *     TLS_BIAS              what __tls_get_addr() adds to offsets
+ *     TLS_FUNCTION          what compilers call instead of __tls_get_addr(), or are told to call beside it
+ *     TRAP                  a byte of which instructions are made that nobody survives
+ *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
+ *     return_address()      and where the function that had just been called would return to, likewise
+ *     flush_code()          let code be run that was written as data
+ */
+#ifndef LOADER_ARCH_H
+#define LOADER_ARCH_H
+
+#include <elf.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#if defined(__x86_64__)
+
+#define RELOCATE_MODULE R_X86_64_DTPMOD64
+#define RELOCATE_OFFSET R_X86_64_TPOFF64
+#define RELOCATE_DESCRIPTOR R_X86_64_TLSDESC
+#define TRAP 0xcc
+#define CONTEXT_PC(context) (context)->uc_mcontext.gregs[REG_RIP]
+#define CONTEXT_STACK(context) (context)->uc_mcontext.gregs[REG_RSP]
+
+#elif defined(__i386__)
+
+#define RELOCATE_MODULE R_386_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_386_TLS_TPOFF
+#define RELOCATE_DESCRIPTOR R_386_TLS_DESC
+#define TLS_FUNCTION "___tls_get_addr"
+#define TRAP 0xcc
+#define CONTEXT_PC(context) (context)->uc_mcontext.gregs[REG_EIP]
+#define CONTEXT_STACK(context) (context)->uc_mcontext.gregs[REG_ESP]
+
+#elif defined(__aarch64__)
+
+#define RELOCATE_MODULE R_AARCH64_TLS_DTPMOD
+#define RELOCATE_OFFSET R_AARCH64_TLS_TPREL
+#define RELOCATE_DESCRIPTOR R_AARCH64_TLSDESC
+#define CONTEXT_PC(context) (context)->uc_mcontext.pc
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.regs[30]
+
+#elif defined(__arm__)
+
+#define RELOCATE_MODULE R_ARM_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_ARM_TLS_TPOFF32
+#define TRAP 0xff
+#define CONTEXT_PC(context) (context)->uc_mcontext.arm_pc
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.arm_lr
+
+#elif defined(__riscv)
+
+#define RELOCATE_MODULE (__riscv_xlen == 64 ? R_RISCV_TLS_DTPMOD64 : R_RISCV_TLS_DTPMOD32)
+#define RELOCATE_OFFSET (__riscv_xlen == 64 ? R_RISCV_TLS_TPREL64 : R_RISCV_TLS_TPREL32)
+#define TLS_BIAS 0x800
+#define CONTEXT_PC(context) (context)->uc_mcontext.__gregs[REG_PC]
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.__gregs[REG_RA]
+
+#elif defined(__powerpc64__)
+
+#define RELOCATE_MODULE R_PPC64_DTPMOD64
+#define RELOCATE_OFFSET R_PPC64_TPREL64
+#define TLS_BIAS 0x8000
+#define CONTEXT_PC(context) (context)->uc_mcontext.gp_regs[32]
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.gp_regs[36]
+
+#elif defined(__powerpc__)
+
+#define RELOCATE_MODULE R_PPC_DTPMOD32
+#define RELOCATE_OFFSET R_PPC_TPREL32
+#define TLS_BIAS 0x8000
+#define CONTEXT_PC(context) (context)->uc_mcontext.uc_regs->gregs[32]
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.uc_regs->gregs[36]
+
+#elif defined(__s390x__)
+
+#define RELOCATE_MODULE R_390_TLS_DTPMOD
+#define RELOCATE_OFFSET R_390_TLS_TPOFF
+#define TLS_FUNCTION "__tls_get_offset"
+#define CONTEXT_PC(context) (context)->uc_mcontext.psw.addr
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[14]
+
+#elif defined(__mips__)
+
+#define RELOCATE_MODULE (_MIPS_SIM == _ABI64 ? R_MIPS_TLS_DTPMOD64 : R_MIPS_TLS_DTPMOD32)
+#define RELOCATE_OFFSET (_MIPS_SIM == _ABI64 ? R_MIPS_TLS_TPREL64 : R_MIPS_TLS_TPREL32)
+#define TLS_BIAS 0x8000
+#if _MIPS_SIM == _ABI64 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* Three types of a byte each are there, and none of them where others have one. */
+#define RELOCATION_INFO(symbol, type) ((uint64_t)(symbol) | (uint64_t)(type) << 56)
+#endif
+#define TRAP 0xff
+#define CONTEXT_PC(context) (context)->uc_mcontext.pc
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
+
+#elif defined(__sparc__)
+
+#ifdef __arch64__
+#define RELOCATE_MODULE R_SPARC_TLS_DTPMOD64
+#define RELOCATE_OFFSET R_SPARC_TLS_TPOFF64
+#else
+#define RELOCATE_MODULE R_SPARC_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_SPARC_TLS_TPOFF32
+#endif
+/* What handlers get is no ucontext_t. */
+#define CONTEXT_PC(context) 0
+
+#elif defined(__alpha__)
+
+#define RELOCATE_MODULE R_ALPHA_DTPMOD64
+#define RELOCATE_OFFSET R_ALPHA_TPREL64
+#define CONTEXT_PC(context) (context)->uc_mcontext.sc_pc
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.sc_regs[26]
+
+#elif defined(__hppa__)
+
+#define RELOCATE_MODULE R_PARISC_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_PARISC_TLS_TPREL32
+#define CONTEXT_PC(context) ((context)->uc_mcontext.sc_iaoq[0] & ~3UL)
+#define CONTEXT_RETURN(context) ((context)->uc_mcontext.sc_gr[2] & ~3UL)
+
+#elif defined(__m68k__)
+
+#define RELOCATE_MODULE R_68K_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_68K_TLS_TPREL32
+#define TLS_BIAS 0x8000
+#define TRAP 0xff
+#define CONTEXT_PC(context) (context)->uc_mcontext.gregs[R_PC]
+#define CONTEXT_STACK(context) (context)->uc_mcontext.gregs[R_SP]
+
+#elif defined(__sh__)
+
+#define RELOCATE_MODULE R_SH_TLS_DTPMOD32
+#define RELOCATE_OFFSET R_SH_TLS_TPOFF32
+#define CONTEXT_PC(context) (context)->uc_mcontext.pc
+#define CONTEXT_RETURN(context) (context)->uc_mcontext.pr
+
+#else
+#error "loader/arch.h: say here what the loader has to know of this machine"
+#endif
+
+#ifndef RELOCATE_DESCRIPTOR
+#define RELOCATE_DESCRIPTOR 0
+#endif
+#ifndef RELOCATION_INFO
+#if UINTPTR_MAX > 0xffffffffU
+#define RELOCATION_INFO(symbol, type) ELF64_R_INFO((uint64_t)(symbol), type)
+#else
+#define RELOCATION_INFO(symbol, type) ELF32_R_INFO(symbol, type)
+#endif
+#endif
+#ifndef TLS_BIAS
+#define TLS_BIAS 0
+#endif
+#ifndef TRAP
+#define TRAP 0
+#endif
+
+static inline uintptr_t program_counter(const ucontext_t *context)
+{
+	(void)context;
+	return (uintptr_t)CONTEXT_PC(context);
+}
+
+/* Calls leave it on top of the stack, or in a register. */
+static inline uintptr_t return_address(const ucontext_t *context)
+{
+#if defined(CONTEXT_STACK)
+	return *(const uintptr_t *)CONTEXT_STACK(context);
+#elif defined(CONTEXT_RETURN)
+	return (uintptr_t)CONTEXT_RETURN(context);
+#else
+	(void)context;
+	return 0;
+#endif
+}
+
+/* GCC does nothing for machines whose other compilers are said to do it. */
+#if defined(__powerpc__)
+#define FLUSH_BYTES 16 /* no line of a cache is shorter */
+#define FLUSH_DATA(address) __asm__ volatile("dcbst 0, %0" : : "r"(address) : "memory")
+#define FLUSH_CODE(address) __asm__ volatile("icbi 0, %0" : : "r"(address) : "memory")
+#define FLUSH_WAIT() __asm__ volatile("sync\n\tisync" : : : "memory")
+#elif defined(__sparc__)
+#define FLUSH_BYTES 8
+#define FLUSH_DATA(address) ((void)(address))
+#define FLUSH_CODE(address) __asm__ volatile("flush %0" : : "r"(address) : "memory")
+#define FLUSH_WAIT() __asm__ volatile("nop\n\tnop\n\tnop\n\tnop\n\tnop" : : : "memory")
+#elif defined(__hppa__)
+#define FLUSH_BYTES 16
+#define FLUSH_DATA(address) __asm__ volatile("fdc %%r0(%0)" : : "r"(address) : "memory")
+#define FLUSH_CODE(address) __asm__ volatile("fic %%r0(%%sr4, %0)" : : "r"(address) : "memory")
+#define FLUSH_WAIT()                                                                               \
+	__asm__ volatile("sync\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop" : : : "memory")
+#elif defined(__sh__)
+#include <asm/cachectl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static inline void flush_code(uintptr_t begin, size_t size)
+{
+#if defined(FLUSH_BYTES)
+	uintptr_t first = begin & ~(uintptr_t)(FLUSH_BYTES - 1);
+
+	for (uintptr_t at = first; at < begin + size; at += FLUSH_BYTES)
+		FLUSH_DATA(at);
+	FLUSH_WAIT();
+	for (uintptr_t at = first; at < begin + size; at += FLUSH_BYTES)
+		FLUSH_CODE(at);
+	FLUSH_WAIT();
+#elif defined(__sh__)
+	syscall(SYS_cacheflush, begin, size, CACHEFLUSH_D_WB | CACHEFLUSH_I);
+#else
+	__builtin___clear_cache((char *)begin, (char *)(begin + size));
+#endif
+}
+
+#endif
