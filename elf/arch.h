@@ -32,6 +32,8 @@ enum link_kind {
 	LINK_GOT_BASE,	    /* GOT + A - P */
 	LINK_GOT_OFFSET,    /* S + A - GOT */
 	LINK_SIZE,	    /* Z + A */
+	LINK_SUM,	    /* what the field has + S + A; this and the next come in pairs */
+	LINK_DIFFERENCE,    /* what the field has - (S + A) */
 	/* Thread-local variables: G is a slot that link_tls.wanted tells of. */
 	LINK_TLS_GENERAL,    /* G + A - P: module and offset */
 	LINK_TLS_LOCAL,	     /* G + A - P: the link's own module, and 0 */
@@ -156,7 +158,7 @@ struct link_arch {
 
 /* One for each file of elf/arch/, by its name. */
 extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_i386, link_arch_m68k,
-	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_s390x, link_arch_sparc,
-	link_arch_sparc64, link_arch_x86_64;
+	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x,
+	link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

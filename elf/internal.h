@@ -487,6 +487,12 @@ int link_write_value(struct link *link, const struct link_relocation *relocation
 /* Do what a relocation that is not LINK_SPECIAL says, for architectures that make one. */
 int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 	       uint64_t at);
+/* The value of one, which nobody has checked for its field. */
+int64_t link_value(struct link *link, const struct link_relocation *relocation,
+		   unsigned char *field, uint64_t at);
+/* What becomes of S + A, if what the field has counts too. */
+uint64_t link_combine(const struct link_arch *arch, const struct link_relocation_type *type,
+		      const unsigned char *field, uint64_t value);
 /* Never LINK_FROM_KIND. */
 enum link_from link_counts_from(const struct link_relocation_type *type);
 /* What code takes for the GOT's address. */

@@ -34,6 +34,8 @@
 #define HOST_ARCH (&link_arch_ppc64)
 #elif defined(__powerpc64__)
 #define HOST_ARCH (&link_arch_ppc64le)
+#elif defined(__riscv) && __riscv_xlen == 64
+#define HOST_ARCH (&link_arch_riscv)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif

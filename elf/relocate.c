@@ -292,6 +292,8 @@ enum link_from link_counts_from(const struct link_relocation_type *type)
 		return type->from;
 	switch (type->kind) {
 	case LINK_ABSOLUTE:
+	case LINK_SUM:
+	case LINK_DIFFERENCE:
 	case LINK_SIZE:
 	case LINK_TLS_OFFSET:
 	case LINK_TLS_DISTANCE:
@@ -305,6 +307,19 @@ enum link_from link_counts_from(const struct link_relocation_type *type)
 	}
 }
 
+uint64_t link_combine(const struct link_arch *arch, const struct link_relocation_type *type,
+		      const unsigned char *field, uint64_t value)
+{
+	switch (type->kind) {
+	case LINK_SUM:
+		return link_get_field(arch, type, field) + value;
+	case LINK_DIFFERENCE:
+		return link_get_field(arch, type, field) - value;
+	default:
+		return value;
+	}
+}
+
 static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
 			 uint64_t target, const struct place *place)
 {
@@ -312,7 +327,7 @@ static int64_t value_for(const struct link *link, const struct link_relocation *
 
 	switch (link_counts_from(relocation->type)) {
 	case LINK_FROM_ZERO:
-		return (int64_t)value;
+		return (int64_t)link_combine(link->arch, relocation->type, place->field, value);
 	case LINK_FROM_GOT:
 		return (int64_t)(value - link_got_pointer(link));
 	case LINK_FROM_PAGE:
@@ -391,6 +406,14 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	if (!direct)
 		return fail_state(link, relocation);
 	return link_write_value(link, relocation, place->field, value);
+}
+
+int64_t link_value(struct link *link, const struct link_relocation *relocation,
+		   unsigned char *field, uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return value_for(link, relocation, target_of(link, relocation), &place);
 }
 
 int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,

@@ -110,6 +110,10 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		link->private->got_based = true;
 		want_slot(link, symbol);
 		break;
+	case LINK_SUM:
+	case LINK_DIFFERENCE:
+		symbol->direct = true;
+		break;
 	case LINK_GOT_OFFSET:
 		symbol->direct = true;
 		link->private->got_based = true;
