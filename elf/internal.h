@@ -33,6 +33,18 @@
 #include <errno.h>
 #include <string.h>
 
+/* Which musl's <elf.h> has no names for. */
+#ifndef R_AARCH64_IRELATIVE
+#define R_AARCH64_IRELATIVE 1032
+#endif
+#ifndef R_390_IRELATIVE
+#define R_390_IRELATIVE 61
+#endif
+#ifndef R_SPARC_JMP_IREL
+#define R_SPARC_JMP_IREL 248
+#define R_SPARC_IRELATIVE 249
+#endif
+
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
  * signed 32-bit fields in it. */
 #define LINK_MOST ((uint64_t)1 << 31)
@@ -187,6 +199,12 @@ struct link_private {
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
+	bool paged;		   /* LINK_WANTS_PAGE */
+	uint32_t value_count;	   /* LINK_WANTS_VALUE: how many relocations */
+	struct link_value *values; /* slots by what they have, which follow the others */
+	uint64_t values_base;	   /* the link's base when they were used */
+	uint32_t value_slots,
+		values_used;	  /* places in `values`, a power of two; how many are taken */
 	struct link_debug *debug; /* parts of debug information, a list */
 	struct link_gap *gaps;	  /* in the index of unwind information: see exidx.c */
 	size_t gap_count;
@@ -197,6 +215,13 @@ struct link_private {
 
 /* What tables have. */
 enum link_entry { LINK_HEADER, LINK_WORD, LINK_SYMBOL, LINK_RELA, LINK_REL };
+
+/* A slot that is no symbol's: what it has. */
+struct link_value {
+	uint64_t value;
+	uint32_t number; /* of the slot, from 0 */
+	bool used;
+};
 
 /* A relocation with all that it refers to. */
 struct link_relocation {
@@ -500,6 +525,8 @@ uint64_t link_got_pointer(const struct link *link);
 /* Fill in the symbol's slot, and tell its address; likewise its stub, which uses the slot. */
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
+/* The address of a slot that has this value; see LINK_WANTS_PAGE. */
+uint64_t link_use_value(struct link *link, uint64_t value);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

@@ -246,6 +246,24 @@ uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 	return link_got_address(link, symbol);
 }
 
+uint64_t link_use_value(struct link *link, uint64_t value)
+{
+	struct link_private *private = link->private;
+	uint32_t mask = private->value_slots - 1, at = (uint32_t)(value >> 16 ^ value) & mask;
+
+	/* There are twice as many places as there can be values. */
+	while (private->values[at].used && private->values[at].value != value)
+		at = (at + 1) & mask;
+	if (!private->values[at].used)
+	private->values[at] = (struct link_value){
+		.value = value,
+		.number = private->got_count + private->values_used++,
+		.used = true,
+	};
+	link_write_slot(link, private->values[at].number, value);
+	return link_slot_address(link, private->values[at].number);
+}
+
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address)
 {
 	struct link_symbol *symbol = relocation->symbol;
@@ -633,6 +651,13 @@ int link_relocate_tls(struct link *link)
 int link_relocate(struct link *link)
 {
 	int error;
+
+	if (link->private->values_used && link->private->values_base != link->base) {
+		memset(link->private->values, 0,
+		       link->private->value_slots * sizeof(*link->private->values));
+		link->private->values_used = 0;
+	}
+	link->private->values_base = link->base;
 
 	if (link->flaw)
 		return link->flaw;

@@ -191,6 +191,8 @@ static const struct builtin builtins[] = {
 	FUNCTION(permod_hook_unregister),
 	FUNCTION(permod_hook_wake),
 	FUNCTION(permod_in_hook),
+	FUNCTION(permod_key_disable),
+	FUNCTION(permod_key_enable),
 	{ "pthread_atfork", (const void *)module_atfork, true },
 	FUNCTION(try_module_get),
 };

@@ -86,11 +86,15 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 	struct stat about;
 	ssize_t length = 1;
 	size_t done = 0;
+	int error;
 
 	if (fstat(fd, &about))
 		return fail_errno(pm, path);
 	if (!S_ISREG(about.st_mode))
 		return fail(pm, -EINVAL, "%s: not a regular file", path);
+	error = check_file_size(pm, path, about.st_size);
+	if (error)
+		return error;
 	*size = (size_t)about.st_size;
 	*text = malloc(*size + 1);
 	if (!*text)
@@ -103,8 +107,7 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 			done += (size_t)length;
 	}
 	if (length < 0) {
-		int error = fail_errno(pm, path);
-
+		error = fail_errno(pm, path);
 		free(*text);
 		*text = NULL;
 		return error;

@@ -740,6 +740,22 @@ static void put_number(unsigned char *at, uint32_t number)
 		at[i] = (unsigned char)number;
 }
 
+/* Of a sparse file of any size nothing is read. */
+START_TEST(large_files_are_refused)
+{
+	struct permod_options options = { .size = sizeof(options), .max_file_size = 1 << 20 };
+	struct permod *pm;
+
+	options.module_dir = copy_tree("large");
+	must(NULL, permod_new(&pm, &options));
+	load_name(pm, "base", NULL);
+	command(text("truncate -s 1000G '%s/modules.symbols.bin'", tree_folder("large")));
+	expect_error(pm, permod_load_by_name(pm, "other", NULL, 0, NULL), -EFBIG,
+		     "modules.symbols.bin", "max_file_size");
+	permod_free(pm);
+}
+END_TEST
+
 /* What would send libkmod round in circles, or beyond its tables. */
 START_TEST(hostile_indexes_are_refused)
 {
@@ -1076,6 +1092,7 @@ static const TTest **const with_trees[] = {
 	&missing_files_are_told,
 	&short_indexes_are_refused,
 	&damaged_indexes_do_no_harm,
+	&large_files_are_refused,
 	&hostile_indexes_are_refused,
 	&circles_are_told,
 	&broken_settings_are_told,

@@ -415,6 +415,8 @@ fi
 echo "no object" > text.o
 check "a pipe" refuses_pipe
 check "no object" refuses text.o "no ELF file"
+gzip -c text.o > text.ko.gz
+check "what is compressed" refuses text.ko.gz "before it is compressed"
 { cat $CC-4/core.ko; printf 'xxxx~Module signature appended~\n'; } > signed.ko
 check "what is signed" refuses signed.ko "signed"
 

@@ -278,7 +278,9 @@ int main(int argc, char **argv)
 
 	errno = 0;
 	if ((fflush(stdout) || ferror(stdout)) && status == STATUS_DONE) {
-		complain("can't write the output: %s", strerror(errno ? errno : EIO));
+		/* Why, nobody knows any more if it was before. */
+		complain("can't write the output%s%s", errno ? ": " : "",
+			 errno ? strerror(errno) : "");
 		return STATUS_FAILED;
 	}
 	return (int)status;

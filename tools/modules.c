@@ -225,14 +225,12 @@ static bool is_loaded(const struct session *session, const char *path)
 }
 
 static enum status load_of_tree(struct session *session, const struct request *request,
-				const struct parts *parts)
+				struct parts *parts)
 {
 	if (parts->count == 1 && !parts->root)
 		return load_by_name(session, request->name, request->params,
 				    load_flags(session, parts));
-	complain("%s: a module of a tree takes no --with and no --root; name its file",
-		 request->name);
-	return STATUS_FAILED;
+	return load_parts_by_name(session, request, parts);
 }
 
 static enum status load_module(struct session *session, const struct request *request,

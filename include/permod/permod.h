@@ -143,7 +143,8 @@ void permod_free(struct permod *pm);
 
 /**
  * permod_error() - the last error of this context, one line without a newline; "" if there was
- * none.  Valid until the next call on the context.  With NULL: why permod_new() failed.
+ * none.  Valid until the calling thread calls this again, for any context: it is a copy.  What other
+ * threads do with the context may have left another error meanwhile.  With NULL: why permod_new() failed.
  */
 const char *permod_error(const struct permod *pm);
 
@@ -401,18 +402,18 @@ int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
 
 /* A module begins with its count, so calls are inline. */
-static inline int permod_get_inline(struct permod_module *m)
+static inline int __permod_get(struct permod_module *m)
 {
 	return percpu_ref_tryget_live((struct percpu_ref *)(void *)m) ? 0 : -EBUSY;
 }
 
-static inline void permod_put_inline(struct permod_module *m)
+static inline void __permod_put(struct permod_module *m)
 {
 	percpu_ref_put((struct percpu_ref *)(void *)m);
 }
 
-#define permod_get(m) permod_get_inline(m)
-#define permod_put(m) permod_put_inline(m)
+#define permod_get(m) __permod_get(m)
+#define permod_put(m) __permod_put(m)
 
 /** enum permod_state - of a module; names and numbers are the kernel's. */
 enum permod_state {
@@ -762,6 +763,10 @@ const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan
  * not.  permod_error() has the first.
  */
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index);
+
+/** permod_plan_distrust() - why a file has no good signature, where that is no problem but would taint
+ * (PERMOD_SIGNATURES_WARN), one line; or NULL. */
+const char *permod_plan_distrust(const struct permod_plan *plan);
 
 /** permod_plan_interval() - the addresses at which the module could begin (inclusive). */
 void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high);

@@ -167,7 +167,8 @@ static const struct machine arm = {
 	.assemble = "-march=armv7-a",
 	.compile = "",
 	.variants = arm_variants,
-	.link = "--no-merge-exidx-entries --defsym=__aeabi_unwind_cpp_pr0=0 "
+	/* ld works around a fault of Cortex-A8 (657417) by branches that it adds; we don't. */
+	.link = "--no-fix-cortex-a8 --no-merge-exidx-entries --defsym=__aeabi_unwind_cpp_pr0=0 "
 		"--defsym=__aeabi_unwind_cpp_pr1=0 --defsym=__aeabi_unwind_cpp_pr2=0",
 	.tls_bias = 8,
 	.has_types = true,
