@@ -43,7 +43,7 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 #define BITS(number, kind, count)                                                                  \
 	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count)                                   \
