@@ -258,6 +258,21 @@ static bool is_compared(const char *type)
 	return false;
 }
 
+/* Objects for aarch64 with pointers of 32 bits. */
+START_TEST(ilp32_is_refused_by_name)
+{
+	struct trial trial;
+
+	write_file("a.s", "nop\n", 4);
+	run("%sas -mabi=ilp32 -o a.o a.s", machine->prefix);
+	cross_start(&trial, machine);
+	ck_assert_int_eq(add_file(&trial, "a.o", NULL), -ENOEXEC);
+	ck_assert_msg(strstr(trial.message, "it is for ILP32; compile with -mabi=lp64"), "%s",
+		      trial.message);
+	end_trial(&trial);
+}
+END_TEST
+
 /* No type is supported that nobody looked at; and how many there are. */
 START_TEST(all_types_that_are_supported_are_compared)
 {
@@ -304,6 +319,8 @@ static Suite *make_suite(void)
 			    (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
+	if (machine == &aarch64)
+		tcase_add_test(tests, ilp32_is_refused_by_name);
 	if (getenv("PERMOD_LONG")) {
 		list_members(atoi(getenv("PERMOD_LONG")));
 		tcase_add_loop_test(tests, member_of_libc_is_as_ld_makes_it, 0, member_count);
