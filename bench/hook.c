@@ -16,7 +16,7 @@
 PERMOD_DECLARE_HOOK(bench, (void *context, unsigned long value), (context, value));
 PERMOD_DEFINE_HOOK(bench);
 
-static long count = 10000000;
+static long count = 1000000;
 
 static void add(void *context, unsigned long value)
 {
@@ -142,7 +142,7 @@ int main(void)
 		  .argument = held },
 	};
 	const char *folder = getenv("BENCH_DIR") ? getenv("BENCH_DIR") : "bench";
-	int rounds = bench_rounds(15);
+	int rounds = bench_rounds(31);
 	struct permod *pm = NULL;
 	char path[4096];
 

@@ -70,7 +70,7 @@ enum link_fit {
 /*
  * A value is shifted right, checked, and put in the field:
  *
- *     bytes at the place:   | others | `bits` of (value + rounding) >> shift | `low` others |
+ *     bytes at the place:   | others | `bits` of (value + carry) >> shift | `low` others |
  *
  * and what is beyond `bits` must be the sign, or zero, as `fit` says; with LINK_FIT_ALL it is cut off.
  */
@@ -85,7 +85,7 @@ struct link_relocation_type {
 	uint8_t shift; /* how many low bits of the value are left out */
 	uint8_t low;   /* bits of the bytes below the field */
 	bool exact;    /* the bits that are left out must be zero */
-	bool rounded;  /* half of what the lowest bit is worth is added: the low part has a sign */
+	uint8_t carry; /* not 0: 1 << carry is added first, as the part below has a sign */
 	uint8_t form;  /* not 0: bits lie apart; a number for arch->insert() and extract() */
 	enum link_from from;
 	uint8_t wants; /* LINK_WANTS_*, of LINK_SPECIAL */
@@ -97,14 +97,24 @@ struct link_arch {
 	uint8_t class;		/* ELFCLASS* */
 	uint8_t encoding;	/* ELFDATA* */
 	const char *name;
-	bool has_rel;	    /* relocations have their addends in the fields: SHT_REL */
-	uint32_t page_size; /* the largest that systems use: bytes */
-	uint8_t got_bytes;  /* of a slot */
-	uint8_t stub_bytes; /* of a stub */
+	const char *
+		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
+	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
+	uint32_t page_size;  /* the largest that systems use: bytes */
+	uint8_t got_bytes;   /* of a slot */
+	uint8_t got_reserved; /* slots before the first: how many */
+	uint16_t got_align;   /* bytes; 0: as a slot */
+	uint8_t stub_bytes;   /* of a stub */
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
+	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
+	const char *
+		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
+	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
-	uint32_t got_bias;     /* see link_kind */
+	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
+	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
+	uint32_t got_bias;	    /* see link_kind */
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
@@ -133,11 +143,19 @@ struct link_arch {
 	/* Do what a relocation of kind LINK_SPECIAL is about; `at` is the field's address. */
 	int (*apply)(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, uint64_t at);
+	/* Where a LINK_BRANCH, whose field is at `at`, has to go so that it gets to *target, or to what the
+	 * symbol's stub there leads to; the instruction may change.  false: it can only be a stub. */
+	bool (*enter)(const struct link_relocation *relocation, unsigned char *field, uint64_t at,
+		      bool stub, uint64_t *target);
+	/* Make a branch to what is weak and not there do nothing; NULL: it goes to address 0. */
+	void (*skip)(const struct link_relocation *relocation, unsigned char *field);
 	/* Before relocations are looked at. */
 	int (*prepare)(struct link *link);
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_i386, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_i386, link_arch_m68k,
+	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_s390x, link_arch_sparc,
+	link_arch_sparc64, link_arch_x86_64;
 
 #endif

@@ -285,7 +285,7 @@ static int relocate_piece(const struct link *link, const struct link_debug *part
 		value = value_of(link, part, symbol, entry.r_addend, init_gone);
 		width = type->bytes;
 		if (type->kind == LINK_TLS_OFFSET) {
-			value += link->tls_debug_base;
+			value += link->tls_debug_base - link->arch->tls_bias;
 			width = offset_width(part, piece, &entry);
 		}
 		if (!width)

@@ -133,6 +133,11 @@ static int check_identity(const struct link_object *object)
 				 "%s: compiled for %s (found machine %u, need %u); compile for %s",
 				 object->name, machine_name(machine), machine, arch->machine,
 				 arch->name);
+	if (data[EI_CLASS] != arch->class && arch->wrong_class)
+		return link_fail(object->link, -ENOEXEC,
+				 "%s: wrong word size (found ELF class %u, need %u for %s): %s",
+				 object->name, data[EI_CLASS], arch->class, arch->name,
+				 arch->wrong_class);
 	if (data[EI_CLASS] != arch->class)
 		return link_fail(
 			object->link, -ENOEXEC,

@@ -11,6 +11,7 @@
  *     interval.c bases in reach                    relocate.c values, and writing them
  *     uses.c     who reaches what, and how
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
+ *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
  *     arch/      one file per machine, see arch.h  machines.c all of them, by name
@@ -350,10 +351,24 @@ const char *link_symbol_word(const struct link_symbol *symbol);
 /* Set link->features; when it is known which objects there are. */
 void link_read_properties(struct link *link);
 
+/* ---- attributes.c --------------------------------------------------------------------------- */
+
+/* A number that the object's section of this type, of a machine's attributes, has for the whole file;
+ * `none` if it does not tell. */
+uint64_t link_attribute(const struct link_object *object, uint32_t type, const char *vendor,
+			uint64_t number, uint64_t none);
+
 /* Bytes of a stub. */
 static inline uint64_t link_stub_size(const struct link *link)
 {
 	return link->features & LINK_IBT ? link->arch->marked_stub_bytes : link->arch->stub_bytes;
+}
+
+/* Where in its section a function's code begins: see link_arch.code_bit. */
+static inline uint64_t link_code_value(const struct link *link, uint8_t type, uint64_t value)
+{
+	return type == STT_FUNC || type == STT_GNU_IFUNC ? value & ~(uint64_t)link->arch->code_bit
+							 : value;
 }
 
 /* ---- layout.c ------------------------------------------------------------------------------- */
@@ -405,6 +420,8 @@ int link_gather_bounds(struct link *link);
 
 /* Check all relocations and find out which symbols need what. */
 int link_scan(struct link *link);
+/* A function that code of `object` calls though no relocation names it. */
+int link_want_function(struct link *link, struct link_object *object, const char *name);
 
 /* ---- tls.c ---------------------------------------------------------------------------------- */
 
@@ -447,6 +464,9 @@ void link_put_field(const struct link_arch *arch, const struct link_relocation_t
 /* The same, but what does not fit is refused. */
 int link_write_value(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, int64_t value);
+/* Do what a relocation that is not LINK_SPECIAL says, for architectures that make one. */
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at);
 /* Never LINK_FROM_KIND. */
 enum link_from link_counts_from(const struct link_relocation_type *type);
 /* What code takes for the GOT's address. */

@@ -4,8 +4,8 @@
  *
  * In a region, sections with contents come before those without, both in the order of the objects;
  * between them lies the unwind information, so that it is one piece whatever else there is.
- * What the linker itself makes comes last: stubs in the text, GOT slots and cells in the read-only
- * data, and COMMON symbols, as if they were one section without contents, in the data.
+ * What the linker itself makes comes last: stubs in the text, GOT slots (and what objects have of such)
+ * and cells in the read-only data, and COMMON symbols, as if they were one section without contents, in the data.
  *
  * Per-CPU variables are ordered by what they ask for, so that little is lost to alignment: whole
  * pages, then all others, those mostly read, those in cache lines of their own.  In each of these
@@ -48,6 +48,7 @@ static const struct {
 	{ "__rseq_cs", MATCH_PART, LINK_RSEQ },
 	{ ".modinfo", MATCH_PART, LINK_RODATA },
 	{ ".eh_frame", MATCH_PART, LINK_RODATA },
+	{ ".toc", MATCH_PART, LINK_RODATA },
 };
 
 static bool matches(const char *section, const char *name, enum match match)
@@ -157,8 +158,9 @@ static bool is_loaded(const struct link_section *section)
 	return section->region < LINK_REGIONS && !section->discarded;
 }
 
-/* Kinds of one region, as they follow each other. */
-enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_ZERO, KINDS };
+/* Kinds of one region, as they follow each other.  Objects' own slots are behind the GOT, from which they
+ * are reached. */
+enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_ZERO, KIND_SLOTS, KINDS };
 
 static enum kind kind_of(const struct link_section *section)
 {
@@ -166,6 +168,8 @@ static enum kind kind_of(const struct link_section *section)
 		return KIND_CONTENTS;
 	if (section->type == SHT_NOBITS)
 		return KIND_ZERO;
+	if (section->region == LINK_RODATA && !strcmp(section->name, ".toc"))
+		return KIND_SLOTS;
 	return section->region == LINK_RODATA && !strcmp(section->name, LINK_FRAMES)
 		       ? KIND_FRAMES
 		       : KIND_CONTENTS;
@@ -356,18 +360,38 @@ static int extend_frames(struct link *link, const struct link_section *section)
 	return append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
 }
 
+static int place_got(struct link *link)
+{
+	struct link_private *private = link->private;
+	uint64_t bytes = link->arch->got_bytes;
+	int error = 0;
+
+	if (private->got_count > link->arch->got_reserved || private->got_based)
+		error = append(link, LINK_RODATA, private->got_count * bytes,
+			       link->arch->got_align ? link->arch->got_align : bytes,
+			       &private->got_offset);
+	private->got.offset = private->got_offset;
+	return error;
+}
+
 static int place_sections(struct link *link)
 {
 	struct link_private *private = link->private;
 	const struct link_arch *arch = link->arch;
+	bool placed_got = false;
 	int error = 0;
 
 	link_read_properties(link);
 	for (size_t i = 0; i < private->placed_count && !error; i++) {
 		struct link_section *section = private->placed[i];
 
-		error = append(link, section->region, section->size, section->align,
-			       &section->offset);
+		if (kind_of(section) == KIND_SLOTS && !placed_got) {
+			error = place_got(link);
+			placed_got = true;
+		}
+		if (!error)
+			error = append(link, section->region, section->size, section->align,
+				       &section->offset);
 		if (!error && section->data)
 			link->part[section->region].filled = link->part[section->region].size;
 		if (!error && kind_of(section) == KIND_FRAMES)
@@ -383,10 +407,8 @@ static int place_sections(struct link *link)
 		error = append(link, LINK_TEXT,
 			       (uint64_t) private->stub_count * link_stub_size(link),
 			       arch->stub_align, &private->stub_offset);
-	if (!error && (private->got_count || private->got_based))
-		error = append(link, LINK_RODATA, (uint64_t) private->got_count * arch->got_bytes,
-			       arch->got_bytes, &private->got_offset);
-	private->got.offset = private->got_offset;
+	if (!error && !placed_got)
+		error = place_got(link);
 	return error ? error : place_cells(link);
 }
 
@@ -432,8 +454,17 @@ static int place_regions(struct link *link)
 
 /* ---- The whole ------------------------------------------------------------------------------ */
 
+/* "$t", "$d.1": what follows in a section, for those who disassemble it. */
+static bool is_mapping_symbol(const struct link *link, const struct link_symbol *symbol)
+{
+	const char *kinds = link->arch->mapping_symbols, *name = symbol->name;
+
+	return kinds && symbol->bind == STB_LOCAL && symbol->type == STT_NOTYPE && name[0] == '$' &&
+	       name[1] && strchr(kinds, name[1]) && (!name[2] || name[2] == '.');
+}
+
 /* Local and global symbols that the object defines, without those that only name a section or a
- * source file. */
+ * source file, or what is in it. */
 static int list_defined(struct link_object *object)
 {
 	object->defined = link_allocate_array(object->link, object->symbol_count,
@@ -444,7 +475,8 @@ static int list_defined(struct link_object *object)
 		struct link_symbol *symbol = object->symbols[i];
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
-		    symbol->type == STT_FILE || (symbol->section && symbol->section->discarded))
+		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
+		    (symbol->section && symbol->section->discarded))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}

@@ -18,6 +18,22 @@
 #define HOST_ARCH (&link_arch_i386)
 #elif defined(__aarch64__)
 #define HOST_ARCH (&link_arch_aarch64)
+#elif defined(__arm__)
+#define HOST_ARCH (&link_arch_arm)
+#elif defined(__s390x__)
+#define HOST_ARCH (&link_arch_s390x)
+#elif defined(__m68k__)
+#define HOST_ARCH (&link_arch_m68k)
+#elif defined(__sparc__) && !defined(__arch64__)
+#define HOST_ARCH (&link_arch_sparc)
+#elif defined(__sparc__)
+#define HOST_ARCH (&link_arch_sparc64)
+#elif defined(__powerpc__) && !defined(__powerpc64__)
+#define HOST_ARCH (&link_arch_powerpc)
+#elif defined(__powerpc64__) && !defined(__LITTLE_ENDIAN__)
+#define HOST_ARCH (&link_arch_ppc64)
+#elif defined(__powerpc64__)
+#define HOST_ARCH (&link_arch_ppc64le)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif
@@ -165,6 +181,7 @@ struct link *link_new_for(const struct link_arch *arch,
 	link->report = report;
 	link->report_arg = report_arg;
 	link->arch = arch;
+	link->private->got_count = arch->got_reserved;
 	return link;
 }
 

@@ -236,7 +236,8 @@ static int check_symbol(const struct link_object *object, size_t index)
 	section = &object->sections[number];
 	if (section->region == LINK_NONE)
 		return 0;
-	if (symbol.st_value > section->size)
+	if (link_code_value(object->link, ELF64_ST_TYPE(symbol.st_info), symbol.st_value) >
+	    section->size)
 		return fail_symbol(object, index, "value, outside its section", symbol.st_value,
 				   section->size);
 	return 0;

@@ -84,7 +84,7 @@ static unsigned int field_bits(const struct link_relocation_type *type)
 
 static int64_t rounding(const struct link_relocation_type *type)
 {
-	return type->rounded ? (int64_t)1 << (type->shift - 1) : 0;
+	return type->carry ? (int64_t)1 << type->carry : 0;
 }
 
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest)
@@ -158,7 +158,8 @@ uint64_t link_get_field(const struct link_arch *arch, const struct link_relocati
 
 uint64_t link_shift(const struct link_relocation_type *type, int64_t value)
 {
-	uint64_t shifted = ((uint64_t)value + (uint64_t)rounding(type)) >> type->shift;
+	int64_t rounded = (int64_t)((uint64_t)value + (uint64_t)rounding(type));
+	uint64_t shifted = (uint64_t)(rounded >> type->shift);
 
 	return type->bits ? shifted & field_mask(type) : shifted;
 }
@@ -181,13 +182,15 @@ void link_put_field(const struct link_arch *arch, const struct link_relocation_t
 
 static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
 {
+	bool far_call = relocation->type->kind == LINK_BRANCH && link->arch->far_calls;
 	int64_t least = 0, greatest = 0;
 
 	link_fit_range(relocation->type, &least, &greatest);
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
-				    " and at most %" PRId64 "); compile with -fPIC",
-				    value, least, greatest);
+				    " and at most %" PRId64 "); compile with %s",
+				    value, least, greatest,
+				    far_call ? link->arch->far_calls : "-fPIC");
 }
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */
@@ -340,6 +343,21 @@ static uint64_t target_of(struct link *link, const struct link_relocation *reloc
 	}
 }
 
+/* Branches that have something of their own; false: they don't get there themselves. */
+static bool enter(const struct link *link, const struct link_relocation *relocation,
+		  const struct place *place, bool stub, uint64_t *target)
+{
+	return relocation->type->kind != LINK_BRANCH || !link->arch->enter ||
+	       link->arch->enter(relocation, place->field, place->address, stub, target);
+}
+
+static int fail_state(struct link *link, const struct link_relocation *relocation)
+{
+	return link_fail_relocation(link, -ENOEXEC, relocation,
+				    "is a branch that can't change the instruction set as its "
+				    "target needs it; call it instead");
+}
+
 static int apply(struct link *link, const struct link_relocation *relocation,
 		 const struct place *place)
 {
@@ -347,23 +365,40 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	struct link_symbol *symbol = relocation->symbol;
 	uint64_t target;
 	int64_t value;
+	bool direct;
 	int error;
 
 	if (type->kind == LINK_SPECIAL)
 		return link->arch->apply(link, relocation, place->field, place->address);
+	if (type->kind == LINK_BRANCH && !symbol->defined && link->arch->skip) {
+		link->arch->skip(relocation, place->field);
+		return 0;
+	}
 	if (type->kind == LINK_GOT_RELAXABLE &&
 	    link->arch->relax(relocation->number, place->field, relocation->offset, place->address,
 			      link_symbol_address(link, symbol), relocation->addend))
 		return 0;
 	target = target_of(link, relocation);
+	direct = enter(link, relocation, place, symbol->resolved, &target);
 	value = value_for(link, relocation, target, place);
-	if (!fits(link->arch, type, value) && link_may_use_stub(relocation)) {
+	if ((!direct || !fits(link->arch, type, value)) && link_may_use_stub(relocation)) {
 		error = link_use_stub(link, relocation, &target);
 		if (error)
 			return error;
+		direct = enter(link, relocation, place, true, &target);
 		value = value_for(link, relocation, target, place);
 	}
+	if (!direct)
+		return fail_state(link, relocation);
 	return link_write_value(link, relocation, place->field, value);
+}
+
+int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+	       uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return apply(link, relocation, &place);
 }
 
 static int visit(struct link *link, const struct link_relocation *relocation, void *arg)

@@ -44,6 +44,19 @@ static void want_stub(struct link *link, struct link_symbol *symbol)
 		symbol->stub = ++link->private->stub_count;
 }
 
+int link_want_function(struct link *link, struct link_object *object, const char *name)
+{
+	struct link_symbol said = { .name = name, .object = object, .bind = STB_GLOBAL }, *symbol;
+	int error = link_enter_name(link, &said, &symbol);
+
+	if (error)
+		return error;
+	symbol->needed = true;
+	if (!symbol->section)
+		want_stub(link, symbol);
+	return 0;
+}
+
 static void mark_special(struct link *link, struct link_symbol *symbol, unsigned int wants)
 {
 	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);
@@ -52,6 +65,20 @@ static void mark_special(struct link *link, struct link_symbol *symbol, unsigned
 		want_slot(link, symbol);
 	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
 		want_stub(link, symbol);
+}
+
+/* A branch to code in the link that has to be entered in another way than the branch can. */
+static bool needs_stub(const struct link *link, const struct link_relocation *relocation)
+{
+	const unsigned char *data = relocation->section->data;
+	const struct link_symbol *symbol = relocation->symbol;
+	unsigned char field[sizeof(uint64_t)] = { 0 };
+	uint64_t target = symbol->value;
+
+	if (!link->arch->enter || !symbol->section || !data)
+		return false;
+	memcpy(field, data + relocation->offset, relocation->type->bytes);
+	return !link->arch->enter(relocation, field, 0, link_is_indirect(symbol), &target);
 }
 
 static void mark(struct link *link, const struct link_relocation *relocation)
@@ -72,7 +99,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:
-		if (!symbol->section && *symbol->name)
+		if ((!symbol->section && *symbol->name) || needs_stub(link, relocation))
 			want_stub(link, symbol);
 		break;
 	case LINK_GOT_RELATIVE:
@@ -169,7 +196,7 @@ static void look_up(const struct link *link, uint32_t number, struct quick *quic
 	*quick = (struct quick){ .type = type, .number = number };
 	if (!type)
 		return;
-	if (type->kind == LINK_BRANCH)
+	if (type->kind == LINK_BRANCH && !link->arch->enter)
 		quick->wanted = PLAIN_NEEDED;
 	else if (type->kind == LINK_ABSOLUTE || type->kind == LINK_RELATIVE)
 		quick->wanted = PLAIN_NEEDED | PLAIN_DIRECT;

@@ -165,6 +165,7 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 {
 	Elf64_Sym entry;
 	uint32_t number;
+	uint64_t begin;
 
 	link_get_symbol(object, index, &entry, &number);
 	said->name = object->strings + entry.st_name;
@@ -185,9 +186,10 @@ static void read_symbol(struct link_object *object, size_t index, struct link_sy
 	if (!said->defined)
 		said->value = 0;
 	/* "other = name + 4" in assembler gives the other symbol the size of the first. */
+	begin = link_code_value(object->link, said->type, said->value);
 	if (said->section && said->section->region < LINK_REGIONS &&
-	    said->size > said->section->size - said->value && !link_is_common_symbol(said))
-		said->size = said->section->size - said->value;
+	    said->size > said->section->size - begin && !link_is_common_symbol(said))
+		said->size = said->section->size - begin;
 }
 
 /* How much a definition counts; the greater replaces the lesser. */
@@ -309,6 +311,10 @@ static int enter_global(struct link_object *object, size_t index)
 	int error;
 
 	read_symbol(object, index, &next);
+	if (link->arch->not_a_symbol && next.type == link->arch->not_a_symbol) {
+		object->symbols[index] = object->symbols[0];
+		return 0;
+	}
 	if (next.section && next.section->discarded) {
 		next.section = NULL;
 		next.value = 0;

@@ -160,7 +160,8 @@ uint64_t link_tls_target(struct link *link, const struct link_relocation *reloca
 		tls = link->private->tls_block;
 		return fill_slots(link, tls->module_slot, tls->module, 0);
 	case LINK_TLS_GENERAL:
-		return fill_slots(link, tls->module_slot, tls->module, tls->offset);
+		return fill_slots(link, tls->module_slot, tls->module,
+				  tls->offset - link->arch->tls_bias);
 	case LINK_TLS_DESCRIPTOR:
 		return fill_slots(link, tls->descriptor_slot, tls->descriptor[0],
 				  tls->descriptor[1]);
@@ -172,6 +173,6 @@ uint64_t link_tls_target(struct link *link, const struct link_relocation *reloca
 	case LINK_TLS_MODULE:
 		return tls->module;
 	default: /* LINK_TLS_OFFSET; a call has no field */
-		return link_symbol_address(link, relocation->symbol);
+		return link_symbol_address(link, relocation->symbol) - link->arch->tls_bias;
 	}
 }

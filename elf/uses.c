@@ -12,13 +12,22 @@ static bool leads_to(const struct link *link, const struct link_relocation *relo
 		     uint64_t target)
 {
 	const struct link_relocation_type *type = relocation->type;
-	uint64_t value = target + (uint64_t)relocation->addend;
+	uint64_t place = link_section_address(link, relocation->section) + relocation->offset;
+	uint64_t value;
 
 	/* These bytes were the C library's to copy, and are gone. */
 	if (relocation->section->region == LINK_TLS)
 		return false;
+	if (type->kind == LINK_BRANCH && link->arch->enter) {
+		unsigned char field[sizeof(uint64_t)];
+
+		memcpy(field, link_section_buffer(link, relocation->section) + relocation->offset,
+		       type->bytes);
+		link->arch->enter(relocation, field, place, true, &target);
+	}
+	value = target + (uint64_t)relocation->addend;
 	if (type->kind != LINK_ABSOLUTE)
-		value -= link_section_address(link, relocation->section) + relocation->offset;
+		value -= place;
 	value = link_shift(type, (int64_t)value);
 	if (!type->bits && type->bytes < sizeof(value))
 		value &= ((uint64_t)1 << 8 * type->bytes) - 1;

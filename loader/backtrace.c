@@ -6,7 +6,8 @@
  * All this may happen in a signal's handler, of a process that is damaged: text is put together in a
  * buffer on the stack and written at once, a line after another, so that what comes before a second
  * crash is there.  What the C library does is not ours to choose: backtrace() loads the unwinder when
- * it is called first, which is therefore done before; dladdr() takes a lock.
+ * it is called first, which is therefore done before; dladdr() takes a lock.  Where it has no such
+ * function, ours asks the compiler's unwinder (walk.c).
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -15,11 +16,15 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef HAVE_BACKTRACE
+#include <execinfo.h>
+#else
+#define backtrace walk_stack
+#endif
 
 #define MOST_FRAMES 64
 #define LINE_BYTES 512

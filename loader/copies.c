@@ -17,7 +17,6 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <string.h>
@@ -89,17 +88,16 @@ static size_t kind_of(const struct link_symbol *symbol)
 static size_t size_to_copy(const struct link_symbol *symbol)
 {
 	struct place place = { .begin = symbol->value };
-	const ElfW(Sym) *entry = NULL;
+	const ElfW(Sym) * entry;
 	size_t kind;
-	Dl_info info;
 
 	if (symbol->owner != &provider_libdl || symbol->tls || symbol->value <= UINT32_MAX)
 		return 0;
 	kind = kind_of(symbol);
-	if (kind == KINDS ||
-	    !dladdr1((void *)(uintptr_t)symbol->value, &info, (void **)&entry, RTLD_DL_SYMENT) ||
-	    !entry || (uintptr_t)info.dli_saddr != symbol->value ||
-	    ELF64_ST_TYPE(entry->st_info) != STT_OBJECT || entry->st_size > MOST_SIZE)
+	if (kind == KINDS)
+		return 0;
+	entry = find_image_symbol(symbol->name, symbol->value);
+	if (!entry || ELF64_ST_TYPE(entry->st_info) != STT_OBJECT || entry->st_size > MOST_SIZE)
 		return 0;
 	place.end = place.begin + entry->st_size;
 	if (kinds[kind].kind == CONSTANT)

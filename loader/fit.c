@@ -50,18 +50,28 @@ static int check_vermagic(struct load *load, const char *vermagic)
 	return refuse_misfit(load, -ENOEXEC);
 }
 
-int check_info(struct load *load, struct fit *fit, const char *info)
+void note_info(const struct permod *pm, struct fit *fit, const char *info)
 {
-	const char *vermagic = value_of(info, "vermagic"), *host = value_of(info, "host");
+	const char *host = value_of(info, "host"), *licence = value_of(info, "license");
 
-	if (vermagic)
-		return check_vermagic(load, vermagic);
-	fit->described = true;
+	fit->described |= !value_of(info, "vermagic");
+	fit->test |= value_of(info, "test") != NULL;
 	if (host) {
 		fit->host = host;
-		fit->for_host |= load->pm->demand && strcmp(host, load->pm->demand) == 0;
+		fit->for_host |= pm->demand && strcmp(host, pm->demand) == 0;
 	}
-	return 0;
+	if (licence && !fit->incompatible) {
+		fit->licence = licence;
+		fit->incompatible = !is_compatible_licence(pm, licence);
+	}
+}
+
+int check_info(struct load *load, struct fit *fit, const char *info)
+{
+	const char *vermagic = value_of(info, "vermagic");
+
+	note_info(load->pm, fit, info);
+	return vermagic ? check_vermagic(load, vermagic) : 0;
 }
 
 int check_host(struct load *load, const struct fit *fit)
@@ -86,7 +96,7 @@ int check_host(struct load *load, const struct fit *fit)
 int check_fit(struct load *load)
 {
 	struct info_cursor cursor = { NULL, 0 };
-	struct fit fit = { NULL, false, false };
+	struct fit fit = { 0 };
 	const char *info;
 	int error = 0;
 
@@ -143,17 +153,11 @@ bool is_compatible_licence(const struct permod *pm, const char *licence)
 bool has_compatible_licence(struct load *load, const char **licence)
 {
 	struct info_cursor cursor = { NULL, 0 };
+	struct fit fit = { 0 };
 	const char *info;
 
-	*licence = NULL;
-	while ((info = next_info(load->link, &cursor))) {
-		const char *declared = value_of(info, "license");
-
-		if (!declared)
-			continue;
-		*licence = declared;
-		if (!is_compatible_licence(load->pm, declared))
-			return false;
-	}
-	return *licence != NULL;
+	while ((info = next_info(load->link, &cursor)))
+		note_info(load->pm, &fit, info);
+	*licence = fit.licence;
+	return fit.licence && !fit.incompatible;
 }

@@ -3,22 +3,23 @@
  * Hooks: calling their functions, and taking functions out under threads that call them.
  *
  *     hook --first--> entry --next--> entry --next--> NULL     by priority, then by number
- *                       calls: one reference for each thread that is in the function
  *
- * A call holds no lock and is no reader while a function runs, so functions may block: what it holds
- * is a reference to the entry.  Between two functions it is a reader (readers.h) for some
- * nanoseconds, in which it finds the next entry and takes a reference to that.  If its own entry was
- * taken out meanwhile, the entry's `next` is of the past: then the next one is the first in the list
- * that comes behind it by priority and number.
+ * A call holds no lock and is no reader while a function runs, so functions may block: it has noted the
+ * entry in a slot of its thread (callers.h).  To go on it notes the next entry, and looks whether its
+ * own is in the list still and that one behind it; then it clears the first slot.  That is inline code,
+ * in <permod/hook.h>.
+ *
+ * If its own entry was taken out meanwhile, the entry's `next` is of the past: then the next one is
+ * the first in the list that comes behind it by priority and number.  It is looked for, and noted, as
+ * a reader (readers.h).
  *
  * An entry is taken out in steps:
  *
- *     LINKED --unlink--> LEFT --> ENDING: wait for readers --> nobody can take a reference any more
- *                                         kill `calls`, wait until it is zero --> IDLE
+ *     LINKED --unlink--> LEFT --> ENDING: wait for readers --> no call can come to it any more
+ *                                         wait until it is noted nowhere --> IDLE
  *
  * A thread that is in a function must not wait for others that may be waiting for it, so there an entry
  * stays LEFT, in a list, until somebody outside ends it: who registers it again, or unloads the module.
- * What a thread is in is a chain of calls on its stack.
  *
  * One lock for all hooks' lists; it is held over a fork, and never while anybody waits, or while a lock of
  * libpercpu is taken.
@@ -28,20 +29,17 @@
 
 #include <permod/hook.h>
 
+#include "loader/callers.h"
 #include "loader/readers.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum entry_state {
-	IDLE,	/* not registered; what memory of zeros is */
-	LINKED, /* in its hook's list */
-	LEFT,	/* taken out; threads may be in it */
-	ENDING, /* somebody waits for them */
+	IDLE,			     /* not registered; what memory of zeros is */
+	LINKED = PERMOD_HOOK_LINKED, /* in its hook's list */
+	LEFT,			     /* taken out; threads may be in it */
+	ENDING,			     /* somebody waits for them */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -50,12 +48,11 @@ static struct permod_hook *hooks;      /* that have entries */
 static struct permod_hook_entry *left; /* LEFT and ENDING */
 static unsigned long long last_number;
 
-/* The innermost call of the thread.  In a signal's handler, too: no memory may be allocated for it. */
-static __thread struct permod_hook_call *current __attribute__((tls_model("initial-exec")));
-
 bool permod_in_hook(void)
 {
-	return current != NULL;
+	const struct permod_hook_record *record = record_of_caller;
+
+	return record && (are_used(record->slots) || below_of(record));
 }
 
 /* ---- Calling -------------------------------------------------------------------------------- */
@@ -72,92 +69,90 @@ static bool comes_before(const struct permod_hook_entry *one, const struct permo
 	return one->number < other->number;
 }
 
-/* As a reader: the entry behind one that the caller has a reference to. */
+/* As a reader: the entry behind one that the call is in. */
 static struct permod_hook_entry *following(const struct permod_hook_entry *entry)
 {
 	struct permod_hook_entry *next;
 
-	if (__builtin_expect(__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) == LINKED, 1))
+	if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) == LINKED)
 		return load_entry(&entry->next);
 	for (next = load_entry(&entry->hook->first); next && !comes_before(entry, next);)
 		next = load_entry(&next->next);
 	return next;
 }
 
-static inline __attribute__((always_inline)) struct permod_hook_entry *
-take_first(struct permod_hook_entry *entry)
+static __attribute__((noinline)) struct permod_hook_call begin_slowly(struct permod_hook *hook)
 {
-	while (entry && !percpu_ref_tryget_live(&entry->calls))
-		entry = load_entry(&entry->next);
-	return entry;
-}
-
-struct permod_hook_entry *permod_hook_begin(struct permod_hook *hook, struct permod_hook_call *call)
-{
+	struct permod_hook_record *record = make_record();
+	struct permod_hook_slots *slots = unused_slots(record);
+	struct permod_hook_call call = { NULL, (uintptr_t)slots };
 	unsigned int reading = begin_reading_hooks();
 
-	call->entry = take_first(load_entry(&hook->first));
+	call.entry = load_entry(&hook->first);
+	permod_hook_note(call.slot, call.entry);
 	end_reading_hooks(reading);
-	if (call->entry) {
-		call->hook = hook;
-		call->outer = current;
-		current = call;
-	}
-	return call->entry;
+	/* Leaving needs a fence, or the record goes too. */
+	if (!callers_fenced || (below_of(record) && slots == record->slots))
+		call.slot |= PERMOD_HOOK_SLOW;
+	if (!call.entry)
+		permod_hook_leave(call);
+	return call;
 }
 
-struct permod_hook_entry *permod_hook_next(struct permod_hook_call *call)
+/* The list changes: what was noted may be out of it. */
+static __attribute__((noinline)) struct permod_hook_call begin_again(struct permod_hook *hook,
+								     uintptr_t slot)
 {
-	struct permod_hook_entry *entry = call->entry;
+	permod_hook_clear(slot);
+	return begin_slowly(hook);
+}
 
-	/* The last one, as a rule: then there is nothing that could vanish. */
-	if (__atomic_load_n(&entry->state, __ATOMIC_ACQUIRE) == LINKED &&
-	    !__atomic_load_n(&entry->next, __ATOMIC_RELAXED)) {
-		call->entry = NULL;
+struct permod_hook_call permod_hook_begin(struct permod_hook *hook)
+{
+	struct permod_hook_record *record = record_of_caller;
+	struct permod_hook_entry *entry = load_entry(&hook->first);
+	struct permod_hook_slots *slots;
+
+	if (__builtin_expect(!record || !callers_fenced, 0))
+		return begin_slowly(hook);
+	slots = unused_slots(record);
+	if (__builtin_expect(!slots, 0))
+		return begin_slowly(hook);
+	permod_hook_note((uintptr_t)slots, entry);
+	if (__builtin_expect(load_entry(&hook->first) != entry, 0))
+		return begin_again(hook, (uintptr_t)slots);
+	return (struct permod_hook_call){ entry, (uintptr_t)slots };
+}
+
+/* The list has changed, or a note needs a reader. */
+struct permod_hook_call permod_hook_next_slow(struct permod_hook_call call)
+{
+	const uintptr_t slow = call.slot & PERMOD_HOOK_SLOW, slot = call.slot - slow;
+	const uintptr_t other = slot ^ sizeof(call.entry);
+	unsigned int reading = begin_reading_hooks();
+	struct permod_hook_entry *next = following(call.entry);
+
+	permod_hook_note(other, next);
+	end_reading_hooks(reading);
+	if (next) {
+		clear_slowly(slot);
+		call.slot = other | slow;
 	} else {
-		unsigned int reading = begin_reading_hooks();
-
-		call->entry = take_first(following(entry));
-		end_reading_hooks(reading);
+		permod_hook_leave(call);
 	}
-	if (!call->entry)
-		current = call->outer;
-	percpu_ref_put(&entry->calls);
-	return call->entry;
+	call.entry = next;
+	return call;
 }
 
-void permod_hook_leave(struct permod_hook_call *call)
+void permod_hook_leave_slow(struct permod_hook_call call)
 {
-	struct permod_hook_entry *entry = call->entry;
+	uintptr_t slot = call.slot - PERMOD_HOOK_SLOW;
 
-	call->entry = NULL;
-	current = call->outer;
-	percpu_ref_put(&entry->calls);
+	clear_slowly(slot);
+	leave_record(permod_hook_record_of(slot));
 }
 
 /* ---- Registering ---------------------------------------------------------------------------- */
-
-static struct permod_hook_entry *entry_of(struct percpu_ref *calls)
-{
-	return (struct permod_hook_entry *)((char *)calls -
-					    offsetof(struct permod_hook_entry, calls));
-}
-
-/* By the last thread that was in the function: perhaps in a signal's handler.  Whoever waits may have
- * freed the memory by the time of the call; then it wakes nobody. */
-static void drained(struct percpu_ref *calls)
-{
-	int *word = &entry_of(calls)->drained;
-
-	__atomic_store_n(word, 1, __ATOMIC_RELEASE);
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
-static void wait_until_drained(int *word)
-{
-	while (!__atomic_load_n(word, __ATOMIC_ACQUIRE))
-		syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
-}
 
 /* Under the lock. */
 static void link_entry(struct permod_hook_entry *entry)
@@ -203,9 +198,7 @@ static void end_entry(struct permod_hook_entry *entry)
 	struct permod_hook_entry **link = &left;
 
 	wait_for_readers_of_hooks();
-	percpu_ref_kill(&entry->calls);
-	wait_until_drained(&entry->drained);
-	percpu_ref_exit(&entry->calls);
+	wait_for_callers(entry);
 	pthread_mutex_lock(&lock);
 	while (*link != entry)
 		link = &(*link)->left;
@@ -221,17 +214,17 @@ static int prepare_entry(struct permod_hook_entry *entry)
 	int state;
 
 	pthread_mutex_lock(&lock);
-	while (!current && entry->state == ENDING)
+	while (!permod_in_hook() && entry->state == ENDING)
 		pthread_cond_wait(&ended, &lock);
 	state = entry->state;
-	if (state == LEFT && !current)
+	if (state == LEFT && !permod_in_hook())
 		__atomic_store_n(&entry->state, ENDING, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&lock);
 	if (state == IDLE)
 		return 0;
 	if (state == LINKED)
 		return -EEXIST;
-	if (current)
+	if (permod_in_hook())
 		return -EBUSY;
 	end_entry(entry);
 	return 0;
@@ -243,15 +236,13 @@ int permod_hook_register(struct permod_hook *hook, struct permod_hook_entry *ent
 	int error = function ? prepare_entry(entry) : -EINVAL;
 
 	watch_forks();
-	if (!error)
-		error = percpu_ref_init(&entry->calls, drained, 0);
+	prepare_callers();
 	if (error)
 		return error;
 	entry->hook = hook;
 	entry->function = function;
 	entry->context = context;
 	entry->priority = priority;
-	entry->drained = 0;
 	pthread_mutex_lock(&lock);
 	link_entry(entry);
 	pthread_mutex_unlock(&lock);
@@ -265,11 +256,11 @@ int permod_hook_unregister(struct permod_hook_entry *entry)
 	pthread_mutex_lock(&lock);
 	linked = entry->state == LINKED;
 	if (linked)
-		unlink_entry(entry, current ? LEFT : ENDING);
+		unlink_entry(entry, permod_in_hook() ? LEFT : ENDING);
 	pthread_mutex_unlock(&lock);
 	if (!linked)
 		return -ENOENT;
-	if (current)
+	if (permod_in_hook())
 		return -EINPROGRESS;
 	end_entry(entry);
 	return 0;
@@ -350,43 +341,29 @@ unsigned int drop_from_hooks(const struct permod_module *module, has_function *h
 
 /* ---- Forks ---------------------------------------------------------------------------------- */
 
+/* A handler in this thread must not need what is held. */
 void lock_hooks(void)
 {
+	make_record();
 	pthread_mutex_lock(&lock);
+	hold_callers();
 	hold_readers_of_hooks();
 }
 
 void unlock_hooks(void)
 {
 	release_readers_of_hooks();
+	release_callers();
 	pthread_mutex_unlock(&lock);
-}
-
-/* Only what this thread is in is counted. */
-static void count_again(struct permod_hook_entry *entry)
-{
-	percpu_ref_exit(&entry->calls);
-	if (percpu_ref_init(&entry->calls, drained, 0))
-		return;
-	for (const struct permod_hook_call *call = current; call; call = call->outer) {
-		if (call->entry == entry)
-			percpu_ref_get(&entry->calls);
-	}
 }
 
 void forget_calls_of_others(void)
 {
 	forget_readers_of_hooks();
-	for (struct permod_hook *hook = hooks; hook; hook = hook->next) {
-		for (struct permod_hook_entry *entry = hook->first; entry; entry = entry->next)
-			count_again(entry);
-	}
-	for (struct permod_hook_entry *entry = left; entry; entry = entry->left) {
-		/* Who waited is not here. */
+	forget_callers();
+	/* Who waited is not here. */
+	for (struct permod_hook_entry *entry = left; entry; entry = entry->left)
 		entry->state = LEFT;
-		entry->drained = 0;
-		count_again(entry);
-	}
 	pthread_cond_init(&ended, NULL);
 	pthread_mutex_unlock(&lock);
 }

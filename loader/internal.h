@@ -16,21 +16,23 @@
  *     image.c    a module's memory                 pack.c    pages that modules share
  *     module.c   looking at a module               plan.c    permod_plan(), permod_file_open()
  *     context.c  contexts, errors                  runtime.c what modules get from the loader
- *     map.c      what a plan tells of linking
+ *     map.c      what a plan tells of linking      handlers.c for exit and forks, or own_handlers.c
  *     frames.c   unwind information                unwind.c  the unwinders that read it
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
- *     known.c    what the dynamic linker said      dynamic.c whether that is a function
+ *     known.c    what the dynamic linker said      dynamic.c symbols of libraries
  *     copies.c   constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
+ *     shared_file.c  what their files say
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
- *     rseq.c     foreign restartable sequences
- *     hook.c     hooks of programs                 readers.c waiting for those who call them
+ *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
+ *     hook.c     hooks of programs                 callers.c which functions threads are in
+ *     readers.c  readers of lists of hooks
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
  *
@@ -64,6 +66,7 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #endif
 
+struct Elf;
 struct dl_phdr_info;
 struct kernel_param;
 struct notifier;
@@ -193,16 +196,16 @@ struct call_array {
 };
 
 struct permod_module {
+	struct percpu_ref references; /* dead once it is going; first: permod_get() is inline */
 	struct permod *pm;
 	char *name;
 	uint32_t name_hash;
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum permod_state state;
-	struct percpu_ref references; /* dead once it is going */
-	int drained;		      /* atomic: the last reference is gone */
-	pthread_t thread;	      /* that runs init or exit */
-	bool announced;		      /* as coming: notifiers will hear that it goes */
+	int drained;	  /* atomic: the last reference is gone */
+	pthread_t thread; /* that runs init or exit */
+	bool announced;	  /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -322,6 +325,8 @@ struct load {
 	unsigned long changes;	     /* of the context, when that was seen */
 	unsigned char *tls_image;    /* the same of thread-local variables */
 	char *refused;		     /* what was said of a symbol that was asked for; or NULL */
+	void *alike;		     /* a tree of types that were compared; see types.c */
+	size_t compared;	     /* how much of their texts */
 	struct permod_module *module;
 	struct permod_plan *plan; /* notes problems and goes on; NULL for a real load */
 };
@@ -509,8 +514,40 @@ void forget_known(struct known_table *table);
 
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
+/* Of an image's dynamic section: its symbols, and one table of hashes at least. */
+struct image_tables {
+	const ElfW(Sym) * symbols;
+	const char *strings;
+	const uint32_t *hashes, *old_hashes; /* DT_GNU_HASH and DT_HASH, or NULL */
+};
+
+/* False if there are none, as in static programs. */
+bool find_image_tables(const struct dl_phdr_info *image, struct image_tables *tables);
+/* Those that the table of hashes leads to, and all before. */
+uint32_t count_image_symbols(const struct image_tables *tables);
+/* What an image has at an address, by this name if that is there; NULL if it has nothing. */
+const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address);
 /* Whether what the dynamic linker found by this name, with a version or not, is a function. */
 bool names_function(const char *name, uintptr_t address);
+
+/* ---- shared_file.c -------------------------------------------------------------------------- */
+
+/* Who is told what is in a shared object's file: 0, or an error that ends it.  Any may be NULL; what
+ * they are told lives as long as the file. */
+struct shared_reader {
+	void *arg;
+	int (*section)(void *arg, const char *name); /* of each that is loaded */
+	int (*info)(void *arg, const char *info);    /* of .modinfo */
+	int (*exported)(void *arg, const char *name, bool gpl);
+	int (*needed)(void *arg, const char *name);
+};
+int read_shared_file(struct Elf *elf, const struct shared_reader *reader);
+/* The file in memory, to be given to elf_end(); NULL after a message. */
+struct Elf *open_shared_file(struct permod *pm, const char *path, const void *data, size_t size);
+/* ---- walk.c --------------------------------------------------------------------------------- */
+
+/* backtrace(), where the C library has none. */
+int walk_stack(void **frames, int most);
 
 /* ---- shared.c ------------------------------------------------------------------------------- */
 
@@ -776,6 +813,19 @@ tls_getter_function *tls_getter(void);
 /* The calling thread's variable. */
 void *tls_address(const struct tls_carrier *carrier, size_t offset);
 
+/* ---- handlers.c, or own_handlers.c if the C library takes none back -------------------------------- */
+
+struct fork_handlers {
+	void (*prepare)(void), (*parent)(void), (*child)(void);
+};
+
+/* To be called when the process ends, or before by finish_handlers(); else as __cxa_atexit(). */
+int add_exit_handler(void (*function)(void *), void *arg, void *handle);
+/* 0, or a positive errno, as pthread_atfork(). */
+int add_fork_handlers(const struct fork_handlers *handlers, void *handle);
+/* Call what was registered for the end with a handle, the last first, and forget the rest. */
+void finish_handlers(void *handle);
+
 /* ---- runtime.c ------------------------------------------------------------------------------ */
 
 /* What modules get from the loader and from libpercpu, whatever dlsym() finds. */
@@ -864,10 +914,15 @@ void hide_from_debugger(struct permod_module *module);
 int check_fit(struct load *load);
 /* The same for strings that come one by one: each of .modinfo, then the end. */
 struct fit {
-	const char *host; /* that the module says that it is for, the last; or NULL */
-	bool for_host;	  /* it is for this one */
-	bool described;	  /* there is more than what <permod/module.h> leaves by itself */
+	const char *host;    /* that the module says that it is for, the last; or NULL */
+	bool for_host;	     /* it is for this one */
+	bool described;	     /* there is more than what <permod/module.h> leaves by itself */
+	const char *licence; /* the first that is not compatible, or the last; or NULL */
+	bool incompatible;
+	bool test; /* it says that it is a test */
 };
+/* Keep what a string says. */
+void note_info(const struct permod *pm, struct fit *fit, const char *info);
 int check_info(struct load *load, struct fit *fit, const char *info);
 int check_host(struct load *load, const struct fit *fit);
 /* The context's last error says that something does not fit: returns it, or 0 if loading is forced. */
@@ -884,8 +939,13 @@ bool has_compatible_licence(struct load *load, const char **licence);
 /* A step of loading, when all symbols are resolved: do they have the types that the module was
  * compiled with? */
 int check_types(struct load *load);
+/* The same for a shared object, whose types were read: by what is in the process, and what it came with
+ * (of dlopen(); NULL while it is not loaded). */
+int check_shared_types(struct load *load, void *handle);
+void forget_alike(struct load *load);
 /* What `permod stamp` left in the objects; 0 or -ENOMEM, and then what was read so far. */
 int read_types(struct link *link, struct types **types);
+int read_shared_types(struct Elf *elf, struct types **types);
 int get_type(const struct types *types, unsigned int index, struct permod_type *type);
 void free_types(struct types *types);
 void forget_image_types(struct permod *pm);
@@ -899,6 +959,7 @@ __attribute__((format(printf, 4, 5))) void taint(struct permod *pm, struct permo
 void forget_taint(struct taint *taint);
 /* A step of loading: for what .modinfo says. */
 int taint_by_info(struct load *load);
+void taint_by_fit(struct load *load, const struct fit *fit);
 
 /* ---- perf.c --------------------------------------------------------------------------------- */
 

@@ -27,9 +27,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Runs the handlers registered with a handle.  (The Itanium C++ ABI; no header declares it.) */
-void __cxa_finalize(void *dso_handle);
-
 /* Weak, so that it is reached through the GOT: otherwise a program with this archive in it would hold
  * the copy that counts, out of reach of modules that name environ. */
 extern char **environ __attribute__((weak));
@@ -118,7 +115,7 @@ static void run_handlers(struct permod_module *module)
 	if (!module->handlers)
 		return;
 	module->handlers = false;
-	__cxa_finalize(module->dso_handle);
+	finish_handlers(module->dso_handle);
 }
 
 /* Who is in its functions may want the lock. */
@@ -130,8 +127,18 @@ static void drop_unlocked(struct permod_module *module, has_function *has)
 	end_callback(module->pm, depth);
 }
 
+/* From here on nobody can take a reference. */
+static void close_module(struct permod_module *module)
+{
+	module->state = PERMOD_GOING;
+	if (!percpu_ref_is_dying(&module->references))
+		percpu_ref_kill(&module->references);
+}
+
 void discard_module(struct permod_module *module)
 {
+	/* Operations of parameters, or init, may have taken one. */
+	close_module(module);
 	/* Operations of parameters can register some even if nothing is started. */
 	drop_thread_exits(module);
 	run_handlers(module);
@@ -365,14 +372,6 @@ static int end_init(struct load *load)
 	return 0;
 }
 
-/* From here on nobody can take a reference. */
-static void close_module(struct permod_module *module)
-{
-	module->state = PERMOD_GOING;
-	if (!percpu_ref_is_dying(&module->references))
-		percpu_ref_kill(&module->references);
-}
-
 static int run_init(struct load *load)
 {
 	struct permod_module *module = load->module;
@@ -421,8 +420,10 @@ int start_module(struct load *load)
 		return error;
 	/* Of a shared object nothing is freed. */
 	error = module->shared ? 0 : end_init(load);
-	if (error && run)
+	if (error && run) {
+		close_module(module);
 		run_exit(module);
+	}
 	if (error)
 		return error;
 	/* Modules that init loaded were live before this one. */
@@ -461,14 +462,15 @@ bool has_thread_exits(const struct permod_module *module)
 
 /* ---- References ----------------------------------------------------------------------------- */
 
-int permod_get(struct permod_module *m)
+/* For who does not go by the header. */
+int(permod_get)(struct permod_module *m)
 {
-	return percpu_ref_tryget_live(&m->references) ? 0 : -EBUSY;
+	return permod_get_inline(m);
 }
 
-void permod_put(struct permod_module *m)
+void(permod_put)(struct permod_module *m)
 {
-	percpu_ref_put(&m->references);
+	permod_put_inline(m);
 }
 
 /* ---- Unloading ------------------------------------------------------------------------------ */
@@ -537,6 +539,27 @@ static void force(struct permod_module *module, const char *reason)
 	      module->name, reason);
 }
 
+static int fail_thread_exits(const struct permod_module *module)
+{
+	unsigned int threads, count = count_thread_exits(module, &threads);
+
+	return fail(module->pm, -EBUSY,
+		    "%s: can't be unloaded: %u destructor%s of its thread-local variables will be "
+		    "run by %u thread%s; let %s end first",
+		    module->name, count, count == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+		    threads == 1 ? "it" : "them");
+}
+
+/* Whoever held it may have registered some while it was waited for. */
+static int reopen_for_thread_exits(struct permod_module *module)
+{
+	percpu_ref_reinit(&module->references);
+	module->drained = 0;
+	module->state = PERMOD_LIVE;
+	tell_change(module->pm);
+	return fail_thread_exits(module);
+}
+
 /* From here on nobody can take a reference, or there are some. */
 static int claim(struct permod_module *module, unsigned int flags)
 {
@@ -545,7 +568,7 @@ static int claim(struct permod_module *module, unsigned int flags)
 	if (flags & PERMOD_UNLOAD_WAIT && !(flags & PERMOD_UNLOAD_FORCE)) {
 		close_module(module);
 		wait_for_references(module);
-		return 0;
+		return has_thread_exits(module) ? reopen_for_thread_exits(module) : 0;
 	}
 	others = percpu_ref_kill_unused(&module->references);
 	if (!others) {
@@ -560,17 +583,6 @@ static int claim(struct permod_module *module, unsigned int flags)
 		    "%s: can't be unloaded: somebody holds it (%lu reference%s by permod_get() or "
 		    "try_module_get())",
 		    module->name, others, others == 1 ? "" : "s");
-}
-
-static int fail_thread_exits(const struct permod_module *module)
-{
-	unsigned int threads, count = count_thread_exits(module, &threads);
-
-	return fail(module->pm, -EBUSY,
-		    "%s: can't be unloaded: %u destructor%s of its thread-local variables will be "
-		    "run by %u thread%s; let %s end first",
-		    module->name, count, count == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-		    threads == 1 ? "it" : "them");
 }
 
 static int check_unload(struct permod_module *module, unsigned int flags)

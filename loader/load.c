@@ -438,11 +438,11 @@ static int publish(struct load *load)
 /* ---- All of it ------------------------------------------------------------------------------ */
 
 static int (*const steps[])(struct load *) = {
-	read_and_link,	 check_fit,	 check_shadow_stack,  resolve_symbols,
-	check_types,	 place_module,	 relocate_module,     arrange_frames,
-	copy_variables,	 protect,	 publish_descriptors, tell_unwinders,
-	find_calls,	 make_symfile,	 describe_module,     publish,
-	announce_coming, set_parameters, taint_by_info,	      taint_by_signature,
+	read_and_link,	     check_fit,	     check_shadow_stack, resolve_symbols,
+	check_types,	     place_module,   relocate_module,	 arrange_frames,
+	copy_variables,	     taint_by_info,  taint_by_signature, protect,
+	publish_descriptors, tell_unwinders, find_calls,	 make_symfile,
+	describe_module,     publish,	     announce_coming,	 set_parameters,
 	start_module,
 };
 
@@ -476,6 +476,7 @@ void free_load(struct load *load)
 	free(load->externals);
 	free(load->owns);
 	free(load->refused);
+	forget_alike(load);
 }
 
 static int link_and_start(struct load *load)

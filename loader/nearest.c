@@ -76,65 +76,16 @@ static void consider(void *arg, const char *candidate)
 
 /* ---- What the dynamic linker knows ---------------------------------------------------------- */
 
-/* The tables of an image's dynamic section that matter here. */
-struct image_tables {
-	const ElfW(Sym) * symbols;
-	const char *strings;
-	const uint32_t *hash;
-};
-
-static struct image_tables find_tables(const struct dl_phdr_info *image)
-{
-	struct image_tables tables = { NULL, NULL, NULL };
-	const ElfW(Dyn) *dynamic = NULL;
-
-	for (unsigned int i = 0; i < image->dlpi_phnum; i++) {
-		if (image->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			dynamic = (const void *)(image->dlpi_addr + image->dlpi_phdr[i].p_vaddr);
-	}
-	for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++) {
-		/* The dynamic linker has made these absolute, but for the vdso's. */
-		const void *address = (const void *)dynamic->d_un.d_ptr;
-
-		if (dynamic->d_un.d_ptr < image->dlpi_addr)
-			continue;
-		if (dynamic->d_tag == DT_SYMTAB)
-			tables.symbols = address;
-		else if (dynamic->d_tag == DT_STRTAB)
-			tables.strings = address;
-		else if (dynamic->d_tag == DT_GNU_HASH)
-			tables.hash = address;
-	}
-	return tables;
-}
-
-/* The highest symbol that a DT_GNU_HASH table leads to, plus one: there is no count of them. */
-static uint32_t count_symbols(const uint32_t *hash)
-{
-	const size_t words_of_mask = sizeof(ElfW(Addr)) / sizeof(uint32_t);
-	uint32_t buckets = hash[0], first = hash[1], highest = 0;
-	const uint32_t *bucket = hash + 4 + hash[2] * words_of_mask, *chain = bucket + buckets;
-
-	for (uint32_t i = 0; i < buckets; i++)
-		highest = bucket[i] > highest ? bucket[i] : highest;
-	if (highest < first)
-		return 0;
-	/* The last of a chain has its lowest bit set. */
-	while (!(chain[highest - first] & 1))
-		highest++;
-	return highest + 1;
-}
-
 static int consider_image(struct dl_phdr_info *image, size_t size, void *arg)
 {
-	struct image_tables tables = find_tables(image);
+	struct image_tables tables;
 	uint32_t count;
 
 	(void)size;
-	if (!tables.symbols || !tables.strings || !tables.hash)
+	if (!find_image_tables(image, &tables))
 		return 0;
-	count = count_symbols(tables.hash);
-	for (uint32_t i = tables.hash[1]; i < count; i++) {
+	count = count_image_symbols(&tables);
+	for (uint32_t i = 1; i < count; i++) {
 		if (tables.symbols[i].st_shndx != SHN_UNDEF)
 			consider(arg, tables.strings + tables.symbols[i].st_name);
 	}

@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <libelf.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct permod_file {
 	const char **undefined;
 	size_t num_undefined;
 	struct types *types;
+	Elf *elf; /* of a shared object, which has the names then; or NULL */
 };
 
 static int add_name(const char ***list, size_t *count, const char *name)
@@ -101,12 +103,10 @@ static int list_signature(struct permod_file *file)
 	return error == -ENOMEM ? error : 0;
 }
 
-static int open_file(struct permod *pm, struct permod_file *file)
+static int open_object(struct permod *pm, struct permod_file *file)
 {
-	int error = check_request(pm, &file->inputs);
+	int error;
 
-	if (error)
-		return error;
 	file->link = link_new(report_error, pm);
 	if (!file->link)
 		return fail_memory(pm);
@@ -119,6 +119,72 @@ static int open_file(struct permod *pm, struct permod_file *file)
 	    (list_names(file) || read_types(file->link, &file->types) || list_signature(file)))
 		error = fail_memory(pm);
 	return error;
+}
+
+static int add_shared_info(void *arg, const char *info)
+{
+	struct permod_file *file = arg;
+
+	return add_name(&file->info, &file->num_info, info);
+}
+
+static int add_shared_need(void *arg, const char *name)
+{
+	struct permod_file *file = arg;
+
+	return add_name(&file->undefined, &file->num_undefined, name);
+}
+
+static int add_shared_export(void *arg, const char *name, bool gpl)
+{
+	struct permod_file *file = arg;
+	struct file_export *entry = grow(&file->exports, &file->num_exports, sizeof(*entry));
+
+	if (entry)
+		*entry = (struct file_export){ name, gpl };
+	return entry ? 0 : -ENOMEM;
+}
+
+static int open_shared_object(struct permod *pm, struct permod_file *file)
+{
+	const struct shared_reader reader = { .arg = file,
+					      .info = add_shared_info,
+					      .exported = add_shared_export,
+					      .needed = add_shared_need };
+	const char *path = file->inputs.paths[0];
+	const void *data;
+	size_t size;
+	int error = read_input(&file->inputs, path, &data, &size);
+
+	if (error)
+		return error;
+	file->elf = open_shared_file(pm, path, data, size);
+	if (!file->elf)
+		return -ENOEXEC;
+	if (read_shared_file(file->elf, &reader) || read_shared_types(file->elf, &file->types) ||
+	    list_signature(file))
+		error = fail_memory(pm);
+	return error;
+}
+
+static int open_file(struct permod *pm, struct permod_file *file)
+{
+	const struct inputs inputs = file->inputs;
+	int error = check_request(pm, &inputs), shared;
+
+	if (!error)
+		error = open_object(pm, file);
+	/* As for a load: only what is no object is looked at again. */
+	if (error != -ENOEXEC || inputs.num_paths != 1 || inputs.root || inputs.flags)
+		return error;
+	shared = is_shared_object(pm, inputs.paths[0]);
+	if (shared <= 0)
+		return shared ? shared : error;
+	link_free(file->link);
+	file->link = NULL;
+	free_inputs(&file->inputs);
+	file->inputs = inputs;
+	return open_shared_object(pm, file);
 }
 
 int permod_file_open_files(struct permod *pm, const char *const *paths, size_t count,
@@ -156,6 +222,7 @@ void permod_file_close(struct permod_file *file)
 	if (!file)
 		return;
 	link_free(file->link);
+	elf_end(file->elf);
 	free_inputs(&file->inputs);
 	free(file->info);
 	free(file->exports);

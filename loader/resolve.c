@@ -14,8 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __GLIBC__
+#ifdef HAVE_GNU_LIB_NAMES_H
 #include <gnu/lib-names.h>
+#else
+#define LIBC_SO "libc.so"
 #endif
 
 struct permod_module provider_host, provider_permod, provider_libdl;
@@ -43,7 +45,7 @@ struct found {
 static bool ask_version(void *library, const char *name, const char *version, void **address)
 {
 	dlerror();
-#ifdef __GLIBC__
+#ifdef HAVE_DLVSYM
 	*address = version ? dlvsym(library, name, version) : dlsym(library, name);
 #else
 	(void)version;
@@ -371,11 +373,7 @@ static bool may_be_copied(const char *name)
 
 static void *open_libc(void)
 {
-#ifdef LIBC_SO
 	return dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
-#else
-	return NULL;
-#endif
 }
 
 bool use_originals(struct load *load, bool originals)

@@ -23,8 +23,13 @@
 #include <linux/rseq.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/rseq.h>
 #include <unistd.h>
+
+#ifdef PCPU_RSEQ_SIGNATURE
+#define SIGNATURE PCPU_RSEQ_SIGNATURE
+#else
+#define SIGNATURE 0 /* nobody has sequences on this machine */
+#endif
 
 #define SLOT sizeof(struct rseq_cs)
 /* How far a chunk may be from what uses it: code reaches 2 GiB. */
@@ -66,7 +71,7 @@ static struct rseq_chunk *add_chunk(uintptr_t low, uintptr_t high, size_t count)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = round_up((count + 1) * SLOT, page);
 	struct rseq_chunk *chunk = calloc(1, sizeof(*chunk) + size / SLOT);
-	const uint32_t signature = RSEQ_SIG;
+	const uint32_t signature = SIGNATURE;
 
 	if (!chunk)
 		return NULL;

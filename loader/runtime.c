@@ -20,10 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The C library's; declared by no header.  (The Itanium C++ ABI has the first two.) */
-int __cxa_atexit(void (*function)(void *), void *arg, void *dso_handle);
-int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
-		      void *dso_handle);
+/* The C library's; declared by no header. */
 void __stack_chk_fail(void);
 
 /* The handle of the module that has a function in its code, which will be registered with that; NULL
@@ -48,18 +45,19 @@ static void *handle_of(void (*function)(void))
 /* Handlers run when the module is unloaded, or the process ends. */
 static int module_atexit(void (*function)(void))
 {
-	return __cxa_atexit((void (*)(void *))(uintptr_t)function, NULL, handle_of(function));
+	return add_exit_handler((void (*)(void *))(uintptr_t)function, NULL, handle_of(function));
 }
 
 static int module_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
+	const struct fork_handlers handlers = { prepare, parent, child };
 	void *handle = prepare ? handle_of(prepare) : NULL;
 
 	if (!handle && parent)
 		handle = handle_of(parent);
 	if (!handle && child)
 		handle = handle_of(child);
-	return __register_atfork(prepare, parent, child, handle);
+	return add_fork_handlers(&handlers, handle);
 }
 
 bool try_module_get(struct module *module)
@@ -109,6 +107,7 @@ static void pure_virtual(void)
 
 static const struct builtin builtins[] = {
 	FUNCTION(__alloc_percpu),
+	{ "__cxa_atexit", (const void *)add_exit_handler, true },
 	{ "__cxa_pure_virtual", (const void *)pure_virtual, true },
 	{ "__cxa_thread_atexit", (const void *)module_thread_atexit, true },
 	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
@@ -173,10 +172,11 @@ static const struct builtin builtins[] = {
 	FUNCTION(percpu_ref_switch_to_atomic),
 	FUNCTION(percpu_ref_switch_to_percpu),
 	FUNCTION(permod_hook_begin),
-	FUNCTION(permod_hook_leave),
-	FUNCTION(permod_hook_next),
+	FUNCTION(permod_hook_leave_slow),
+	FUNCTION(permod_hook_next_slow),
 	FUNCTION(permod_hook_register),
 	FUNCTION(permod_hook_unregister),
+	FUNCTION(permod_hook_wake),
 	FUNCTION(permod_in_hook),
 	{ "pthread_atfork", (const void *)module_atfork, true },
 	FUNCTION(try_module_get),

@@ -41,8 +41,6 @@ struct image {
 	size_t names;	   /* index of the section of the sections' names */
 	uintptr_t base;	   /* what to add to its addresses */
 	size_t variables;  /* index of the section of per-CPU variables, or 0 */
-	bool shared;	   /* compiled with -DPERMOD_SHARED */
-	struct fit fit;	   /* what it says of itself */
 	Elf_Scn *symbols;  /* the larger of its symbol tables, or NULL */
 	size_t names_size; /* bytes of the names of symbols that are kept */
 	char *texts;	   /* where they go; NULL while they are counted */
@@ -122,24 +120,6 @@ static int tell_itself(const struct image *image, const GElf_Shdr *header)
 	return 0;
 }
 
-/* What does not end is no string. */
-static int visit_info(struct image *image, const char *text, size_t size)
-{
-	int error = 0;
-
-	while (size && !error) {
-		size_t length = strnlen(text, size);
-
-		if (length == size)
-			break;
-		if (length)
-			error = check_info(image->load, &image->fit, text);
-		text += length + 1;
-		size -= length + 1;
-	}
-	return error;
-}
-
 static int visit_section(struct image *image, Elf_Scn *section)
 {
 	const char *name;
@@ -156,13 +136,8 @@ static int visit_section(struct image *image, Elf_Scn *section)
 		return 0;
 	if (strcmp(name, "pcpu_data") == 0)
 		image->variables = elf_ndxscn(section);
-	image->fit.described |= strcmp(name, "__param") == 0;
-	if (strcmp(name, ".modinfo") == 0)
-		return visit_info(image, (const char *)address_in(image, &header), header.sh_size);
-	if (strcmp(name, "__permod_module") == 0) {
-		image->shared = true;
+	if (strcmp(name, "__permod_module") == 0)
 		return tell_itself(image, &header);
-	}
 	return describe_array(image->load, name, (const void *)address_in(image, &header),
 			      header.sh_size);
 }
@@ -174,13 +149,7 @@ static int visit_sections(struct image *image)
 
 	while (!error && (section = elf_nextscn(image->elf, section)))
 		error = visit_section(image, section);
-	/* Its per-CPU variables would be like others, and using one a crash. */
-	if (!error && image->fit.described && !image->shared)
-		return fail(image->load->pm, -ENOEXEC,
-			    "%s: compiled as a relocatable object; compile all files of a shared "
-			    "object with -DPERMOD_SHARED",
-			    image->load->path);
-	return error ? error : check_host(image->load, &image->fit);
+	return error;
 }
 
 /* ---- Symbols -------------------------------------------------------------------------------- */
@@ -271,21 +240,80 @@ static int describe_symbols(struct image *image)
 	return 0;
 }
 
-/* libelf writes to nothing that is only read. */
 static int describe_image(struct load *load, struct image *image)
 {
 	int error;
 
-	elf_version(EV_CURRENT);
-	image->elf = elf_memory((char *)load->shared_data, load->shared_size);
-	if (!image->elf || elf_getshdrstrndx(image->elf, &image->names))
-		error = fail(load->pm, -ENOEXEC, "%s: its sections can't be read: %s", load->path,
-			     elf_errmsg(-1));
-	else
-		error = visit_sections(image);
+	image->elf = open_shared_file(load->pm, load->path, load->shared_data, load->shared_size);
+	if (!image->elf)
+		return -ENOEXEC;
+	elf_getshdrstrndx(image->elf, &image->names);
+	error = visit_sections(image);
 	if (!error)
 		error = describe_symbols(image);
 	elf_end(image->elf);
+	return error;
+}
+
+/* ---- Before it is loaded -------------------------------------------------------------------- */
+
+/* What it says of itself. */
+struct examination {
+	struct load *load;
+	bool shared; /* compiled with -DPERMOD_SHARED */
+	struct fit fit;
+};
+
+static int examine_section(void *arg, const char *name)
+{
+	struct examination *examination = arg;
+
+	examination->shared |= strcmp(name, "__permod_module") == 0;
+	examination->fit.described |= strcmp(name, "__param") == 0;
+	return 0;
+}
+
+static int examine_info(void *arg, const char *info)
+{
+	struct examination *examination = arg;
+
+	return check_info(examination->load, &examination->fit, info);
+}
+
+static int examine_file(struct examination *examination, Elf *elf)
+{
+	const struct shared_reader reader = { .arg = examination,
+					      .section = examine_section,
+					      .info = examine_info };
+	struct load *load = examination->load;
+	int error = read_shared_file(elf, &reader);
+
+	/* Its per-CPU variables would be like others, and using one a crash. */
+	if (!error && examination->fit.described && !examination->shared)
+		return fail(load->pm, -ENOEXEC,
+			    "%s: compiled as a relocatable object; compile all files of a shared "
+			    "object with -DPERMOD_SHARED",
+			    load->path);
+	if (!error)
+		error = check_host(load, &examination->fit);
+	if (!error && read_shared_types(elf, &load->module->types))
+		error = fail_memory(load->pm);
+	return error ? error : check_shared_types(load, NULL);
+}
+
+/* The dynamic linker runs its constructors: what stands against it is to be known before. */
+static int examine_shared(struct load *load)
+{
+	struct examination examination = { .load = load };
+	Elf *elf = open_shared_file(load->pm, load->path, load->shared_data, load->shared_size);
+	int error;
+
+	if (!elf)
+		return -ENOEXEC;
+	error = examine_file(&examination, elf);
+	elf_end(elf);
+	if (!error)
+		taint_by_fit(load, &examination.fit);
 	return error;
 }
 
@@ -436,6 +464,12 @@ static int open_shared(struct load *load)
 	return 0;
 }
 
+/* Those that came with it. */
+static int check_libraries(struct load *load)
+{
+	return check_shared_types(load, load->module->shared->handle);
+}
+
 static int describe_shared(struct load *load)
 {
 	struct shared_object *shared = load->module->shared;
@@ -455,8 +489,9 @@ static int describe_shared(struct load *load)
 int load_shared(struct load *load)
 {
 	static int (*const steps[])(struct load *) = {
-		read_shared,   find_shared,	taint_by_signature, open_shared,  describe_shared,
-		publish_names, announce_coming, set_parameters,	    start_module,
+		read_shared,	 find_shared,	  examine_shared,  taint_by_signature,
+		open_shared,	 check_libraries, describe_shared, publish_names,
+		announce_coming, set_parameters,  start_module,
 	};
 	int error = 0;
 

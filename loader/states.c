@@ -29,14 +29,13 @@ static int tell(struct permod_module *module, enum permod_state state, unsigned 
 {
 	struct permod *pm = module->pm;
 	unsigned int depth = begin_callback(pm);
-	struct permod_hook_call call = { 0 };
-	struct permod_hook_entry *entry = permod_hook_begin(&pm->notifiers, &call);
+	struct permod_hook_call call = permod_hook_begin(&pm->notifiers);
 	int error = 0;
 
-	for (*count = 0; entry && *count < most; entry = permod_hook_next(&call)) {
-		permod_notifier *function = (permod_notifier *)entry->function;
+	for (*count = 0; call.entry && *count < most; call = permod_hook_next(call)) {
+		permod_notifier *function = (permod_notifier *)call.entry->function;
 
-		error = function(entry->context, module, state);
+		error = function(call.entry->context, module, state);
 		if (error < 0)
 			break;
 		++*count;

@@ -62,25 +62,29 @@ void forget_taint(struct taint *taint)
 
 /* ---- What modules say of themselves --------------------------------------------------------- */
 
-/* A step of loading, before constructors and init run; resolvers of IFUNCs have run. */
+void taint_by_fit(struct load *load, const struct fit *fit)
+{
+	if (fit->incompatible)
+		taint(load->pm, load->module, PERMOD_TAINT_PROPRIETARY,
+		      "%s: its licence \"%s\" is not compatible", load->path, fit->licence);
+	else if (!fit->licence)
+		taint(load->pm, load->module, PERMOD_TAINT_PROPRIETARY,
+		      "%s: it names no licence (MODULE_LICENSE)", load->path);
+	if (fit->test)
+		taint(load->pm, load->module, PERMOD_TAINT_TEST,
+		      "%s: it is a test module (MODULE_INFO(test, \"Y\"))", load->path);
+}
+
+/* A step of loading, before any code of the module runs. */
 int taint_by_info(struct load *load)
 {
 	struct info_cursor cursor = { NULL, 0 };
-	const char *info, *licence;
+	struct fit fit = { 0 };
+	const char *info;
 
-	if (!has_compatible_licence(load, &licence)) {
-		if (licence)
-			taint(load->pm, load->module, PERMOD_TAINT_PROPRIETARY,
-			      "%s: its licence \"%s\" is not compatible", load->path, licence);
-		else
-			taint(load->pm, load->module, PERMOD_TAINT_PROPRIETARY,
-			      "%s: it names no licence (MODULE_LICENSE)", load->path);
-	}
-	while ((info = next_info(load->link, &cursor))) {
-		if (strncmp(info, "test=", 5) == 0)
-			taint(load->pm, load->module, PERMOD_TAINT_TEST,
-			      "%s: it is a test module (MODULE_INFO(test, \"Y\"))", load->path);
-	}
+	while ((info = next_info(load->link, &cursor)))
+		note_info(load->pm, &fit, info);
+	taint_by_fit(load, &fit);
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  *
  * C++ and Rust ask the C library to call a destructor when the thread ends that has made the
  * variable.  That keeps a shared object in memory until then; of modules the C library knows nothing,
- * so these are asked of us, and listed with the module.
+ * so these are asked of us, and listed with the module.  Where the C library knows nothing of such
+ * destructors (musl), a key's runs those of its thread.
  */
 #define _GNU_SOURCE
 #include "internal.h"
@@ -83,23 +84,72 @@ static void run_exit(void *arg)
 	unlock_shared();
 }
 
+/* ---- Without the C library ------------------------------------------------------------------ */
+
+static pthread_key_t thread_key;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static bool has_key;
+
+/* The last that the calling thread has to run, of any module. */
+static struct thread_exit *latest_of_thread(void)
+{
+	struct thread_exit *exit;
+
+	lock_shared();
+	exit = latest;
+	while (exit && !pthread_equal(exit->thread, pthread_self()))
+		exit = exit->earlier;
+	unlock_shared();
+	return exit;
+}
+
+static void run_exits(void *arg)
+{
+	struct thread_exit *exit;
+
+	(void)arg;
+	while ((exit = latest_of_thread()))
+		run_exit(exit);
+}
+
+/* A thread that ends the process runs its own, too. */
+static void run_exits_of_last(void)
+{
+	run_exits(NULL);
+}
+
+static void make_key(void)
+{
+	has_key = !pthread_key_create(&thread_key, run_exits) && !atexit(run_exits_of_last);
+}
+
+/* ---- With or without it --------------------------------------------------------------------- */
+
+static int ask_for_exit(struct thread_exit *exit)
+{
+	/* This library stays in memory as long. */
+	if (__cxa_thread_atexit_impl)
+		return __cxa_thread_atexit_impl(run_exit, exit, (void *)(uintptr_t)run_exit);
+	pthread_once(&thread_once, make_key);
+	return has_key ? pthread_setspecific(thread_key, &thread_key) : -1;
+}
+
 int module_thread_atexit(void (*destructor)(void *), void *object, void *dso_handle)
 {
 	struct permod_module *module = module_of_handle(dso_handle);
 	struct thread_exit *exit;
 
-	if (!__cxa_thread_atexit_impl)
-		return -1;
 	if (!module)
-		return __cxa_thread_atexit_impl(destructor, object, dso_handle);
+		return __cxa_thread_atexit_impl
+			       ? __cxa_thread_atexit_impl(destructor, object, dso_handle)
+			       : -1;
 	exit = calloc(1, sizeof(*exit));
 	if (!exit)
 		return -1;
 	exit->destructor = destructor;
 	exit->object = object;
 	exit->thread = pthread_self();
-	/* This library stays in memory as long. */
-	if (__cxa_thread_atexit_impl(run_exit, exit, (void *)(uintptr_t)run_exit)) {
+	if (ask_for_exit(exit)) {
 		free(exit);
 		return -1;
 	}

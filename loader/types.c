@@ -8,18 +8,20 @@
  * differ the texts tell the first difference, or that there is none that matters: a structure that one
  * side knows by its name alone, an array without bounds, a function without a prototype fit any.
  *
- * Of objects that have only the kernel's __versions (checksums) those are compared.  What either side
- * has no line for is not checked.
+ * Of objects that have only what the kernel's have (checksums: __versions of what they need, symbols
+ * __crc_NAME of what they export) those are compared.  What either side has nothing of is not checked.
  */
 #define _GNU_SOURCE
 #include "internal.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <inttypes.h>
 #include <link.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +30,12 @@
 
 #define TYPES_SECTION ".permod.types"
 #define VERSIONS_SECTION "__versions"
+#define CHECKSUM_PREFIX "__crc_"
 #define FIRST_LINE "permod-types 1"
-#define LARGEST ((size_t)1 << 28) /* bytes of a text */
+#define LARGEST ((size_t)1 << 28)   /* bytes of a text */
+#define MOST_WORK ((size_t)1 << 28) /* bytes that a load compares: about a second's */
 
-/* "export NAME CHECKSUM TYPE" */
+/* "export NAME CHECKSUM TYPE"; the type is "" if it is not known */
 struct type_of_symbol {
 	const char *name, *type;
 	uint32_t crc;
@@ -43,7 +47,6 @@ struct type_definition {
 	const char *tag, *size;
 	const char **members; /* without the blank */
 	size_t num_members;
-	unsigned long seen; /* number of the last comparison that it was part of */
 };
 
 struct types {
@@ -218,11 +221,13 @@ static int parse_section(struct types **list, const char *bytes, size_t size)
 }
 
 /* The line of a symbol, and the text that it is in; NULL if there is none. */
-static const struct type_of_symbol *find_symbol(struct types **list, const char *name)
+static const struct type_of_symbol *find_symbol(struct load *load, struct types **list,
+						const char *name)
 {
 	const struct type_of_symbol key = { .name = name, .exported = true }, *found;
 
 	for (; *list; *list = (*list)->next) {
+		load->compared++;
 		found = (*list)->num_symbols ? bsearch(&key, (*list)->symbols, (*list)->num_symbols,
 						       sizeof(key), compare_symbols)
 					     : NULL;
@@ -244,10 +249,16 @@ struct pair {
 	struct reference was, is;
 };
 
+/* Two structures that are alike, unless the load is refused: each such pair is compared once in it.  It is
+ * the pair that counts, as there are several structures of one name in some programs. */
+struct alike {
+	const struct type_definition *was, *is;
+};
+
 /* Two texts that are compared, and structures yet to be. */
 struct comparison {
+	struct load *load;
 	struct types *was, *is;
-	unsigned long number;
 	struct pair *pairs;
 	size_t num_pairs;
 	bool no_memory;
@@ -298,11 +309,12 @@ static bool add_pair(struct comparison *comparison, struct reference was, struct
 }
 
 /* Behind the parenthesis or bracket that closes the one here. */
-static const char *skip_group(const char *text)
+static const char *skip_group(struct comparison *comparison, const char *text)
 {
 	unsigned int depth = 0;
 
 	for (; *text; text++) {
+		comparison->load->compared++;
 		if (strchr("([{", *text))
 			depth++;
 		else if (strchr(")]}", *text) && --depth == 0)
@@ -323,7 +335,7 @@ static bool match(struct comparison *comparison, const char *was, const char *is
 {
 	bool in_name = false;
 
-	while (*was && *is) {
+	while (*was && *is && comparison->load->compared++ < MOST_WORK) {
 		struct reference first = { was, reference_length(was, in_name) };
 		struct reference second = { is, reference_length(is, in_name) };
 
@@ -335,8 +347,8 @@ static bool match(struct comparison *comparison, const char *was, const char *is
 			continue;
 		}
 		if (is_open(was, is)) {
-			was = skip_group(was);
-			is = skip_group(is);
+			was = skip_group(comparison, was);
+			is = skip_group(comparison, is);
 			continue;
 		}
 		if (*was != *is)
@@ -439,6 +451,37 @@ static bool match_member(struct comparison *comparison, const char *was, const c
 	return match(comparison, was + place, is + place);
 }
 
+static int compare_alike(const void *a, const void *b)
+{
+	const struct alike *first = a, *second = b;
+
+	if (first->was != second->was)
+		return first->was < second->was ? -1 : 1;
+	return first->is < second->is ? -1 : first->is > second->is;
+}
+
+/* Whether the two are to be compared now. */
+static bool is_new_pair(struct comparison *comparison, const struct type_definition *was,
+			const struct type_definition *is)
+{
+	struct alike *alike = malloc(sizeof(*alike)), **found = NULL;
+
+	if (alike) {
+		*alike = (struct alike){ was, is };
+		found = tsearch(alike, &comparison->load->alike, compare_alike);
+	}
+	if (!found || *found != alike)
+		free(alike);
+	comparison->no_memory |= !found;
+	return found && *found == alike;
+}
+
+void forget_alike(struct load *load)
+{
+	tdestroy(load->alike, free);
+	load->alike = NULL;
+}
+
 static void compare_pair(struct comparison *comparison, const struct pair *pair)
 {
 	struct type_definition *was = find_definition(comparison->was, pair->was);
@@ -446,9 +489,9 @@ static void compare_pair(struct comparison *comparison, const struct pair *pair)
 	size_t count;
 
 	/* Of what is only declared nobody knows more. */
-	if (!was || !is || was->seen == comparison->number)
+	comparison->load->compared += pair->was.length + pair->is.length;
+	if (!was || !is || !is_new_pair(comparison, was, is))
 		return;
-	was->seen = comparison->number;
 	count = was->num_members > is->num_members ? was->num_members : is->num_members;
 	for (size_t i = 0; i < count && !comparison->difference; i++) {
 		if (i >= was->num_members || i >= is->num_members ||
@@ -460,19 +503,17 @@ static void compare_pair(struct comparison *comparison, const struct pair *pair)
 }
 
 /* What is different, to be freed; NULL if nothing is, or without memory. */
-static char *compare_types(struct types *was_types, const struct type_of_symbol *was,
-			   struct types *is_types, const struct type_of_symbol *is, bool *no_memory)
+static char *compare_types(struct load *load, struct types *was_types,
+			   const struct type_of_symbol *was, struct types *is_types,
+			   const struct type_of_symbol *is, bool *no_memory)
 {
-	static unsigned long last; /* atomic */
-	struct comparison comparison = {
-		.was = was_types,
-		.is = is_types,
-		.number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED),
-	};
+	struct comparison comparison = { .load = load, .was = was_types, .is = is_types };
 
 	if (!match(&comparison, was->type, is->type))
 		differ(&comparison, "it was %s, is %s", was->type, is->type);
-	for (size_t i = 0; i < comparison.num_pairs && !comparison.difference; i++)
+	for (size_t i = 0; i < comparison.num_pairs && !comparison.difference &&
+			   !comparison.no_memory && load->compared < MOST_WORK;
+	     i++)
 		compare_pair(&comparison,
 			     &(struct pair){ comparison.pairs[i].was, comparison.pairs[i].is });
 	free(comparison.pairs);
@@ -539,12 +580,19 @@ static bool mapped_file(uintptr_t address, uint64_t *inode, char *path, size_t s
 static int parse_file(struct types **types, int fd)
 {
 	Elf *elf = elf_version(EV_CURRENT) ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	int error = elf ? read_shared_types(elf, types) : 0;
+
+	elf_end(elf);
+	return error;
+}
+
+int read_shared_types(struct Elf *elf, struct types **types)
+{
 	Elf_Scn *section = NULL;
 	size_t names;
 	int error = 0;
 
-	while (elf && !elf_getshdrstrndx(elf, &names) && !error &&
-	       (section = elf_nextscn(elf, section))) {
+	while (!elf_getshdrstrndx(elf, &names) && !error && (section = elf_nextscn(elf, section))) {
 		GElf_Shdr header;
 		const char *name;
 		Elf_Data *data;
@@ -558,7 +606,6 @@ static int parse_file(struct types **types, int fd)
 		if (data && data->d_buf)
 			error = parse_section(types, data->d_buf, data->d_size);
 	}
-	elf_end(elf);
 	return error;
 }
 
@@ -597,13 +644,15 @@ void forget_image_types(struct permod *pm)
 	}
 }
 
-static int image_types(struct permod *pm, uintptr_t address, struct types **types)
+static int image_types(struct load *load, uintptr_t address, struct types **types)
 {
 	struct image_search search = { .address = address };
+	struct permod *pm = load->pm;
 	struct image_types *image;
 
 	if (pm->images_changes != image_changes()) {
 		forget_image_types(pm);
+		forget_alike(load);
 		pm->images_changes = image_changes();
 	}
 	each_image(look_into_image, &search);
@@ -628,58 +677,98 @@ static int image_types(struct permod *pm, uintptr_t address, struct types **type
 
 /* ---- A load --------------------------------------------------------------------------------- */
 
-/* What is said of a symbol that the module needs, by whom has it. */
-static int find_provided(struct load *load, const char *name, struct types **types,
-			 const struct type_of_symbol **found)
+/* Who has a symbol, and what is said of it there. */
+struct provider {
+	const char *name;
+	struct types *types;
+	const struct type_of_symbol *symbol; /* or NULL */
+};
+
+/* What takes no end is nothing that `permod stamp` writes. */
+static int check_work(struct load *load, const char *symbol)
+{
+	if (load->compared < MOST_WORK)
+		return 0;
+	return fail(
+		load->pm, -ENOEXEC,
+		"%s: %s: its type takes too long to be compared; section %s is damaged, here or "
+		"where that symbol is from",
+		load->path, symbol, TYPES_SECTION);
+}
+
+static int find_in_image(struct load *load, const char *name, uintptr_t address,
+			 struct provider *provider)
+{
+	*provider = (struct provider){ .name = "the host" };
+	if (image_types(load, address, &provider->types))
+		return fail_memory(load->pm);
+	provider->symbol = find_symbol(load, &provider->types, name);
+	return check_work(load, name);
+}
+
+static int find_provided(struct load *load, const char *name, struct provider *provider)
 {
 	const struct link_symbol *symbol = link_find(load->link, name);
 	const struct permod_module *owner = symbol && symbol->external ? symbol->owner : NULL;
-	int error = 0;
 
-	*types = NULL;
-	*found = NULL;
-	if (is_module(owner))
-		*types = owner->types;
-	else if (owner == &provider_host || owner == &provider_libdl)
-		error = image_types(load->pm, symbol->value, types);
-	if (error)
-		return fail_memory(load->pm);
-	*found = find_symbol(types, name);
-	return 0;
+	*provider = (struct provider){ NULL, NULL, NULL };
+	if (owner == &provider_host || owner == &provider_libdl)
+		return find_in_image(load, name, symbol->value, provider);
+	if (is_module(owner)) {
+		*provider = (struct provider){ owner->name, owner->types, NULL };
+		provider->symbol = find_symbol(load, &provider->types, name);
+	}
+	return check_work(load, name);
 }
 
-static const char *name_of_provider(struct load *load, const char *name)
-{
-	const struct permod_module *owner = link_find(load->link, name)->owner;
-
-	return is_module(owner) ? owner->name : "the host";
-}
-
-static int refuse_types(struct load *load, const char *name, const char *difference)
+static int refuse_types(struct load *load, const char *symbol, const char *difference,
+			const struct provider *provider)
 {
 	fail(load->pm, -ENOEXEC,
 	     "%s: %s: %s (it was built against another version of %s than is here); rebuild it",
-	     load->path, name, difference, name_of_provider(load, name));
+	     load->path, symbol, difference, provider->name);
 	return refuse_misfit(load, -ENOEXEC);
+}
+
+static int compare_checksum(struct load *load, const char *symbol, unsigned long was,
+			    const struct provider *provider)
+{
+	char difference[128];
+
+	if (!provider->symbol || provider->symbol->crc == was)
+		return 0;
+	snprintf(difference, sizeof(difference),
+		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, was,
+		 provider->symbol->crc);
+	return refuse_types(load, symbol, difference, provider);
+}
+
+static int compare_import(struct load *load, struct types *own, const struct type_of_symbol *import,
+			  const struct provider *provider)
+{
+	bool no_memory = false;
+	char *difference;
+	int error = 0;
+
+	if (!provider->symbol || provider->symbol->crc == import->crc)
+		return 0;
+	if (!*provider->symbol->type)
+		return compare_checksum(load, import->name, import->crc, provider);
+	difference =
+		compare_types(load, own, import, provider->types, provider->symbol, &no_memory);
+	error = no_memory ? fail_memory(load->pm) : check_work(load, import->name);
+	if (!error && difference)
+		error = refuse_types(load, import->name, difference, provider);
+	free(difference);
+	return error;
 }
 
 static int check_import(struct load *load, struct types *own, const struct type_of_symbol *import)
 {
-	const struct type_of_symbol *provided;
-	struct types *types;
-	bool no_memory = false;
-	char *difference;
-	int error = find_provided(load, import->name, &types, &provided);
+	struct provider provider;
+	int error = find_provided(load, import->name, &provider);
 
-	if (error || !provided || provided->crc == import->crc)
-		return error;
-	difference = compare_types(own, import, types, provided, &no_memory);
-	if (no_memory)
-		error = fail_memory(load->pm);
-	else if (difference)
-		error = refuse_types(load, import->name, difference);
-	free(difference);
-	return error;
+	return error ? error : compare_import(load, own, import, &provider);
 }
 
 /* An entry of __versions. */
@@ -690,21 +779,14 @@ struct version {
 
 static int check_version(struct load *load, const struct version *version)
 {
-	const struct type_of_symbol *provided;
-	struct types *types;
-	char difference[128];
+	struct provider provider;
 	int error;
 
 	if (strnlen(version->name, sizeof(version->name)) == sizeof(version->name))
 		return fail(load->pm, -ENOEXEC, "%s: section %s: a name does not end", load->path,
 			    VERSIONS_SECTION);
-	error = find_provided(load, version->name, &types, &provided);
-	if (error || !provided || provided->crc == version->crc)
-		return error;
-	snprintf(difference, sizeof(difference),
-		 "the checksum of its type was 0x%08lx, is 0x%08" PRIx32, version->crc,
-		 provided->crc);
-	return refuse_types(load, version->name, difference);
+	error = find_provided(load, version->name, &provider);
+	return error ? error : compare_checksum(load, version->name, version->crc, &provider);
 }
 
 static bool has_types(struct link *link, const struct link_object *object)
@@ -753,6 +835,55 @@ int read_types(struct link *link, struct types **types)
 	return error;
 }
 
+/* The checksum that a symbol tells: its value, or what is where it points to. */
+static bool read_checksum(const struct link_symbol *symbol, uint32_t *crc)
+{
+	const struct link_section *section = symbol->section;
+
+	*crc = (uint32_t)symbol->value;
+	if (!section)
+		return !symbol->external;
+	if (!section->data || section->size < sizeof(*crc) ||
+	    symbol->value > section->size - sizeof(*crc))
+		return false;
+	memcpy(crc, section->data + symbol->value, sizeof(*crc));
+	return true;
+}
+
+static void print_checksums(FILE *stream, struct link *link)
+{
+	const size_t length = strlen(CHECKSUM_PREFIX);
+	struct link_symbol *symbol = NULL;
+	uint32_t crc;
+
+	while ((symbol = link_next_defined(link, symbol))) {
+		if (strncmp(symbol->name, CHECKSUM_PREFIX, length) == 0 &&
+		    !strpbrk(symbol->name, " \n") && read_checksum(symbol, &crc))
+			fprintf(stream, "export %s %08" PRIx32 "\n", symbol->name + length, crc);
+	}
+}
+
+/* What objects tell of their exports that have none of our texts, as such a text. */
+static int read_checksums(struct link *link, struct types **types)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream;
+	struct types *read = NULL;
+	bool failed;
+
+	if (*types)
+		return 0;
+	stream = open_memstream(&text, &size);
+	if (!stream)
+		return -ENOMEM;
+	print_checksums(stream, link);
+	failed = fclose(stream) != 0 || (size && !(read = parse_one(text, size)));
+	free(text);
+	*types = read;
+	return failed ? -ENOMEM : 0;
+}
+
 int get_type(const struct types *types, unsigned int index, struct permod_type *type)
 {
 	for (; types; types = types->next) {
@@ -791,8 +922,10 @@ static void keep_exports(struct permod_module *module)
 int check_types(struct load *load)
 {
 	struct permod_module *module = load->module;
-	int error = read_types(load->link, &module->types) ? fail_memory(load->pm) : 0;
+	int error = 0;
 
+	if (read_types(load->link, &module->types) || read_checksums(load->link, &module->types))
+		error = fail_memory(load->pm);
 	for (struct types *types = module->types; types && !error; types = types->next) {
 		for (size_t i = 0; i < types->num_symbols && !error; i++) {
 			if (!types->symbols[i].exported)
@@ -802,5 +935,35 @@ int check_types(struct load *load)
 	if (!error)
 		error = check_version_tables(load);
 	keep_exports(module);
+	return error;
+}
+
+/* The dynamic linker finds in the process what is there before it looks elsewhere. */
+static int check_shared_import(struct load *load, struct types *own,
+			       const struct type_of_symbol *import, void *handle)
+{
+	struct provider provider;
+	void *address;
+	int error;
+
+	if (!ask_libdl(RTLD_DEFAULT, import->name, &address) &&
+	    !(handle && ask_libdl(handle, import->name, &address)))
+		return 0;
+	error = find_in_image(load, import->name, (uintptr_t)address, &provider);
+	return error ? error : compare_import(load, own, import, &provider);
+}
+
+int check_shared_types(struct load *load, void *handle)
+{
+	struct permod_module *module = load->module;
+	int error = 0;
+
+	for (struct types *types = module->types; types && !error; types = types->next) {
+		for (size_t i = 0; i < types->num_symbols && !error; i++) {
+			if (!types->symbols[i].exported)
+				error = check_shared_import(load, types, &types->symbols[i],
+							    handle);
+		}
+	}
 	return error;
 }

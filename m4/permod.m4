@@ -83,7 +83,10 @@ AC_MSG_CHECKING([for relocations of the host's architecture])
 permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/link.c" |
     ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
     sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
-AC_SUBST([permod_arch])
+# One file serves both orders of bytes, or both classes, of some.
+AS_CASE([$permod_arch], [ppc64le], [permod_arch_file=ppc64], [sparc64], [permod_arch_file=sparc],
+    [permod_arch_file=$permod_arch])
+AC_SUBST([permod_arch_file])
 AC_MSG_RESULT([${permod_arch:-none}])
 AC_ARG_ENABLE([loader],
     [AS_HELP_STRING([--disable-loader],
@@ -112,4 +115,51 @@ for permod_library in "" -latomic; do
 done
 AC_MSG_RESULT([${permod_library:-nothing}])
 AS_IF([test $permod_atomics = no], [AC_MSG_ERROR([$CC has no atomic operations, not even with libatomic])])
+])
+
+# PERMOD_C_LIBRARY
+# What only some C libraries have: each is asked for by itself.
+AC_DEFUN([PERMOD_C_LIBRARY], [
+permod_saved_LIBS=$LIBS
+LIBS="$LIBS -ldl"
+AC_CHECK_FUNCS([dlvsym getcpu gnu_get_libc_version mallinfo2 _dl_allocate_tls])
+LIBS=$permod_saved_LIBS
+dnl Where a fork's handlers have no handle, __cxa_finalize() does nothing.
+AC_CHECK_FUNC([__register_atfork], [handlers_by_libc=yes], [handlers_by_libc=no])
+AM_CONDITIONAL([HANDLERS_BY_LIBC], [test $handlers_by_libc = yes])
+AC_CHECK_HEADERS([gnu/lib-names.h])
+AC_CHECK_FUNC([backtrace], [have_backtrace="by the C library"], [PERMOD_UNWINDER])
+AM_CONDITIONAL([HAVE_BACKTRACE], [test "$have_backtrace" = "by the C library"])
+AS_IF([test "$have_backtrace" = "by the C library"],
+    [AC_DEFINE([HAVE_BACKTRACE], [1], [Whether the C library has backtrace().])])
+])
+
+# PERMOD_UNWINDER
+# The compiler's unwinder, where libc has no backtrace(): sets have_backtrace.  The archive of libgcc may
+# have been made for another C library than the compiler is used with, and call _dl_find_object(), which
+# is then the loader's.
+AC_DEFUN([PERMOD_UNWINDER], [
+AC_MSG_CHECKING([whether $CC links the unwinder])
+m4_define([permod_unwind_prologue], [[
+#include <unwind.h>
+static _Unwind_Reason_Code see(struct _Unwind_Context *context, void *arg)
+{
+	(void)context;
+	(void)arg;
+	return _URC_NO_REASON;
+}
+]])dnl
+AC_LINK_IFELSE([AC_LANG_PROGRAM([permod_unwind_prologue], [return _Unwind_Backtrace(see, 0);])],
+    [have_backtrace="by the compiler's unwinder"],
+    [AC_LINK_IFELSE([AC_LANG_PROGRAM([permod_unwind_prologue
+int _dl_find_object(void *address, void *result);
+int _dl_find_object(void *address, void *result)
+{
+	return !address || !result;
+}], [return _Unwind_Backtrace(see, 0);])],
+        [have_backtrace="by the compiler's unwinder, which was made for another C library"
+         AC_DEFINE([NEED_DL_FIND_OBJECT], [1], [Whether the unwinder wants _dl_find_object() of us.])],
+        [AC_MSG_RESULT([no])
+         AC_MSG_ERROR([neither the C library nor $CC can walk a stack (no backtrace(), no unwinder)])])])
+AC_MSG_RESULT([$have_backtrace])
 ])

@@ -56,7 +56,7 @@ void percpu_counter_destroy(struct percpu_counter *counter)
 static struct percpu_counter_slot *add_atomically(struct percpu_counter *counter, int64_t amount,
 						  int64_t *total)
 {
-	struct percpu_counter_slot *slot = per_cpu_ptr(counter->slots, pcpu_slow_cpu());
+	struct percpu_counter_slot *slot = per_cpu_ptr(counter->slots, pcpu_cpu_number());
 
 	*total = (int64_t)__atomic_add_fetch((uint64_t *)&slot->total, (uint64_t)amount,
 					     __ATOMIC_RELAXED);

@@ -303,6 +303,8 @@ extern char *pcpu_area;	      /* offset from the thread pointer to the area that
 void pcpu_prepare_thread(void);
 /* The CPU that the thread has just been on; below nr_cpus. */
 unsigned int pcpu_current_cpu(void);
+/* The same, in the quickest way of this process, whatever number selects units. */
+unsigned int pcpu_cpu_number(void);
 /* Whether units are to be selected by concurrency ids, which have no gaps, instead of CPU numbers. */
 bool pcpu_wants_cid(void);
 

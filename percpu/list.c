@@ -46,7 +46,7 @@ void percpu_list_destroy(struct percpu_list *list)
 
 static struct percpu_list_slot *this_slot(const struct percpu_list *list)
 {
-	return per_cpu_ptr(list->slots, pcpu_slow_cpu());
+	return per_cpu_ptr(list->slots, pcpu_cpu_number());
 }
 
 static void push_second(struct percpu_list_slot *slot, struct percpu_list_node *node)
@@ -232,7 +232,7 @@ static struct percpu_list_node *take_over(struct percpu_list *list, unsigned int
 struct percpu_list_node *percpu_list_pop_any(struct percpu_list *list)
 {
 	struct percpu_list_node *node = pcpu_list_pop_slow(list);
-	unsigned int here = pcpu_slow_cpu();
+	unsigned int here = pcpu_cpu_number();
 
 	for (unsigned int i = 1; !node && i <= nr_cpu_ids; i++)
 		node = take_over(list, (here + i) % nr_cpu_ids);

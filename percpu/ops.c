@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <linux/rseq.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -79,10 +80,37 @@ static struct area *this_area(void)
 	return (struct area *)(__pcpu_thread_pointer() + (ptrdiff_t)pcpu_area);
 }
 
+/*
+ * A C library that knows nothing of rseq may unmap the stack of a thread, and these variables with it,
+ * while it still runs (musl does, of a detached one): if the kernel finds the area gone it kills the
+ * process.  So the area is given back when the thread ends.  One that is taken again by operations in later
+ * destructors is given back in the next round of them.
+ */
+static pthread_key_t exit_key;
+static bool leaves_at_exit;
+
+static void leave(void *area)
+{
+	int saved = errno;
+
+	syscall(SYS_rseq, area, sizeof(own_area), RSEQ_FLAG_UNREGISTER, PCPU_RSEQ_SIGNATURE);
+	errno = saved;
+}
+
+static void prepare_to_leave(void)
+{
+	leaves_at_exit = !&__rseq_size && !pthread_key_create(&exit_key, leave);
+}
+
 /* 0, or -1 with errno as rseq(2): EBUSY if this very area is registered, EINVAL if another is. */
 static int register_area(struct area *area)
 {
-	return (int)syscall(SYS_rseq, area, sizeof(*area), 0, PCPU_RSEQ_SIGNATURE);
+	if (syscall(SYS_rseq, area, sizeof(*area), 0, PCPU_RSEQ_SIGNATURE))
+		return -1;
+	/* In a handler, too: where this is needed it is a store into what the thread has. */
+	if (leaves_at_exit)
+		pthread_setspecific(exit_key, area);
+	return 0;
 }
 
 static char *offset_of(struct area *area)
@@ -103,6 +131,7 @@ static bool find_area(void)
 		return this_area()->cpu_id >= 0;
 	}
 	pcpu_area = offset_of(&own_area);
+	prepare_to_leave();
 	/* Fails where the kernel has none, or somebody else owns this thread's. */
 	return register_area(&own_area) == 0;
 }
@@ -247,6 +276,17 @@ unsigned int pcpu_slow_cpu(void)
 	if (pcpu_restartable)
 		pcpu_prepare_thread();
 	return way->unit_number();
+}
+
+unsigned int pcpu_cpu_number(void)
+{
+#ifdef PCPU_HAVE_SEQUENCES
+	if (pcpu_restartable) {
+		pcpu_prepare_thread();
+		return pcpu_way_cpu.unit_number();
+	}
+#endif
+	return pcpu_current_cpu();
 }
 
 void pcpu_bad_pair(uintptr_t first, uintptr_t distance, size_t size)

@@ -10,6 +10,18 @@
 #include <errno.h>
 #include <sched.h>
 
+/* sched_getcpu() may ask the thread's rseq area, which getcpu() does not. */
+#ifndef HAVE_GETCPU
+static int getcpu(unsigned int *cpu, unsigned int *node)
+{
+	int current = sched_getcpu();
+
+	(void)node;
+	*cpu = (unsigned int)current;
+	return current < 0 ? -1 : 0;
+}
+#endif
+
 unsigned int pcpu_current_cpu(void)
 {
 	unsigned int cpu = 0;

@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#ifdef __GLIBC__
+#ifdef HAVE_GNU_GET_LIBC_VERSION
 #include <gnu/libc-version.h>
+#else
+#include <langinfo.h>
 #endif
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -37,10 +39,10 @@
  * (a stub, a copy) where that is not position-independent. */
 static uintptr_t libc_address(void)
 {
-#ifdef __GLIBC__
+#ifdef HAVE_GNU_GET_LIBC_VERSION
 	return (uintptr_t)gnu_get_libc_version();
 #else
-	return (uintptr_t)getpagesize;
+	return (uintptr_t)nl_langinfo(CODESET);
 #endif
 }
 

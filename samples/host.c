@@ -23,23 +23,23 @@ static void call_on_every_cpu(void *function)
 {
 	pthread_t thread[CPU_SETSIZE];
 	cpu_set_t allowed, one;
-	pthread_attr_t bound;
 	int error;
 
 	if (sched_getaffinity(0, sizeof(allowed), &allowed))
 		err(1, "sched_getaffinity");
-	pthread_attr_init(&bound);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &allowed))
 			continue;
 		CPU_ZERO(&one);
 		CPU_SET(cpu, &one);
-		pthread_attr_setaffinity_np(&bound, sizeof(one), &one);
-		error = pthread_create(&thread[cpu], &bound, call, function);
+		/* A thread begins where the one that makes it may run. */
+		if (sched_setaffinity(0, sizeof(one), &one))
+			err(1, "CPU %d", cpu);
+		error = pthread_create(&thread[cpu], NULL, call, function);
 		if (error)
 			errx(1, "CPU %d: %s", cpu, strerror(error));
 	}
-	pthread_attr_destroy(&bound);
+	sched_setaffinity(0, sizeof(allowed), &allowed);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (CPU_ISSET(cpu, &allowed))
 			pthread_join(thread[cpu], NULL);

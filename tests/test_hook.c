@@ -9,9 +9,13 @@
 
 #include <permod/hook.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -187,7 +191,7 @@ static void *let_go_on(void *arg)
 	return arg;
 }
 
-START_TEST(unregistering_waits_for_a_function_that_sleeps_and_for_no_other)
+static void sleep_in_a_function(void)
 {
 	static struct permod_hook_entry sleeping, another;
 	pthread_t caller, helper;
@@ -212,7 +216,126 @@ START_TEST(unregistering_waits_for_a_function_that_sleeps_and_for_no_other)
 	ck_assert_str_eq(noted(), "y1");
 	ck_assert_int_eq(permod_unregister_event(&another), 0);
 }
+
+START_TEST(unregistering_waits_for_a_function_that_sleeps_and_for_no_other)
+{
+	sleep_in_a_function();
+}
 END_TEST
+
+static void count_calls(void *context, int value)
+{
+	__atomic_add_fetch((long *)context, value, __ATOMIC_RELAXED);
+}
+
+static void call_within(void *context, int value)
+{
+	__atomic_add_fetch((long *)context, 1, __ATOMIC_RELAXED);
+	if (value)
+		PERMOD_CALL_HOOK(event, value - 1);
+	else if (permod_in_hook())
+		note("in");
+}
+
+/* More than a record has room for; twice, as what was taken for that is given back. */
+static void call_deeply(void)
+{
+	static struct permod_hook_entry first, second;
+	long count = 0;
+
+	notes[0] = '\0';
+	ck_assert_int_eq(permod_register_event(&first, call_within, &count, 1), 0);
+	for (int i = 0; i < 2; i++) {
+		PERMOD_CALL_HOOK(event, 5 * PERMOD_HOOK_DEPTH);
+		ck_assert(!permod_in_hook());
+	}
+	ck_assert_int_eq(count, 2L * (5 * PERMOD_HOOK_DEPTH + 1));
+	ck_assert_str_eq(noted(), "in in");
+	/* Each function that is called calls both: 2 + 4 + ... + 2^10. */
+	count = 0;
+	ck_assert_int_eq(permod_register_event(&second, call_within, &count, 0), 0);
+	PERMOD_CALL_HOOK(event, 9);
+	ck_assert_int_eq(count, 2046);
+	ck_assert_int_eq(permod_unregister_event(&first), 0);
+	ck_assert_int_eq(permod_unregister_event(&second), 0);
+}
+
+START_TEST(calls_within_each_other_have_no_limit)
+{
+	call_deeply();
+}
+END_TEST
+
+static void *call_some(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		PERMOD_CALL_HOOK(event, 1);
+	return arg;
+}
+
+/* Each of them has a record for as long as it lives. */
+START_TEST(threads_that_have_ended_are_in_no_function)
+{
+	static struct permod_hook_entry entry;
+	long count = 0;
+	pthread_t thread[20];
+
+	ck_assert_int_eq(permod_register_event(&entry, count_calls, &count, 0), 0);
+	for (int i = 0; i < 10; i++) {
+		for (size_t j = 0; j < COUNT(thread); j++)
+			check_that(pthread_create(&thread[j], NULL, call_some, NULL) == 0);
+		for (size_t j = 0; j < COUNT(thread); j++)
+			pthread_join(thread[j], NULL);
+	}
+	ck_assert_int_eq(permod_unregister_event(&entry), 0);
+	ck_assert_int_eq(count, 100L * 10 * (long)COUNT(thread));
+}
+END_TEST
+
+#ifdef __x86_64__
+/* From here on the process has no membarrier(2): as on an old kernel, or in a sandbox. */
+static bool lose_fences(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = COUNT(filter), .filter = filter };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+
+/* Libraries look for it at start, so another process runs this test again. */
+START_TEST(hooks_work_without_a_fence)
+{
+	pid_t child;
+	int status;
+
+	if (getenv("WITHOUT_FENCE")) {
+		ck_assert_int_eq(syscall(SYS_membarrier, 0, 0, 0), -1);
+		call_deeply();
+		sleep_in_a_function();
+		return;
+	}
+	child = fork();
+	if (!child) {
+		setenv("WITHOUT_FENCE", "1", 1);
+		setenv("CK_RUN_CASE", "unfenced", 1);
+		if (lose_fences() && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
+			execl("/proc/self/exe", "test_hook", (char *)NULL);
+		_exit(77);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		fprintf(stderr, "SKIP: %s: no seccomp filter\n", __func__);
+	else
+		ck_assert_int_eq(status, 0);
+}
+END_TEST
+#endif
 
 /* ---- Modules -------------------------------------------------------------------------------- */
 
@@ -352,11 +475,6 @@ static void *call_until_stop(void *arg)
 
 /* What a function of the host counts is what all calls were; what is in the modules' is freed while
  * they run. */
-static void count_calls(void *context, int value)
-{
-	__atomic_add_fetch((long *)context, value, __ATOMIC_RELAXED);
-}
-
 START_TEST(modules_go_while_threads_call)
 {
 	struct permod *pm = new_context();
@@ -454,6 +572,7 @@ int main(void)
 {
 	Suite *suite = suite_create("hook");
 	TCase *tests = tcase_create("hook");
+	TCase *unfenced = tcase_create("unfenced");
 
 	tcase_set_timeout(tests, 300);
 	tcase_add_test(tests, functions_run_by_priority_and_then_by_age);
@@ -461,11 +580,18 @@ int main(void)
 	tcase_add_test(tests, call_with_a_result_ends_with_the_first_one);
 	tcase_add_test(tests, functions_come_and_go_from_inside);
 	tcase_add_test(tests, unregistering_waits_for_a_function_that_sleeps_and_for_no_other);
+	tcase_add_test(tests, calls_within_each_other_have_no_limit);
+	tcase_add_test(tests, threads_that_have_ended_are_in_no_function);
 	tcase_add_test(tests, module_counts_and_is_refused_in_its_own_function);
 	tcase_add_test(tests, module_that_forgets_to_unregister_is_taken_out);
 	tcase_add_test(tests, modules_go_while_threads_call);
 	tcase_add_test(tests, child_of_a_fork_does_not_wait_for_threads_that_it_lacks);
 	tcase_add_test(tests, child_of_a_fork_inside_returns_from_the_function);
 	suite_add_tcase(suite, tests);
+#ifdef __x86_64__
+	tcase_set_timeout(unfenced, 300);
+	tcase_add_test(unfenced, hooks_work_without_a_fence);
+#endif
+	suite_add_tcase(suite, unfenced);
 	return run_suite(suite);
 }

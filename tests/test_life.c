@@ -6,8 +6,13 @@
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* What modules do in init and exit is to call the host. */
 static int (*on_init)(void), (*on_exit_of)(void);
@@ -255,6 +260,92 @@ START_TEST(unload_by_force_taints_and_references_can_be_put)
 }
 END_TEST
 
+/* ---- Loads that fail while somebody holds the module ------------------------------------------ */
+
+static struct permod_module *taken;
+
+/* What `__this_module` begins with. */
+void host_take(struct permod_module **module);
+void host_take(struct permod_module **module)
+{
+	taken = permod_get(*module) ? NULL : *module;
+}
+EXPORT_SYMBOL(host_take);
+
+static const char *const taking_text =
+	"#include <permod/module.h>\n"
+	"void host_take(struct module *); void host_refuse(void); void note(const char *);\n"
+	"static int set(const char *value, const struct kernel_param *param)\n"
+	"{ host_take(THIS_MODULE); return *value == 'y' ? 0 : -22; }\n"
+	"static const struct kernel_param_ops ops = { .set = set };\n"
+	"module_param_cb(take, &ops, NULL, 0);\n"
+	"int constant __ro_after_init = 1;\n"
+	"static int __init begin(void)\n"
+	"{ host_take(THIS_MODULE); host_refuse(); return 0; }\n"
+	"module_init(begin);\n"
+	"static void end(void) { note(\"exit\"); }\n"
+	"module_exit(end);\n";
+
+/* The handle is there until the reference is put, and good for nothing else. */
+static void put_taken(void)
+{
+	ck_assert_ptr_nonnull(taken);
+	ck_assert_int_eq(permod_get(taken), -EBUSY);
+	permod_put(taken);
+	taken = NULL;
+}
+
+static bool refusing;
+
+/* From here on the process can change no protection. */
+void host_refuse(void);
+void host_refuse(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = COUNT(filter), .filter = filter };
+
+	if (refusing)
+		refusing = !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+			   !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
+}
+EXPORT_SYMBOL(host_refuse);
+
+START_TEST(reference_of_a_refused_parameter_can_be_put)
+{
+	struct permod *pm = new_context();
+	const char *path = compile("taking.ko", "", taking_text);
+
+	expect_error(pm, permod_load(pm, path, "take=no", 0, NULL), -EINVAL, "take");
+	put_taken();
+	ck_assert_str_eq(noted(), "");
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(reference_of_an_init_whose_load_fails_can_be_put)
+{
+	struct permod *pm = new_context();
+	const char *path = compile("taking.ko", "", taking_text);
+	int error;
+
+	refusing = true;
+	error = permod_load(pm, path, NULL, 0, NULL);
+	if (!refusing) {
+		fprintf(stderr, "SKIP: %s: no seccomp filter\n", __func__);
+		return;
+	}
+	expect_error(pm, error, -ENOMEM, "protect");
+	ck_assert_str_eq(noted(), "exit");
+	put_taken();
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(module_without_exit_is_permanent_unless_forced)
 {
 	struct permod *pm = new_context();
@@ -470,6 +561,8 @@ int main(void)
 	tcase_add_test(tests, references_refuse_and_are_counted_in_the_line);
 	tcase_add_test(tests, unload_waits_for_references);
 	tcase_add_test(tests, unload_by_force_taints_and_references_can_be_put);
+	tcase_add_test(tests, reference_of_a_refused_parameter_can_be_put);
+	tcase_add_test(tests, reference_of_an_init_whose_load_fails_can_be_put);
 	tcase_add_test(tests, module_without_exit_is_permanent_unless_forced);
 	tcase_add_test(tests, force_without_need_does_not_taint_and_users_are_safe);
 	tcase_add_test(tests, init_loads_and_exit_unloads_another);

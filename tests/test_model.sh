@@ -31,11 +31,13 @@ if ! installed spin || ! installed gcc; then
     exit 77
 fi
 check right_with_one_caller is_right -DCALLERS=1
-check right_with_two_callers is_right
+[ -z "$PERMOD_LONG" ] || check right_with_two_callers is_right -DCALLERS=2 -DONE_GOES
 what="assertion violated"
-for flaw in NO_READERS NO_DRAIN NO_SEARCH; do
-    check "wrong_with_$flaw" is_wrong "-D$flaw"
+for flaw in NO_FENCE NO_LOOK NO_READERS NO_DRAIN NO_SEARCH; do
+    check "wrong_with_$flaw" is_wrong -DCALLERS=1 "-D$flaw"
 done
 what="invalid end state"
-check wrong_with_NOT_REFUSED is_wrong -DNOT_REFUSED
+for flaw in NO_WAKE NO_SECOND NO_COUNT NOT_REFUSED; do
+    check "wrong_with_$flaw" is_wrong -DCALLERS=1 "-D$flaw"
+done
 finish

@@ -322,8 +322,8 @@ static void model_give(size_t number)
 /* Mostly small, some of pages, few larger than a chunk. */
 static size_t random_size(void)
 {
-	uint64_t kind = next_random(&model.random) % 1000;
-	uint64_t number = next_random(&model.random);
+	size_t kind = (size_t)next_random(&model.random) % 1000;
+	size_t number = (size_t)next_random(&model.random);
 
 	if (kind < 700)
 		return 1 + number % 200;
@@ -360,7 +360,7 @@ START_TEST(random_operations_agree_with_a_model)
 {
 	open_model();
 	for (int step = 0; step < (is_slow() ? 20000 : 100000); step++) {
-		uint64_t number = next_random(&model.random) % MODEL_AREAS;
+		size_t number = (size_t)next_random(&model.random) % MODEL_AREAS;
 		uint64_t shift = next_random(&model.random) % 40;
 
 		if (model.area[number].size)
@@ -577,7 +577,7 @@ START_TEST(chunks_and_memory_go_back_to_the_system)
 	ck_assert_uint_ge(get_map().chunks, ITEMS * SIZE / PCPU_CHUNK);
 	ck_assert_uint_eq(get_map().dynamic_used - map.dynamic_used, ITEMS * SIZE);
 	for (int left = ITEMS; left; left--) {
-		size_t victim = next_random(&random) % (size_t)left;
+		size_t victim = (size_t)next_random(&random) % (size_t)left;
 
 		free_percpu(item[victim]);
 		item[victim] = item[left - 1];
@@ -888,8 +888,8 @@ static void *hammer(void *argument)
 	int strokes = is_slow() ? 3000 : 20000;
 
 	for (int stroke = 0; stroke < strokes + HELD; stroke++) {
-		size_t i =
-			stroke < strokes ? next_random(&random) % HELD : (size_t)(stroke - strokes);
+		size_t i = stroke < strokes ? (size_t)next_random(&random) % HELD
+					    : (size_t)(stroke - strokes);
 		unsigned char seed = (unsigned char)((uintptr_t)argument * HELD + i);
 		unsigned int cpu;
 
@@ -900,7 +900,7 @@ static void *hammer(void *argument)
 			free_percpu(held[i]);
 			held[i] = NULL;
 		} else if (stroke < strokes) {
-			size[i] = 1 + next_random(&random) % (stroke % 100 ? 400 : 20000);
+			size[i] = 1 + (size_t)next_random(&random) % (stroke % 100 ? 400 : 20000);
 			held[i] = __alloc_percpu(size[i], (size_t)1 << next_random(&random) % 8);
 			for_each_possible_cpu(cpu)
 				wrong += !all_bytes_are(per_cpu_ptr(held[i], cpu), size[i], 0);

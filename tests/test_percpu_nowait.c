@@ -394,6 +394,10 @@ struct shared {
 
 static struct shared *shared;
 
+/* The library's: where the area is that the kernel knows; inline code may look at another one. */
+extern char *pcpu_area;
+extern _Bool pcpu_restartable;
+
 /* The tracer gets the child, or gets it back. */
 static void stop(void)
 {
@@ -421,14 +425,14 @@ static void handle_signal(int number)
 static void be_stepped(const struct region *region)
 {
 	struct sigaction action = { .sa_handler = handle_signal };
+	const char *area = pcpu_restartable ? pcpu_area : pcpu_layout.rseq;
 	unsigned int areas;
 
 	stay();
 	for (int i = 0; i < 3; i++)
 		do_region(region, nothing, nothing);
 	areas = get_map().areas;
-	shared->rseq_cs =
-		(uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)pcpu_layout.rseq + 8);
+	shared->rseq_cs = (uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)area + 8);
 	sigaction(SIGUSR1, &action, NULL);
 	expect(!ptrace(PTRACE_TRACEME, 0, 0, 0));
 	raise(SIGSTOP);

@@ -314,7 +314,7 @@ static struct user_regs_struct registers_of(pid_t child)
 	return registers;
 }
 
-static void go_on(pid_t child, enum __ptrace_request request, int signal_number)
+static void go_on(pid_t child, int request, int signal_number)
 {
 	int status;
 
@@ -343,7 +343,7 @@ static void go_to(pid_t child, uint64_t address)
 	go_on(child, PTRACE_CONT, 0);
 	registers = registers_of(child);
 	if (registers.rip != address + 1)
-		ck_abort_msg("stopped at %#llx instead of %#llx", registers.rip,
+		ck_abort_msg("stopped at %#llx instead of %#llx", (unsigned long long)registers.rip,
 			     (unsigned long long)address);
 	registers.rip = address;
 	check_that(!ptrace(PTRACE_SETREGS, child, NULL, &registers));

@@ -161,7 +161,7 @@ static void check_old(const struct held *held)
 /* Mostly small, some of pages, few larger than a chunk. */
 static size_t random_size(uint64_t *random)
 {
-	uint64_t kind = next_random(random) % 1000, number = next_random(random);
+	size_t kind = (size_t)next_random(random) % 1000, number = (size_t)next_random(random);
 
 	if (kind < 850)
 		return 1 + number % 256;
@@ -201,7 +201,7 @@ static int scene_alone(void)
 
 	open_model();
 	for (long step = 0; step < times(20000, 10000000); step++) {
-		size_t i = next_random(&random) % HELD;
+		size_t i = (size_t)next_random(&random) % HELD;
 
 		if (step % 300 == 0)
 			move_to(next_random(&random));

@@ -9,7 +9,6 @@
 #include <linux/rseq.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/rseq.h>
 #include <unistd.h>
 
 /* The sequence is left as those of librseq are: the thread's area goes on pointing at it. */
@@ -40,19 +39,23 @@ static const char *const module_text =
 #define RUNNING 2
 #define THREADS (SLEEPING + RUNNING)
 
+/* From the thread pointer to what the kernel knows of the thread: libc's, or libpercpu's own. */
+extern char *pcpu_area;
+
 typedef void leave_function(unsigned long *rseq_cs);
 
 static unsigned long *own_rseq_cs(void)
 {
-	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+	char *area = (char *)__builtin_thread_pointer() + (ptrdiff_t)pcpu_area;
 
+	ck_assert(pcpu_register_thread() == 0);
 	return (unsigned long *)(uintptr_t)(area + offsetof(struct rseq, rseq_cs));
 }
 
 static bool has_rseq(void)
 {
 #ifdef __x86_64__
-	return __rseq_size > 0 && !under_valgrind();
+	return !strcmp(pcpu_ops_name(), "rseq") && !under_valgrind();
 #else
 	return false;
 #endif
@@ -174,7 +177,7 @@ END_TEST
 
 static bool has_signature(const struct rseq_cs *descriptor)
 {
-	const uint32_t signature = RSEQ_SIG;
+	const uint32_t signature = PCPU_RSEQ_SIGNATURE;
 
 	return memcmp((char *)(uintptr_t)descriptor->abort_ip - sizeof(signature), &signature,
 		      sizeof(signature)) == 0;

@@ -108,12 +108,32 @@ int count_more() { return count(); }' > unique.cc
     $CXX -O2 -fPIC -c -o unique.o unique.cc && stays unique.o
 }
 
+# What it says of itself taints as it does others, and permod info tells it.
+says()
+{
+    printf '%s\n' '#include <permod/module.h>' 'int told;' 'EXPORT_SYMBOL(told);' 'int kept;' \
+        'EXPORT_SYMBOL_GPL(kept);' 'MODULE_INFO(test, "Y");' 'MODULE_LICENSE("Secret");' > says.c
+    $CC -O2 $warnings $include -fPIC -shared -DPERMOD_SHARED -o says.so says.c &&
+        run "$permod" run --json says.so && has out '"taint": "PN"' || return
+    $CC -O2 $warnings $include -fPIC -shared -o mute.so -x c - <<END &&
+int number;
+END
+        run "$permod" run --json mute.so && has out '"taint": "P"' && object $CC &&
+        run "$permod" run --json module.so && has out '"taint": ""' || return
+    run "$permod" info says.so && has out "license:        Secret" && has out "exports:        told" &&
+        has out "exports:        kept (GPL)" && has out "needs:          __cxa_finalize" || return
+    installed modinfo || return 0
+    cp says.so says.ko && modinfo ./says.ko | grep -E "^(license|test|vermagic):" | sort > theirs
+    grep -E "^(license|test|vermagic):" out | sort > ours && [ -s ours ] && cmp theirs ours
+}
+
 reason="-fno-gnu-unique"
 [ "$CXX" != g++ ] || check "what stays in memory is told: C++" unique
 reason="-z nodelete"
 check "what stays in memory is told: -z nodelete" stays -Wl,-z,nodelete
 check "an init that fails, a bad parameter" failing_init
 check "so do those that stay in memory" failing_that_stays
+check "what it says of itself is told, and taints" says
 check "there is no plan of one" no_plan
 check "one that is compiled as a relocatable object" not_for_sharing
 check "an undefined symbol is told" lacking

@@ -59,7 +59,8 @@ all_ways_agree()
     wanted=
     for compiler in $compilers; do
         for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-4" "-O0 -gdwarf-5" "-O2 -gdwarf-5" "-O2 -g -gz" \
-            "-O2 -g -gsplit-dwarf" "-Os -g3"; do
+            "-O2 -g -gsplit-dwarf" "-Os -g3" "-gdwarf-4 -fdebug-types-section" \
+            "-O2 -gdwarf-5 -fdebug-types-section"; do
             file=$source
             [ "$flags" != "-O2 -g -gz" ] || file=elsewhere.c
             $compiler $flags $include -I"$top_srcdir/tests/stamp" -DLEN=4 -c -o way.o $file &&
@@ -80,10 +81,11 @@ classes_agree()
     wanted=
     for compiler in $CXX ${CLANG:+clang++}; do
         installed $compiler || continue
-        for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5"; do
+        for flags in "-O0 -gdwarf-4" "-O2 -gdwarf-5" "-gdwarf-5 -fdebug-types-section" \
+            "-gdwarf-4 -fdebug-types-section"; do
             $compiler $flags -fPIC -c -o classes.o "$top_srcdir/tests/stamp/classes.cc" &&
                 ld -shared -o classes.so classes.o && "$permod" stamp classes.so || return
-            found=$(crcs classes.so | grep -v "D[0-9]Ev")
+            found=$(crcs classes.so | grep -v "D[0-9]Ev\|^_Zd")
             echo "$found" | grep -q '^_ZN5space3addE' && echo "$found" | grep -q '^_ZNK7derived4take' ||
                 { echo "$compiler $flags: $found"; return 1; }
             wanted=${wanted:-$found}
@@ -157,7 +159,16 @@ only_checksums()
     objcopy -R .permod.types $CC-4/filter.ko sums.ko &&
         run "$permod" run $CC-4/core.ko -- sums.ko || return
     ! "$permod" run $CC-8/core.ko -- sums.ko > out 2> err && has err "checksum" &&
-        has err "packet_"
+        has err "packet_" || return
+    # As the kernel's modules have no more.
+    for version in 4 8; do
+        objcopy -R .permod.types $CC-$version/core.ko sums-$version.ko || return
+    done
+    for user in sums.ko $CC-4/filter.ko; do
+        run "$permod" run sums-4.ko -- $user && is err "" || return
+        ! "$permod" run sums-8.ko -- $user > out 2> err && has err "checksum of its type was 0x" &&
+            has err "of sums_8 than" || return
+    done
 }
 check "checksums alone are compared too" only_checksums
 
@@ -181,7 +192,19 @@ in_archive()
     ld -r -o joined.ko $CC-4/filter.ko nothing.o || return
     ! "$permod" run $CC-8/core.ko -- joined.ko > out 2> err && has err "struct packet: member len" ||
         return
-    ! "$permod" stamp one.a 2> err && has err "archive"
+    # Stamped in the archive, as before it; its index names the members still.
+    $CC -O2 -g $include -DLEN=4 -c -o filter_of_a_longer_name.o "$top_srcdir/tests/stamp/filter.c" &&
+        $CC -O2 -g $include -DLEN=4 -c -o core.o "$top_srcdir/tests/stamp/core.c" && rm -f two.a &&
+        ar rc two.a filter_of_a_longer_name.o nothing.o core.o || return
+    nm -s two.a | sed '/^$/q' > index && "$permod" stamp --verbose two.a 2> err &&
+        has err "two.a(nothing.o): no debug information" && nm -s two.a | sed '/^$/q' | cmp - index &&
+        cp two.a again.a && "$permod" stamp again.a && cmp two.a again.a || return
+    for member in core filter_of_a_longer_name; do
+        "$permod" stamp $member.o && ar p two.a $member.o | cmp - $member.o || return
+    done
+    ar p two.a nothing.o | cmp - nothing.o && rm -f filter.a && ar rc filter.a filter_of_a_longer_name.o
+    ! "$permod" run $CC-8/core.ko -- filter.a > out 2> err && has err "struct packet: member len" || return
+    rm -f thin.a && ar rcT thin.a core.o && ! "$permod" stamp thin.a 2> err && has err "thin archive"
 }
 check "members of archives, and joined objects" in_archive
 
@@ -203,6 +226,47 @@ opaque()
 }
 check "an opaque structure fits" opaque
 
+# recorded NAME: core.ko and filter.ko with other records, of files exports and imports.
+recorded()
+{
+    objcopy --update-section .permod.types=exports $CC-4/core.ko core_$1.ko &&
+        objcopy --update-section .permod.types=imports $CC-4/filter.ko filter_$1.ko
+}
+
+# Each of two structures of one name counts, also where the other side has one.
+variants()
+{
+    printf 'permod-types 1\nexport packet_push 00000001 fn(*struct a,*struct a#2)void\n%s\n%s\n' \
+        "struct a 4
+ x 0 i32" "struct a#2 4
+ y 0 i32" > exports
+    printf 'permod-types 1\nimport packet_push 00000002 fn(*struct a,*struct a)void\n%s\n' "struct a 4
+ x 0 i32" > imports
+    recorded variants && ! "$permod" run core_variants.ko -- filter_variants.ko > out 2> err &&
+        has err "struct a#2: member x (i32 at 0) is gone" || return
+    sed 's/ y 0/ x 0/' exports > same && mv same exports && recorded same &&
+        run "$permod" run core_same.ko -- filter_same.ko
+}
+check "structures of one name" variants
+
+# Records that would take an hour to compare.
+endless()
+{
+    python3 -c '
+count, length = 100000, 1000000
+imports, exports = open("imports", "w"), open("exports", "w")
+print("permod-types 1\nimport packet_push 00000001 fn(", end="", file=imports)
+print(",".join("*struct a#%d" % i for i in range(count)) + ")void", file=imports)
+for i in range(count):
+    print("struct a#%d 8\n f 0 fn(?)void" % i, file=imports)
+print("permod-types 1\nexport packet_push 00000002 fn(", end="", file=exports)
+print(",".join(["*struct a"] * count) + ")void\nstruct a 8", file=exports)
+print(" f 0 fn(" + "i" * length + ")void", file=exports)' || return
+    recorded endless && ! "$permod" run core_endless.ko -- filter_endless.ko > out 2> err &&
+        [ "$(wc -l < err)" -eq 1 ] && has err "packet_push: its type takes too long to be compared"
+}
+check "records that can't be compared" endless
+
 # ---- Hosts -------------------------------------------------------------------------------------
 
 host_publishes()
@@ -216,6 +280,33 @@ host_publishes()
     done
 }
 check "a host publishes types of what it exports" host_publishes
+
+# Shared objects are compared before their constructors run; with libraries that they bring, after those
+# were loaded.
+shared_objects()
+{
+    printf '%s\n' '#include <stdio.h>' '__attribute__((constructor)) static void begin(void)' \
+        '{ puts("constructed"); fflush(stdout); }' > begin.c
+    for version in 4 8; do
+        flags="-O2 -g $include -DLEN=$version -fPIC -shared -DPERMOD_SHARED"
+        $CC $flags -o shared-$version.so "$top_srcdir/tests/stamp/filter.c" begin.c &&
+            "$permod" stamp shared-$version.so &&
+            $CC $flags -o libcore-$version.so "$top_srcdir/tests/stamp/core.c" -Wl,-soname,libcore.so &&
+            "$permod" stamp libcore-$version.so || return
+    done
+    LD_LIBRARY_PATH=$libs run ./host ./shared-8.so && has out "loaded" && has out "constructed" || return
+    LD_LIBRARY_PATH=$libs run ./host ./shared-4.so || return
+    has out "struct packet: member len was u32 at 20, is u64 at 24" && ! grep -q constructed out || return
+    mkdir -p brought && cp libcore-8.so brought/libcore.so || return
+    for version in 4 8; do
+        $CC ${flags%-DLEN=*} -DLEN=$version -fPIC -shared -DPERMOD_SHARED -o brings-$version.so "$top_srcdir/tests/stamp/filter.c" \
+            -Wl,-rpath,"$PWD/brought" brought/libcore.so && "$permod" stamp brings-$version.so || return
+    done
+    run "$permod" run brings-8.so && is err "" || return
+    ! "$permod" run brings-4.so > out 2> err && has err "struct packet: member len was u32 at 20" &&
+        [ "$(wc -l < err)" -eq 1 ]
+}
+check "shared objects are checked" shared_objects
 
 # ---- The file ----------------------------------------------------------------------------------
 
@@ -232,7 +323,7 @@ keeps_the_rest()
     $CC -O2 -g $include -DLEN=4 -c -o fresh.ko "$top_srcdir/tests/stamp/core.c" && chmod 751 fresh.ko &&
         cp -p fresh.ko stamped.ko && "$permod" stamp stamped.ko || return
     [ "$(stat -c %a stamped.ko)" = 751 ] || return
-    objcopy -R .permod.types -R __versions stamped.ko back.ko && objcopy fresh.ko fresh2.ko &&
+    objcopy -R .permod.types -R __versions -w -N '__crc_*' stamped.ko back.ko && objcopy fresh.ko fresh2.ko &&
         cmp back.ko fresh2.ko && ! ls stamped.ko.* 2> log
 }
 check "nothing else of the file changes" keeps_the_rest
@@ -242,6 +333,22 @@ kmod_reads()
     modprobe --dump-modversions $CC-4/filter.ko > out &&
         sed 's/^0x\([0-9a-f]*\)[[:space:]]\(.*\)$/\2 \1/' out | sort > theirs &&
         crcs $CC-4/filter.ko | sort > ours && [ -s ours ] && diff theirs ours
+}
+# depmod compares checksums of what modules import with those of what others export. What has no
+# checksum is exported still.
+depmod_compares()
+{
+    printf '%s\n' '#include <permod/module.h>' 'int untold;' 'EXPORT_SYMBOL(untold);' > untold.c &&
+        $CC -c $include untold.c || return
+    for version in 4 8; do
+        at=sums/lib/modules/$version.0
+        mkdir -p $at && $CC -O2 -g $include -DLEN=$version -c "$top_srcdir/tests/stamp/core.c" &&
+            ld -r -o $at/core.ko core.o untold.o && "$permod" stamp $at/core.ko &&
+            cp $CC-4/filter.ko $at && : > none && depmod -b sums -e -E none $version.0 > log 2>&1 &&
+            grep -q '^alias symbol:untold core$' $at/modules.symbols || return
+        grep "disagrees" log | sed 's/.* //' | sort > said-$version
+    done
+    [ ! -s said-4 ] && [ "$(echo $(cat said-8))" = "packet_head packet_push" ]
 }
 # What depmod takes for exports are the symbols alone, and modinfo tells imports.
 kmod_reads_namespaces()
@@ -259,6 +366,7 @@ kmod_reads_namespaces()
 }
 if installed depmod && installed modinfo; then
     check "depmod and modinfo know namespaces" kmod_reads_namespaces
+    check "depmod finds where checksums differ" depmod_compares
 else
     skip "depmod and modinfo know namespaces" "they are not installed (Debian: kmod)"
 fi
@@ -277,11 +385,12 @@ refuses()
 
 $CC -c -o nodebug.o try.c
 check "no debug information" refuses nodebug.o "compile with -g"
-# libdw looks into one of the sections alone that such objects have; clang makes them for C++ only.
-printf '%s\n' '#include <permod/module.h>' 'struct s { int a; } it;' 'EXPORT_SYMBOL(it);' > units.c
-if $CC -g -fdebug-types-section $include -c -o units.o units.c 2> log &&
-    [ "$(readelf -SW units.o | grep -cE ' \.debug_(info|types) ')" -gt 1 ]; then
-    check "types in units of their own" refuses units.o "-fdebug-types-section"
+# Units of types that are compressed can't be put together.
+printf '%s\n' '#include <permod/module.h>' 'struct s {' "$(seq -f 'int a%.0f;' 200)" '} it;' \
+    'EXPORT_SYMBOL(it);' > units.c
+if $CC -g -gz -fdebug-types-section $include -c -o units.o units.c 2> log &&
+    [ "$(readelf -SW units.o | grep -cE ' \.debug_(info|types) .*[G ]C ')" -gt 1 ]; then
+    check "compressed types in units of their own" refuses units.o "-fdebug-types-section and -gz"
 fi
 echo "no object" > text.o
 check "no object" refuses text.o "no ELF file"
@@ -290,6 +399,8 @@ check "what is signed" refuses signed.ko "signed"
 
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.
 check "damaged files" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" $CC-4/core.ko
+printf 'int nothing;\n' | $CC -x c -c -o nothing.o - && ar rc whole.a nothing.o $CC-4/core.ko
+check "damaged archives" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" whole.a
 check "damaged records" python3 "$top_srcdir/tests/stamp/damage.py" --records "$permod" $CC-8/core.ko \
     $CC-4/filter.ko
 

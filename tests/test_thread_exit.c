@@ -4,6 +4,7 @@
 #include "tests/loader/helper.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 
 /* A thread that has asked for two destructors, and waits. */
@@ -12,6 +13,7 @@ struct user {
 	int (*add)(void);
 	sem_t added, may_end;
 	int error;
+	struct permod_module *held;
 };
 
 static void *use(void *arg)
@@ -59,6 +61,47 @@ START_TEST(unload_waits_for_threads)
 	end_user(&second);
 	ck_assert_int_eq(*order, 2121);
 	must(pm, permod_unload(m, 0));
+	permod_free(pm);
+}
+END_TEST
+
+/* Asks for destructors while somebody waits for its reference. */
+static void *use_when_going(void *arg)
+{
+	struct user *user = arg;
+
+	while (permod_state(user->held) != PERMOD_GOING)
+		sched_yield();
+	user->error = user->add();
+	permod_put(user->held);
+	sem_post(&user->added);
+	sem_wait(&user->may_end);
+	return NULL;
+}
+
+START_TEST(unload_that_waits_is_refused_by_late_destructors)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m = load(pm, "threads");
+	struct user user = { .add = (int (*)(void))symbol(m, "threads_add"), .held = m };
+
+	sem_init(&user.added, 0, 0);
+	sem_init(&user.may_end, 0, 0);
+	must(pm, permod_get(m));
+	check_that(pthread_create(&user.thread, NULL, use_when_going, &user) == 0);
+	expect_error(pm, permod_unload(m, PERMOD_UNLOAD_WAIT), -EBUSY, "2 destructors",
+		     "run by 1 thread;");
+	sem_wait(&user.added);
+	ck_assert_int_eq(user.error, 0);
+	/* It is live, as before. */
+	ck_assert_int_eq(permod_state(m), PERMOD_LIVE);
+	ck_assert_ptr_eq(permod_find(pm, "threads"), m);
+	must(pm, permod_get(m));
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "destructors");
+	end_user(&user);
+	expect_error(pm, permod_unload(m, 0), -EBUSY, "1 reference ");
+	permod_put(m);
+	must(pm, permod_unload(m, PERMOD_UNLOAD_WAIT));
 	permod_free(pm);
 }
 END_TEST
@@ -136,6 +179,7 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, unload_waits_for_threads);
+	tcase_add_test(tests, unload_that_waits_is_refused_by_late_destructors);
 	tcase_add_test(tests, freed_context_leaves_module);
 	tcase_add_test(tests, failed_init_runs_own);
 	tcase_add_test(tests, child_of_a_fork_lacks_other_threads);

@@ -8,7 +8,10 @@
  *     .permod.types   text: "export NAME CHECKSUM TYPE" and "import NAME CHECKSUM TYPE", a line for
  *                     each symbol, and the definitions that they refer to; see types.c
  *
- * Nothing else in the file moves.  What is new stands at its end: sections, section names, section
+ * And an object has, as the kernel's modules do, an absolute symbol __crc_NAME for each symbol that it
+ * exports, with the checksum as its value: depmod and others read that.
+ *
+ * Nothing else in the file moves.  What is new stands at its end: sections, tables that grew, section
  * table.  So a second time gives the same bytes.  The file is replaced as a whole, when all is
  * written.
  */
@@ -16,30 +19,22 @@
 #include "tool.h"
 
 #ifdef HAVE_LIBDW
+#include "members.h"
+#include "object.h"
 #include "types.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#if __SIZEOF_POINTER__ == 8
-#define NATIVE_CLASS ELFCLASS64
-#else
-#define NATIVE_CLASS ELFCLASS32
-#endif
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define NATIVE_ORDER ELFDATA2LSB
-#else
-#define NATIVE_ORDER ELFDATA2MSB
-#endif
-
 #define TYPES_SECTION ".permod.types"
 #define VERSIONS_SECTION "__versions"
+#define CHECKSUM_PREFIX "__crc_"
 #define SIGNATURE_END "~Module signature appended~\n"
 
 /* An entry of __versions. */
@@ -48,174 +43,74 @@ struct version {
 	char name[64 - sizeof(unsigned long)];
 };
 
-/* A file in memory, and what is made of it. */
-struct object {
-	const char *path;
-	unsigned char *bytes;
-	size_t size;
-	mode_t mode;
-	ElfW(Ehdr) header;
-	ElfW(Shdr) * sections;
-	size_t num_sections, names; /* index of the section that has their names */
+/* An object, and what is found of it. */
+struct stamp {
+	struct object object;
+	size_t symtab; /* index of the symbol table that can be added to, or 0 */
 	struct typed_symbol *symbols;
 	size_t num_symbols;
 	char *definitions;
 };
 
-/* ---- Reading -------------------------------------------------------------------------------- */
+/* ---- Symbols -------------------------------------------------------------------------------- */
 
-static bool refuse(const struct object *object, const char *why)
+static void add_symbol(struct stamp *stamp, const char *name, bool exported)
 {
-	complain("%s: %s", object->path, why);
-	return false;
+	size_t count = stamp->num_symbols;
+
+	/* None that the text could not tell from what follows. */
+	if (!*name || strpbrk(name, " \n"))
+		return;
+	if ((count & (count - 1)) == 0)
+		stamp->symbols =
+			reallocate(stamp->symbols, count ? count * 2 : 1, sizeof(*stamp->symbols));
+	stamp->symbols[stamp->num_symbols++] =
+		(struct typed_symbol){ .name = name, .exported = exported };
 }
 
-static bool read_open(struct object *object, FILE *file)
-{
-	struct stat about;
-
-	if (fstat(fileno(file), &about))
-		return refuse(object, strerror(errno));
-	if (!S_ISREG(about.st_mode))
-		return refuse(object, "not a regular file");
-	object->mode = about.st_mode & 07777;
-	object->size = (size_t)about.st_size;
-	object->bytes = allocate(object->size + 1, 1);
-	if (fread(object->bytes, 1, object->size, file) != object->size)
-		return refuse(object, "can't be read as a whole");
-	return true;
-}
-
-static bool read_object(struct object *object)
-{
-	FILE *file = fopen(object->path, "re");
-	bool good;
-
-	if (!file)
-		return refuse(object, strerror(errno));
-	good = read_open(object, file);
-	fclose(file);
-	return good;
-}
-
-static bool is_inside(const struct object *object, uint64_t offset, uint64_t size)
-{
-	return offset <= object->size && size <= object->size - offset;
-}
-
-static bool is_signed(const struct object *object)
-{
-	size_t length = strlen(SIGNATURE_END);
-
-	return object->size >= length &&
-	       memcmp(object->bytes + object->size - length, SIGNATURE_END, length) == 0;
-}
-
-static bool check_header(struct object *object)
-{
-	const unsigned char *ident = object->bytes;
-	const ElfW(Ehdr) *header = &object->header;
-
-	if (object->size >= 8 &&
-	    (memcmp(ident, "!<arch>\n", 8) == 0 || memcmp(ident, "!<thin>\n", 8) == 0))
-		return refuse(object,
-			      "an archive; stamp its members before ar(1) puts them together");
-	if (object->size < sizeof(*header) || memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return refuse(object, "no ELF file; a module is made by 'cc -g -c'");
-	if (ident[EI_CLASS] != NATIVE_CLASS || ident[EI_DATA] != NATIVE_ORDER)
-		return refuse(object, "for another machine");
-	memcpy(&object->header, object->bytes, sizeof(object->header));
-	if (header->e_type != ET_REL && header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		return refuse(object, "neither an object, nor a program or shared object");
-	if (is_signed(object))
-		return refuse(object, "is signed; stamp it before it is signed");
-	return true;
-}
-
-static bool read_sections(struct object *object)
+/* Only of what is loaded by others it matters what it needs. */
+static bool is_library(const struct object *object)
 {
 	const ElfW(Ehdr) *header = &object->header;
-	ElfW(Shdr) first;
+	ElfW(Phdr) segment;
 
-	if (!header->e_shoff || header->e_shentsize != sizeof(first) ||
-	    !is_inside(object, header->e_shoff, sizeof(first)))
-		return refuse(object, "no section table");
-	memcpy(&first, object->bytes + header->e_shoff, sizeof(first));
-	object->num_sections = header->e_shnum ? header->e_shnum : first.sh_size;
-	object->names = header->e_shstrndx == SHN_XINDEX ? first.sh_link : header->e_shstrndx;
-	if (object->num_sections > object->size / sizeof(first) ||
-	    !is_inside(object, header->e_shoff, object->num_sections * sizeof(first)) ||
-	    object->names >= object->num_sections)
-		return refuse(object, "its section table is damaged");
-	/* Two may be added. */
-	object->sections = allocate(object->num_sections + 2, sizeof(first));
-	memcpy(object->sections, object->bytes + header->e_shoff,
-	       object->num_sections * sizeof(first));
-	for (size_t i = 0; i < object->num_sections; i++) {
-		const ElfW(Shdr) *section = &object->sections[i];
-
-		if (section->sh_type != SHT_NOBITS && section->sh_type != SHT_NULL &&
-		    !is_inside(object, section->sh_offset, section->sh_size))
-			return refuse(object, "a section is not in the file; it is damaged");
+	if (header->e_type != ET_DYN || header->e_phentsize != sizeof(segment) ||
+	    header->e_phoff > object->size ||
+	    header->e_phnum > (object->size - header->e_phoff) / sizeof(segment))
+		return false;
+	for (size_t i = 0; i < header->e_phnum; i++) {
+		memcpy(&segment, object->bytes + header->e_phoff + i * sizeof(segment),
+		       sizeof(segment));
+		if (segment.p_type == PT_INTERP)
+			return false;
 	}
 	return true;
 }
 
-/* A string of a table; "" if it is not there, or does not end. */
-static const char *string_at(const struct object *object, size_t table, size_t offset)
-{
-	const ElfW(Shdr) * section;
-	const char *string;
-
-	if (table >= object->num_sections)
-		return "";
-	section = &object->sections[table];
-	if (section->sh_type != SHT_STRTAB || offset >= section->sh_size)
-		return "";
-	string = (const char *)object->bytes + section->sh_offset + offset;
-	return strnlen(string, section->sh_size - offset) < section->sh_size - offset ? string : "";
-}
-
-static const char *section_name(const struct object *object, size_t index)
-{
-	return string_at(object, object->names, object->sections[index].sh_name);
-}
-
-/* ---- Symbols -------------------------------------------------------------------------------- */
-
-static void add_symbol(struct object *object, const char *name, bool exported)
-{
-	size_t count = object->num_symbols;
-
-	if (!*name)
-		return;
-	if ((count & (count - 1)) == 0)
-		object->symbols = reallocate(object->symbols, count ? count * 2 : 1,
-					     sizeof(*object->symbols));
-	object->symbols[object->num_symbols++] =
-		(struct typed_symbol){ .name = name, .exported = exported };
-}
-
 /* Of an object what it exports and what it needs; of a program all that modules might use. */
-static void take_symbol(struct object *object, const ElfW(Sym) * symbol, const char *name)
+static void take_symbol(struct stamp *stamp, const ElfW(Sym) * symbol, const char *name,
+			size_t number)
 {
 	static const char prefix[] = "__ksymtab_";
 	unsigned int type = symbol->st_info & 0xf;
 	bool global = symbol->st_info >> 4 != STB_LOCAL;
 
-	if (object->header.e_type != ET_REL) {
+	(void)number;
+	if (stamp->object.header.e_type != ET_REL) {
+		if (global && symbol->st_shndx == SHN_UNDEF && is_library(&stamp->object))
+			add_symbol(stamp, name, false);
 		if (global && symbol->st_shndx != SHN_UNDEF &&
 		    (type == STT_FUNC || type == STT_OBJECT || type == STT_TLS ||
 		     type == STT_GNU_IFUNC))
-			add_symbol(object, name, true);
+			add_symbol(stamp, name, true);
 		return;
 	}
 	if (global && symbol->st_shndx == SHN_UNDEF)
-		add_symbol(object, name, false);
-	else if (symbol->st_shndx < object->num_sections &&
+		add_symbol(stamp, name, false);
+	else if (symbol->st_shndx < stamp->object.num_sections &&
 		 strncmp(name, prefix, strlen(prefix)) == 0 &&
-		 strncmp(section_name(object, symbol->st_shndx), "__ksymtab", 9) == 0)
-		add_symbol(object, name + strlen(prefix), true);
+		 strncmp(section_name(&stamp->object, symbol->st_shndx), "__ksymtab", 9) == 0)
+		add_symbol(stamp, name + strlen(prefix), true);
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -227,90 +122,103 @@ static int compare_symbols(const void *a, const void *b)
 }
 
 /* In order, each once. */
-static void sort_symbols(struct object *object)
+static void sort_symbols(struct stamp *stamp)
 {
 	size_t kept = 0;
 
-	if (!object->num_symbols)
+	if (!stamp->num_symbols)
 		return;
-	qsort(object->symbols, object->num_symbols, sizeof(*object->symbols), compare_symbols);
-	for (size_t i = 1; i < object->num_symbols; i++) {
-		if (strcmp(object->symbols[i].name, object->symbols[kept].name) != 0)
-			object->symbols[++kept] = object->symbols[i];
+	qsort(stamp->symbols, stamp->num_symbols, sizeof(*stamp->symbols), compare_symbols);
+	for (size_t i = 1; i < stamp->num_symbols; i++) {
+		if (strcmp(stamp->symbols[i].name, stamp->symbols[kept].name) != 0)
+			stamp->symbols[++kept] = stamp->symbols[i];
 	}
-	object->num_symbols = kept + 1;
+	stamp->num_symbols = kept + 1;
 }
 
-static void find_symbols(struct object *object)
+typedef void symbol_function(struct stamp *stamp, const ElfW(Sym) * symbol, const char *name,
+			     size_t number);
+
+static void each_symbol(struct stamp *stamp, size_t table, symbol_function *visit)
 {
-	for (size_t i = 0; i < object->num_sections; i++) {
-		const ElfW(Shdr) *section = &object->sections[i];
+	const ElfW(Shdr) *section = &stamp->object.sections[table];
 
-		if (section->sh_type != SHT_SYMTAB && section->sh_type != SHT_DYNSYM)
-			continue;
-		for (size_t at = 0; at + sizeof(ElfW(Sym)) <= section->sh_size;
-		     at += sizeof(ElfW(Sym))) {
-			ElfW(Sym) symbol;
+	for (size_t i = 0; i < section->sh_size / sizeof(ElfW(Sym)); i++) {
+		ElfW(Sym) symbol;
 
-			memcpy(&symbol, object->bytes + section->sh_offset + at, sizeof(symbol));
-			take_symbol(object, &symbol,
-				    string_at(object, section->sh_link, symbol.st_name));
-		}
+		memcpy(&symbol, stamp->object.bytes + section->sh_offset + i * sizeof(symbol),
+		       sizeof(symbol));
+		visit(stamp, &symbol,
+		      object_string(&stamp->object, section->sh_link, symbol.st_name), i);
 	}
-	sort_symbols(object);
+}
+
+/* Of a file that was stamped before: where a checksum is. */
+static void find_checksum(struct stamp *stamp, const ElfW(Sym) * symbol, const char *name,
+			  size_t number)
+{
+	static const char prefix[] = CHECKSUM_PREFIX;
+	const struct typed_symbol key = { .name = name + strlen(prefix), .exported = true };
+	struct typed_symbol *found;
+
+	if (symbol->st_shndx != SHN_ABS || strncmp(name, prefix, strlen(prefix)) != 0)
+		return;
+	found = bsearch(&key, stamp->symbols, stamp->num_symbols, sizeof(key), compare_symbols);
+	if (found)
+		found->checksum = number;
+}
+
+static bool can_be_extended(const struct stamp *stamp, const ElfW(Shdr) * section)
+{
+	return section->sh_type == SHT_SYMTAB && section->sh_entsize == sizeof(ElfW(Sym)) &&
+	       section->sh_size % sizeof(ElfW(Sym)) == 0 &&
+	       section->sh_link < stamp->object.num_sections &&
+	       stamp->object.sections[section->sh_link].sh_type == SHT_STRTAB;
+}
+
+static void find_symbols(struct stamp *stamp)
+{
+	for (size_t i = 0; i < stamp->object.num_sections; i++) {
+		const ElfW(Shdr) *section = &stamp->object.sections[i];
+
+		if (section->sh_type == SHT_SYMTAB || section->sh_type == SHT_DYNSYM)
+			each_symbol(stamp, i, take_symbol);
+		if (can_be_extended(stamp, section))
+			stamp->symtab = i;
+	}
+	sort_symbols(stamp);
+	if (stamp->symtab && stamp->num_symbols)
+		each_symbol(stamp, stamp->symtab, find_checksum);
 }
 
 /* ---- What is recorded ----------------------------------------------------------------------- */
 
-struct bytes {
-	char *data;
-	size_t size;
-};
-
-static FILE *open_bytes(struct bytes *bytes)
-{
-	FILE *stream = open_memstream(&bytes->data, &bytes->size);
-
-	if (stream)
-		return stream;
-	complain("out of memory");
-	exit(STATUS_FAILED);
-}
-
-static void close_bytes(FILE *stream)
-{
-	if (fclose(stream) == 0)
-		return;
-	complain("out of memory");
-	exit(STATUS_FAILED);
-}
-
-static struct bytes make_types(const struct object *object)
+static struct bytes make_types(const struct stamp *stamp)
 {
 	struct bytes text;
 	FILE *stream = open_bytes(&text);
 
 	fputs("permod-types 1\n", stream);
-	for (size_t i = 0; i < object->num_symbols; i++) {
-		const struct typed_symbol *symbol = &object->symbols[i];
+	for (size_t i = 0; i < stamp->num_symbols; i++) {
+		const struct typed_symbol *symbol = &stamp->symbols[i];
 
 		if (symbol->type)
 			fprintf(stream, "%s %s %08x %s\n", symbol->exported ? "export" : "import",
 				symbol->name, symbol->crc, symbol->type);
 	}
-	fputs(object->definitions, stream);
+	fputs(stamp->definitions, stream);
 	close_bytes(stream);
 	return text;
 }
 
 /* Longer names than an entry has room for are in the other section alone. */
-static struct bytes make_versions(const struct object *object)
+static struct bytes make_versions(const struct stamp *stamp)
 {
 	struct bytes table;
 	FILE *stream = open_bytes(&table);
 
-	for (size_t i = 0; i < object->num_symbols; i++) {
-		const struct typed_symbol *symbol = &object->symbols[i];
+	for (size_t i = 0; i < stamp->num_symbols; i++) {
+		const struct typed_symbol *symbol = &stamp->symbols[i];
 		struct version version = { .crc = symbol->crc };
 		size_t length = strlen(symbol->name);
 
@@ -323,120 +231,135 @@ static struct bytes make_versions(const struct object *object)
 	return table;
 }
 
-/* ---- Writing -------------------------------------------------------------------------------- */
+/* ---- Checksums of exports ------------------------------------------------------------------- */
 
-static size_t find_section(const struct object *object, const char *name)
+/* The numbers of sections that have none in a symbol are in a table of as many entries. */
+static void extend_numbers(struct stamp *stamp, size_t count)
 {
-	size_t index = 1;
+	for (size_t i = 1; i < stamp->object.num_sections; i++) {
+		const ElfW(Shdr) *section = &stamp->object.sections[i];
 
-	while (index < object->num_sections && strcmp(section_name(object, index), name) != 0)
-		index++;
-	return index;
-}
-
-/* Where that ends which stays in its place: all but the sections given, and the table. */
-static size_t end_of_rest(const struct object *object, const size_t *moved, size_t num_moved)
-{
-	const ElfW(Ehdr) *header = &object->header;
-	size_t end = sizeof(*header), segments;
-
-	for (size_t i = 1; i < object->num_sections; i++) {
-		const ElfW(Shdr) *section = &object->sections[i];
-		bool stays = section->sh_type != SHT_NOBITS && section->sh_type != SHT_NULL;
-
-		for (size_t k = 0; k < num_moved; k++)
-			stays &= i != moved[k];
-		if (stays && section->sh_offset + section->sh_size > end)
-			end = section->sh_offset + section->sh_size;
+		if (section->sh_type == SHT_SYMTAB_SHNDX && section->sh_link == stamp->symtab)
+			extend_section(&stamp->object, i, count * sizeof(ElfW(Word)));
 	}
-	segments = header->e_phoff + (size_t)header->e_phnum * sizeof(ElfW(Phdr));
-	if (header->e_phnum && is_inside(object, header->e_phoff, segments - header->e_phoff)) {
-		if (segments > end)
-			end = segments;
-		for (size_t i = 0; i < header->e_phnum; i++) {
-			ElfW(Phdr) segment;
+}
 
-			memcpy(&segment, object->bytes + header->e_phoff + i * sizeof(segment),
-			       sizeof(segment));
-			if (is_inside(object, segment.p_offset, segment.p_filesz) &&
-			    segment.p_offset + segment.p_filesz > end)
-				end = segment.p_offset + segment.p_filesz;
-		}
+static bool is_export(const struct stamp *stamp, size_t i)
+{
+	return stamp->object.header.e_type == ET_REL && stamp->symbols[i].exported;
+}
+
+/* Those of what has no type are 0: if one is there, tools take for exported what has one. */
+static void set_checksum(const struct typed_symbol *export, char *entry)
+{
+	ElfW(Sym) symbol;
+
+	memcpy(&symbol, entry, sizeof(symbol));
+	symbol.st_value = export->type ? export->crc : 0;
+	memcpy(entry, &symbol, sizeof(symbol));
+}
+
+static void add_checksum(struct stamp *stamp, const struct typed_symbol *export, char *entry)
+{
+	size_t strings = stamp->object.sections[stamp->symtab].sh_link;
+	char *name = format_text("%s%s", CHECKSUM_PREFIX, export->name);
+	const ElfW(Sym) symbol = {
+		.st_name = (ElfW(Word))add_string(&stamp->object, strings, name),
+		.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_NOTYPE),
+		.st_other = STV_HIDDEN,
+		.st_shndx = SHN_ABS,
+	};
+
+	free(name);
+	memcpy(entry, &symbol, sizeof(symbol));
+	set_checksum(export, entry);
+}
+
+static void put_checksums(struct stamp *stamp)
+{
+	size_t missing = 0, typed = 0, end;
+
+	for (size_t i = 0; i < stamp->num_symbols; i++) {
+		missing += is_export(stamp, i) && !stamp->symbols[i].checksum;
+		typed += is_export(stamp, i) && stamp->symbols[i].type;
 	}
-	return end;
-}
+	if (!stamp->symtab || !typed)
+		return;
+	end = stamp->object.sections[stamp->symtab].sh_size / sizeof(ElfW(Sym));
+	/* Where nothing is missing, too: then all is where it was the first time. */
+	extend_section(&stamp->object, stamp->symtab, missing * sizeof(ElfW(Sym)));
+	extend_section(&stamp->object, stamp->object.sections[stamp->symtab].sh_link, 0);
+	extend_numbers(stamp, missing);
+	for (size_t i = 0; i < stamp->num_symbols; i++) {
+		const struct typed_symbol *symbol = &stamp->symbols[i];
+		size_t number = symbol->checksum ? symbol->checksum : end;
+		char *entry =
+			stamp->object.contents[stamp->symtab].data + number * sizeof(ElfW(Sym));
 
-static void align_stream(FILE *stream, size_t align)
-{
-	while ((size_t)ftell(stream) % align)
-		fputc(0, stream);
-}
-
-/* Put a section's new bytes at the end, under a name that it has already or at `name` in the table. */
-static void write_section(struct object *object, FILE *stream, size_t index, size_t name,
-			  const struct bytes *bytes, size_t align)
-{
-	ElfW(Shdr) *section = &object->sections[index];
-
-	align_stream(stream, align);
-	*section = (ElfW(Shdr)){ .sh_name = (ElfW(Word))name,
-				 .sh_type = SHT_PROGBITS,
-				 .sh_offset = (size_t)ftell(stream),
-				 .sh_size = bytes->size,
-				 .sh_addralign = align };
-	fwrite(bytes->data, 1, bytes->size, stream);
-}
-
-static void write_table(struct object *object, FILE *stream, struct bytes *image)
-{
-	ElfW(Ehdr) header = object->header;
-	size_t count = object->num_sections;
-
-	align_stream(stream, sizeof(ElfW(Addr)));
-	header.e_shoff = (size_t)ftell(stream);
-	header.e_shnum = count < SHN_LORESERVE ? (uint16_t)count : 0;
-	object->sections[0].sh_size = count < SHN_LORESERVE ? 0 : count;
-	fwrite(object->sections, sizeof(ElfW(Shdr)), count, stream);
-	close_bytes(stream);
-	memcpy(image->data, &header, sizeof(header));
-}
-
-static struct bytes make_image(struct object *object)
-{
-	static const char *const added[] = { TYPES_SECTION, VERSIONS_SECTION };
-	const struct bytes contents[] = { make_types(object), make_versions(object) };
-	const ElfW(Shdr) *names = &object->sections[object->names];
-	size_t index[2], name[2], moved[3] = { 0, 0, object->names };
-	struct bytes image, strings;
-	FILE *stream = open_bytes(&strings);
-
-	fwrite(object->bytes + names->sh_offset, 1, names->sh_size, stream);
-	for (size_t i = 0; i < 2; i++) {
-		index[i] = find_section(object, added[i]);
-		name[i] = object->sections[index[i]].sh_name;
-		if (index[i] == object->num_sections) {
-			index[i] = SIZE_MAX;
-			name[i] = (size_t)ftell(stream);
-			fwrite(added[i], strlen(added[i]) + 1, 1, stream);
-		}
-		moved[i] = index[i];
+		if (!is_export(stamp, i))
+			continue;
+		if (symbol->checksum)
+			set_checksum(symbol, entry);
+		else
+			add_checksum(stamp, symbol, entry);
+		end += !symbol->checksum;
 	}
-	close_bytes(stream);
-	stream = open_bytes(&image);
-	fwrite(object->bytes, 1, end_of_rest(object, moved, 3), stream);
-	for (size_t i = 0; i < 2; i++)
-		write_section(object, stream,
-			      index[i] == SIZE_MAX ? object->num_sections++ : index[i], name[i],
-			      &contents[i], i ? sizeof(unsigned long) : 1);
-	/* The names' own section keeps what else it is. */
-	object->sections[object->names].sh_offset = (size_t)ftell(stream);
-	object->sections[object->names].sh_size = strings.size;
-	fwrite(strings.data, 1, strings.size, stream);
-	write_table(object, stream, &image);
-	free(strings.data);
-	free(contents[0].data);
-	free(contents[1].data);
-	return image;
+}
+
+static struct bytes make_image(struct stamp *stamp)
+{
+	struct object *object = &stamp->object;
+
+	put_checksums(stamp);
+	put_section(object, TYPES_SECTION, make_types(stamp), 1);
+	put_section(object, VERSIONS_SECTION, make_versions(stamp), sizeof(unsigned long));
+	extend_section(object, object->names, 0);
+	return write_object(object);
+}
+
+/* ---- Files ---------------------------------------------------------------------------------- */
+
+/* A file, and how it is to be stamped. */
+struct file {
+	const char *path;
+	bool verbose;
+	unsigned char *bytes;
+	size_t size;
+	mode_t mode;
+};
+
+static bool refuse(const struct file *file, const char *why)
+{
+	complain("%s: %s", file->path, why);
+	return false;
+}
+
+static bool read_open(struct file *file, FILE *stream)
+{
+	struct stat about;
+
+	if (fstat(fileno(stream), &about))
+		return refuse(file, strerror(errno));
+	if (!S_ISREG(about.st_mode))
+		return refuse(file, "not a regular file");
+	file->mode = about.st_mode & 07777;
+	file->size = (size_t)about.st_size;
+	file->bytes = allocate(file->size + 1, 1);
+	if (fread(file->bytes, 1, file->size, stream) != file->size)
+		return refuse(file, "can't be read as a whole");
+	return true;
+}
+
+static bool read_whole(struct file *file)
+{
+	FILE *stream = fopen(file->path, "re");
+	bool good;
+
+	if (!stream)
+		return refuse(file, strerror(errno));
+	good = read_open(file, stream);
+	fclose(stream);
+	return good;
 }
 
 static bool write_all(int fd, const char *bytes, size_t size)
@@ -455,7 +378,7 @@ static bool write_all(int fd, const char *bytes, size_t size)
 }
 
 /* A file beside it takes its place when all is written. */
-static bool replace_file(const struct object *object, const char *output, const struct bytes *image)
+static bool replace_file(const struct file *file, const char *output, const struct bytes *image)
 {
 	char *path = realpath(output, NULL), *temporary;
 	bool good;
@@ -465,8 +388,8 @@ static bool replace_file(const struct object *object, const char *output, const 
 		path = format_text("%s", output);
 	temporary = format_text("%s.XXXXXX", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
-	good = fd >= 0 && write_all(fd, image->data, image->size) &&
-	       fchmod(fd, object->mode) == 0 && fsync(fd) == 0;
+	good = fd >= 0 && write_all(fd, image->data, image->size) && fchmod(fd, file->mode) == 0 &&
+	       fsync(fd) == 0;
 	if (fd >= 0)
 		good = close(fd) == 0 && good;
 	good = good && rename(temporary, path) == 0;
@@ -479,57 +402,144 @@ static bool replace_file(const struct object *object, const char *output, const 
 	return good;
 }
 
-/* ---- The subcommand ------------------------------------------------------------------------- */
+/* ---- Stamping ------------------------------------------------------------------------------- */
 
 /* What has no type is not compared: that should be known. */
-static void tell_untyped(const struct object *object)
+static void tell_untyped(const struct stamp *stamp)
 {
 	char *names = NULL;
 
-	for (size_t i = 0; i < object->num_symbols; i++) {
-		const struct typed_symbol *symbol = &object->symbols[i];
+	for (size_t i = 0; i < stamp->num_symbols; i++) {
+		const struct typed_symbol *symbol = &stamp->symbols[i];
 
-		if (!symbol->type && object->header.e_type == ET_REL)
+		if (!symbol->type && stamp->object.header.e_type == ET_REL)
 			append_text(&names, "%s%s", names ? ", " : "", symbol->name);
 	}
 	if (names)
 		complain("%s: no types of: %s; IMPORT_SYMBOL() makes compilers tell them",
-			 object->path, names);
+			 stamp->object.path, names);
 	free(names);
 }
 
-static bool stamp_object(struct object *object, const char *output, bool verbose)
+/* A descriptor of a file with these bytes; or -1, after a message. */
+static int open_copy(const char *path, const char *bytes, size_t size)
 {
-	struct bytes image;
+	int fd = memfd_create("permod-stamp", MFD_CLOEXEC);
+
+	if (fd >= 0 && write_all(fd, bytes, size))
+		return fd;
+	complain("%s: a copy in memory: %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* libdw finds what is in files beside this one by its path. */
+static bool find_in_file(struct stamp *stamp, bool member)
+{
+	const struct object *object = &stamp->object;
+	struct bytes gathered = { NULL, 0 };
+	int fd = -1;
+	bool copy = gather_units(object, &gathered) || member;
 	bool good;
 
-	if (!read_object(object) || !check_header(object) || !read_sections(object))
+	if (copy)
+		fd = open_copy(object->path,
+			       gathered.data ? gathered.data : (const char *)object->bytes,
+			       gathered.data ? gathered.size : object->size);
+	free(gathered.data);
+	good = (!copy || fd >= 0) && find_types(object->path, fd, stamp->symbols,
+						stamp->num_symbols, &stamp->definitions);
+	return good;
+}
+
+static bool stamp_open(struct stamp *stamp, const struct file *file, bool member,
+		       struct bytes *image)
+{
+	if (!open_object(&stamp->object))
 		return false;
-	find_symbols(object);
-	if (!find_types(object->path, object->symbols, object->num_symbols, &object->definitions))
+	find_symbols(stamp);
+	if (!find_in_file(stamp, member))
 		return false;
-	if (verbose)
-		tell_untyped(object);
-	image = make_image(object);
+	if (file->verbose)
+		tell_untyped(stamp);
+	*image = make_image(stamp);
+	return true;
+}
+
+static bool stamp_object(const struct file *file, const struct object *object, bool member,
+			 struct bytes *image)
+{
+	struct stamp stamp = { .object = *object };
+	bool good = stamp_open(&stamp, file, member, image);
+
+	for (size_t i = 0; i < stamp.num_symbols; i++)
+		free(stamp.symbols[i].type);
+	free(stamp.symbols);
+	free(stamp.definitions);
+	close_object(&stamp.object);
+	return good;
+}
+
+/* Members that are none of ours, or tell nothing, stay as they are. */
+static bool stamp_member(void *arg, const char *name, const unsigned char *bytes, size_t size,
+			 struct bytes *image)
+{
+	const struct file *file = arg;
+	struct object object = { .path = name, .bytes = bytes, .size = size };
+	bool good = true;
+
+	if (size < SELFMAG || memcmp(bytes, ELFMAG, SELFMAG) != 0)
+		return true;
+	if (has_units(&object))
+		good = stamp_object(file, &object, true, image);
+	else if (file->verbose)
+		complain("%s: no debug information", name);
+	return good;
+}
+
+static bool is_signed(const struct file *file)
+{
+	size_t length = strlen(SIGNATURE_END);
+
+	return file->size >= length &&
+	       memcmp(file->bytes + file->size - length, SIGNATURE_END, length) == 0;
+}
+
+static bool stamp_whole(struct file *file, const char *output)
+{
+	struct bytes image = { NULL, 0 };
+	bool good;
+
+	if (!read_whole(file))
+		return false;
+	if (is_signed(file))
+		return refuse(file, "is signed; stamp it before it is signed");
+	if (is_archive(file->bytes, file->size))
+		good = rewrite_members(file->path, file->bytes, file->size, stamp_member, file,
+				       &image);
+	else
+		good = stamp_object(file,
+				    &(struct object){ .path = file->path,
+						      .bytes = file->bytes,
+						      .size = file->size },
+				    false, &image);
 	/* What is as it was stays untouched. */
-	good = (!output && image.size == object->size &&
-		memcmp(image.data, object->bytes, image.size) == 0) ||
-	       replace_file(object, output ? output : object->path, &image);
+	good = good && ((!output && image.size == file->size &&
+			 memcmp(image.data, file->bytes, image.size) == 0) ||
+			replace_file(file, output ? output : file->path, &image));
 	free(image.data);
 	return good;
 }
 
+/* ---- The subcommand ------------------------------------------------------------------------- */
+
 static enum status stamp_file(const char *path, const char *output, bool verbose)
 {
-	struct object object = { .path = path };
-	bool good = stamp_object(&object, output, verbose);
+	struct file file = { .path = path, .verbose = verbose };
+	bool good = stamp_whole(&file, output);
 
-	for (size_t i = 0; i < object.num_symbols; i++)
-		free(object.symbols[i].type);
-	free(object.symbols);
-	free(object.definitions);
-	free(object.sections);
-	free(object.bytes);
+	free(file.bytes);
 	return good ? STATUS_DONE : STATUS_FAILED;
 }
 

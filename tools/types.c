@@ -260,12 +260,23 @@ static const char *kind_of(unsigned int tag)
 	}
 }
 
+/* What a structure is in.  In a unit of its own only its declaration is in it. */
+static int get_scopes(Dwarf_Die *die, Dwarf_Die **scopes)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Die declaration = *die;
+
+	if (dwarf_attr(die, DW_AT_specification, &attribute))
+		follow(&attribute, &declaration);
+	return dwarf_getscopes_die(&declaration, scopes);
+}
+
 /* "struct name", in C++ "struct space::name". */
 static char *make_tag(Dwarf_Die *die)
 {
 	struct text text = { NULL, 0, 0 };
 	Dwarf_Die *scopes = NULL;
-	int count = is_cxx(die) ? dwarf_getscopes_die(die, &scopes) : 0;
+	int count = is_cxx(die) ? get_scopes(die, &scopes) : 0;
 
 	puts_to(&text, kind_of((unsigned int)dwarf_tag(die)));
 	puts_to(&text, " ");
@@ -516,10 +527,11 @@ static void write_member(struct writer *writer, Dwarf_Die *member, const char *n
 static void write_base(struct writer *writer, Dwarf_Die *inheritance, const struct place *place)
 {
 	uint64_t is_virtual = 0;
+	unsigned int qualifiers = 0;
 	Dwarf_Die type;
 
 	get_number(inheritance, DW_AT_virtuality, &is_virtual);
-	if (get_type(inheritance, &type) && dwarf_diename(&type))
+	if (get_type(inheritance, &type) && peel(&type, &qualifiers) && dwarf_diename(&type))
 		write_member(writer, inheritance,
 			     is_virtual ? "virtual~base" : dwarf_diename(&type), place);
 }
@@ -1125,7 +1137,7 @@ static bool read_types(const char *path, struct types *types, Dwarf *dwarf, char
 	write_definitions(types);
 	if (!types->trouble && lost)
 		types->trouble = "debug information that refers to what is not there, as that of "
-				 "objects with -fdebug-types-section does";
+				 "objects with -fdebug-types-section and -gz or -gsplit-dwarf does";
 	if (types->trouble) {
 		complain("%s: %s; compile with -g", path, types->trouble);
 		return false;
@@ -1138,7 +1150,8 @@ static bool read_types(const char *path, struct types *types, Dwarf *dwarf, char
 	return true;
 }
 
-bool find_types(const char *path, struct typed_symbol *symbols, size_t count, char **definitions)
+bool find_types(const char *path, int fd, struct typed_symbol *symbols, size_t count,
+		char **definitions)
 {
 	static const Dwfl_Callbacks callbacks = {
 		.find_elf = dwfl_build_id_find_elf,
@@ -1156,7 +1169,9 @@ bool find_types(const char *path, struct typed_symbol *symbols, size_t count, ch
 	/* Nothing is to be fetched from elsewhere. */
 	unsetenv("DEBUGINFOD_URLS");
 	dwfl = dwfl_begin(&callbacks);
-	module = dwfl ? dwfl_report_offline(dwfl, "", path, -1) : NULL;
+	module = dwfl ? dwfl_report_offline(dwfl, "", path, fd) : NULL;
+	if (!module && fd >= 0)
+		close(fd);
 	if (module && dwfl_report_end(dwfl, NULL, NULL) == 0)
 		dwarf = dwfl_module_getdwarf(module, &bias);
 	good = dwarf && read_types(path, &types, dwarf, definitions);

@@ -10,13 +10,21 @@
  *     spin -a unload.pml && gcc -O2 -o pan pan.c && ./pan -m100000     (tests/test_model.sh)
  *
  * Broken on purpose, each must give an error:
- *     -DNO_READERS   not to wait for readers between unlinking and killing the count
- *     -DNO_DRAIN     not to wait until all calls have returned
+ *     -DNO_FENCE     not to fence between taking an entry out and looking at the slots
+ *     -DNO_LOOK      not to look whether what was noted is in the list still
+ *     -DNO_READERS   not to wait for readers
+ *     -DNO_DRAIN     not to wait until the entry is noted nowhere
  *     -DNO_SEARCH    to go on by `next` although the entry was taken out
+ *     -DNO_WAKE      not to wake who waits for a slot
+ *     -DNO_SECOND    to sleep without looking again once the thread was told to wake
+ *     -DNO_COUNT     to sleep until the thread need not wake anybody, instead of until it has
  *     -DNOT_REFUSED  to let a function unload its own module
  *
- * What is not here: memory that is not sequentially consistent. Readers and unlinking are ordered by liburcu,
- * and counting and killing by the fence of percpu_ref (percpu/ref.c).
+ * A thread's stores may be seen late by others, in their order: each caller has a buffer for what it
+ * stores in its slots, which the fence empties, and which may empty itself at any time. It is what x86
+ * does to a store and a load behind it; that other machines keep a store before a later one, and a load
+ * before a later one, is in the code (release and acquire). Readers are liburcu's, and taken as given; so
+ * is the futex, whose look at the word and sleeping are one step.
  */
 #ifndef CALLERS
 #define CALLERS 2
@@ -27,30 +35,69 @@
 byte first = 0;
 byte next[2];
 bool linked[2] = true;
-bool left[2];	      /* taken out inside a function: somebody else has to end it */
+bool left[2];	       /* taken out inside a function: somebody else has to end it */
 bool mapped[2] = true; /* the module is there */
-byte calls[2] = 1;     /* references to the entry; the first is the owner's */
-bool dead[2];	      /* the count is killed */
-bool reading[CALLERS];
-byte inside[2];	      /* threads in the function */
+byte inside[2];	       /* threads in the function */
 bool lock;
+
+/* Slots of each caller, two for its call; what it stores goes through a buffer, the oldest first. */
+typedef slots { byte held[2] };
+slots noted[CALLERS];
+chan stores[CALLERS] = [2] of { byte, byte };
+bool waited[CALLERS], reading[CALLERS];
+byte wakes[CALLERS];
 
 #define LOCK atomic { !lock -> lock = true }
 #define UNLOCK lock = false
 
-/* Only the thread that is a reader, or has a reference, looks at an entry: it must be there. */
+/* Only who has noted an entry that was in the list afterwards, or is a reader, looks at one. */
 #define LOOK(e) assert(mapped[e])
 
-inline unlink(e)
+/* Room in the buffer means that the oldest one has become visible, which buffer() does. */
+#define NOTE(slot, e) stores[me]!slot, e
+
+/* The oldest store of a caller becomes visible. */
+proctype buffer(byte me)
 {
-	linked[e] = false;
+	byte slot, e;
+
+end:
+	do
+	:: atomic { stores[me]?slot, e -> noted[me].held[slot] = e }
+	od
+}
+
+/* All stores of all callers do. */
+inline fence()
+{
+#ifdef NO_FENCE
+	skip
+#else
+	atomic {
+		reader = 0;
+		do
+		:: reader < CALLERS ->
+			do
+			:: stores[reader]?slot, e -> noted[reader].held[slot] = e
+			:: empty(stores[reader]) -> break
+			od;
+			reader++
+		:: else -> break
+		od
+	}
+#endif
+}
+
+inline unlink(m)
+{
+	linked[m] = false;
 	if
-	:: first == e -> first = next[e]
-	:: else -> next[first] = next[e]
+	:: first == m -> first = next[m]
+	:: else -> next[first] = next[m]
 	fi
 }
 
-/* Wait until each reader that there is now has ended once. */
+/* Wait until each reader that there is now has ended once; its stores are visible then. */
 inline wait_for_readers()
 {
 #ifdef NO_READERS
@@ -58,50 +105,109 @@ inline wait_for_readers()
 #else
 	reader = 0;
 	do
-	:: reader < CALLERS -> !reading[reader]; reader++
+	:: reader < CALLERS -> atomic { !reading[reader] -> reader++ }
 	:: else -> break
-	od
+	od;
+	fence()
 #endif
 }
 
-/* A reference to the entry, or the one behind it, ..., or NIL; as a reader. */
-inline take(e)
+#define HAS_NOTED (noted[reader].held[0] == m || noted[reader].held[1] == m)
+
+/* The waiter sleeps until there has been a wake since it looked how many there were. */
+#ifdef NO_COUNT
+#define SLEEP !waited[reader]
+#else
+#define SLEEP wakes[reader] != count
+#endif
+
+inline wait_for_callers()
 {
+	fence();
+	reader_to_wait = 0;
 	do
-	:: e == NIL -> break
+	:: reader_to_wait == CALLERS -> break
 	:: else ->
-		LOOK(e);
-		atomic {
+		reader = reader_to_wait;
+		if
+		:: !HAS_NOTED -> reader_to_wait++
+		:: else ->
+			count = wakes[reader];
+			waited[reader] = true;
+			fence();
+			reader = reader_to_wait;
+#ifndef NO_SECOND
 			if
-			:: !dead[e] -> calls[e]++; break
-			:: else
+			:: !HAS_NOTED
+			:: else -> SLEEP
 			fi
-		}
-		LOOK(e);
-		e = next[e]
+#else
+			SLEEP
+#endif
+		fi
 	od
 }
 
-inline put(e)
+/* A slot was changed: whoever waits looks again. */
+inline wake()
 {
-	atomic { LOOK(e); calls[e]-- }
+#ifdef NO_WAKE
+	skip
+#else
+	if
+	:: waited[me] -> waited[me] = false; wakes[me]++
+	:: else
+	fi
+#endif
+}
+
+/* As a reader: the entry behind `at`, which is out of the list. */
+inline search()
+{
+	reading[me] = true;
+	if
+#ifdef NO_SEARCH
+	:: true -> go_on = next[at]
+#else
+	:: linked[at] -> go_on = next[at]
+	:: else ->
+		go_on = first;
+		do
+		:: go_on != NIL && go_on <= at -> LOOK(go_on); go_on = next[go_on]
+		:: else -> break
+		od
+#endif
+	fi;
+	NOTE(1 - slot, go_on);
+	reading[me] = false
 }
 
 proctype caller(byte me)
 {
-	byte at, now, i;
+	byte at, go_on, slot, i;
 
 	for (i : 1 .. CALLS) {
-		reading[me] = true;
+		slot = 0;
 		at = first;
-		take(at);
-		reading[me] = false;
+		NOTE(0, at);
+#ifndef NO_LOOK
+		if
+		:: first == at
+		:: else ->
+			NOTE(0, NIL);
+			wake();
+			reading[me] = true;
+			at = first;
+			NOTE(0, at);
+			reading[me] = false
+		fi;
+#endif
 		do
 		:: at == NIL -> break
 		:: else ->
 			/* the function */
-			inside[at]++;
 			LOOK(at);
+			inside[at]++;
 			if
 			:: at == 0 ->
 				LOCK;
@@ -111,39 +217,45 @@ proctype caller(byte me)
 				fi;
 				UNLOCK
 #ifdef NOT_REFUSED
-			:: at == 0 -> calls[0] == 0
+			:: at == 0 -> noted[me].held[slot] != at
 #endif
 			:: true
 			fi;
 			LOOK(at);
 			inside[at]--;
 			/* the next one */
-			now = at;
-			reading[me] = true;
-			LOOK(now);
+			LOOK(at);
+			go_on = next[at];
 			if
-#ifdef NO_SEARCH
-			:: true -> at = next[now]
+			:: go_on != NIL -> NOTE(1 - slot, go_on)
+			:: else
+			fi;
+			if
+#ifdef NO_LOOK
+			:: true
 #else
-			:: linked[now] -> at = next[now]
+			:: next[at] != go_on -> search()
 			:: else ->
-				at = first;
-				do
-				:: at != NIL && at <= now -> LOOK(at); at = next[at]
-				:: else -> break
-				od
+				if
+				:: linked[at]
+				:: else -> search()
+				fi
 #endif
 			fi;
-			take(at);
-			reading[me] = false;
-			put(now)
-		od
+			NOTE(slot, NIL);
+			wake();
+			at = go_on;
+			slot = 1 - slot
+		od;
+		NOTE(0, NIL);
+		NOTE(1, NIL);
+		wake()
 	}
 }
 
 proctype unloader(byte m)
 {
-	byte reader;
+	byte reader, reader_to_wait, count, slot, e;
 
 	LOCK;
 	if
@@ -152,9 +264,8 @@ proctype unloader(byte m)
 	fi;
 	UNLOCK;
 	wait_for_readers();
-	atomic { dead[m] = true; calls[m]-- };
 #ifndef NO_DRAIN
-	calls[m] == 0;
+	wait_for_callers();
 #endif
 	/* exit runs: nobody is in the module, and nobody comes back */
 	assert(inside[m] == 0);
@@ -169,9 +280,14 @@ init
 		next[0] = 1;
 		next[1] = NIL;
 		for (i : 0 .. CALLERS - 1) {
-			run caller(i)
+			noted[i].held[0] = NIL;
+			noted[i].held[1] = NIL;
+			run caller(i);
+			run buffer(i)
 		}
-		run unloader(0);
-		run unloader(1)
+#ifndef ONE_GOES
+		run unloader(1);
+#endif
+		run unloader(0)
 	}
 }

@@ -5,6 +5,15 @@
  * Addends are in the fields.  Code that is position-independent has the GOT's address in a register; code
  * that is not has whole addresses, of slots too: R_386_GOT32 without a base register is one.  What it is
  * shows in the instruction's ModRM byte, before the field (i386 psABI, "Relocation Types").
+ *
+ * R_386_GOT32X is for instructions that use a slot and can do without: all addresses are in reach, so they
+ * always do, as ld makes them in programs.
+ *
+ *     call *foo@GOT(%reg)       67 e8       addr16 call foo
+ *     jmp  *foo@GOT(%reg)       e9 .. 90    jmp foo; nop
+ *     mov   foo@GOT(%reg), %r   c7 /0       mov $foo, %r
+ *     test  %r, foo@GOT(%reg)   f7 /0       test $foo, %r
+ *     op    foo@GOT(%reg), %r   81 /op      op $foo, %r
  */
 #include "elf/internal.h"
 
@@ -31,6 +40,7 @@ static const struct link_relocation_type types[] = {
 	REFUSED(RELATIVE, DYNAMIC),
 	SUPPORTED(GOTOFF, LINK_GOT_OFFSET, 4, LINK_FIT_ALL),
 	SUPPORTED(GOTPC, LINK_GOT_BASE, 4, LINK_FIT_ALL),
+	REFUSED(TLS_TPOFF, DYNAMIC),
 	COUNTED(TLS_IE, LINK_TLS_INITIAL, LINK_FROM_ZERO),
 	COUNTED(TLS_GOTIE, LINK_TLS_INITIAL, LINK_FROM_GOT),
 	COUNTED(TLS_LE, LINK_TLS_DISTANCE, LINK_FROM_ZERO),
@@ -61,6 +71,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(TLS_DESC, DYNAMIC),
 	REFUSED(IRELATIVE, DYNAMIC),
 	SLOT(GOT32X),
+	[250] = { "R_386_GNU_VTINHERIT", LINK_IGNORED, 0, LINK_FIT_ALL, NULL },
+	[251] = { "R_386_GNU_VTENTRY", LINK_IGNORED, 0, LINK_FIT_ALL, NULL },
 };
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
@@ -70,14 +82,59 @@ static const struct link_relocation_type *find_relocation(uint32_t type)
 
 /* ---- Slots ---------------------------------------------------------------------------------- */
 
+static void put(unsigned char *field, uint64_t value)
+{
+	link_put(&link_arch_i386, field, 4, value);
+}
+
+/* `field` is the displacement; it ends the instruction. */
+static bool relax_branch(unsigned char *field, uint64_t at, uint64_t value)
+{
+	switch (field[-1] & 0x38) {
+	case 0x10: /* call */
+		field[-2] = 0x67;
+		field[-1] = 0xe8;
+		put(field, value - (at + 4));
+		return true;
+	case 0x20: /* jmp: the displacement moves forward by one byte */
+		field[-2] = 0xe9;
+		put(field - 1, value - (at + 3));
+		field[3] = 0x90;
+		return true;
+	}
+	return false;
+}
+
+/* Use `value` directly, which is the symbol's. */
+static bool relax(unsigned char *field, uint64_t at, uint64_t value)
+{
+	unsigned char opcode = field[-2], extension = opcode >> 3 & 7;
+
+	if ((field[-1] & 0x07) == 0x04) /* another byte tells of registers */
+		return false;
+	if (opcode == 0xff)
+		return relax_branch(field, at, value);
+	if (opcode == 0x8b || opcode == 0x85)
+		extension = 0;
+	else if ((opcode & 0xc7) != 0x03) /* add, or, adc, sbb, and, sub, xor, cmp */
+		return false;
+	field[-2] = opcode == 0x8b ? 0xc7 : opcode == 0x85 ? 0xf7 : 0x81;
+	field[-1] = (unsigned char)(0xc0 | extension << 3 | (field[-1] >> 3 & 7));
+	put(field, value);
+	return true;
+}
+
 /* Where a slot is: from the GOT, or wholly, if no register has the GOT's address. */
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 		 uint64_t at)
 {
 	bool based = !relocation->offset || (field[-1] & 0xc7) != 0x05; /* ModRM: a number alone */
-	uint64_t value = link_use_slot(link, relocation->symbol) + (uint64_t)relocation->addend;
+	uint64_t value;
 
-	(void)at;
+	if (relocation->number == R_386_GOT32X && relocation->offset >= 2 && !relocation->addend &&
+	    relax(field, at, link_symbol_address(link, relocation->symbol)))
+		return 0;
+	value = link_use_slot(link, relocation->symbol) + (uint64_t)relocation->addend;
 	if (based)
 		value -= link_got_pointer(link);
 	return link_write_value(link, relocation, field, (int64_t)value);

@@ -25,9 +25,9 @@
  * Functions come and go at any time, while any number of threads call the hook, and also from inside
  * a function that a hook called.  One that is registered while the hook is being called runs in that
  * call if its turn has not passed.  Functions may block for as long as they like, and call the same hook
- * or others.  What calls a hook, takes nothing but a reference to each function while it runs, in
- * a slot of the current CPU: it waits for nobody, needs no registration of the thread, may be called in
- * a signal's handler, and in the child of a fork.
+ * or others.  A thread that calls a hook does no more than note in memory of its own which function it
+ * is in: it waits for nobody, needs no registration, may do so in a signal's handler, and in the child
+ * of a fork.
  *
  * Unregistering waits until the function has returned in all threads, and so does unloading a
  * module, for what the module has left registered: before its exit runs, all its functions are gone
@@ -43,7 +43,8 @@
 
 #include <stddef.h>
 
-#include <permod/percpu_ref.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 /* Functions here have the names of structures, as is usual in C. */
@@ -62,11 +63,9 @@ struct permod_hook;
  * @function:	what is called
  * @context:	with what as its first argument
  * @number:	counts all registrations
- * @calls:	one reference for each call that is in the function
  * @left:	of those that are being unregistered, the next one
  * @priority:	the higher the earlier
- * @state:	what of all this is valid
- * @drained:	whether all calls have returned
+ * @state:	what of all this is valid; PERMOD_HOOK_LINKED while it is in its hook
  */
 struct permod_hook_entry {
 	struct permod_hook_entry *next;
@@ -74,12 +73,12 @@ struct permod_hook_entry {
 	void (*function)(void);
 	void *context;
 	unsigned long long number;
-	struct percpu_ref calls;
 	struct permod_hook_entry *left;
 	int priority;
 	int state;
-	int drained;
 };
+
+#define PERMOD_HOOK_LINKED 1
 
 /**
  * struct permod_hook - a hook; made by PERMOD_DEFINE_HOOK().  All fields are the library's.
@@ -93,24 +92,110 @@ struct permod_hook {
 	struct permod_hook *next;
 };
 
-/* A call of a hook, on the stack of the thread: where it is, and the call around it. */
-struct permod_hook_call {
-	struct permod_hook_entry *entry; /* whose function runs; NULL: none */
-	struct permod_hook *hook;
-	struct permod_hook_call *outer;
+/* ---- For inline code ------------------------------------------------------------------------ */
+
+/* Calls of hooks within each other that one record has room for. */
+#define PERMOD_HOOK_DEPTH 14
+#define PERMOD_HOOK_RECORD 256 /* bytes */
+
+/* Where a call notes the entry that it is in, and on its way the next one; both NULL: unused. */
+struct permod_hook_slots {
+	struct permod_hook_entry *held[2];
 };
 
-/* For inline code: begin with the first function, go on to the next; NULL: there is none. */
-struct permod_hook_entry *permod_hook_begin(struct permod_hook *hook,
-					    struct permod_hook_call *call);
-struct permod_hook_entry *permod_hook_next(struct permod_hook_call *call);
-void permod_hook_leave(struct permod_hook_call *call);
+/* A call of a hook: in registers, as a rule. */
+struct permod_hook_call {
+	struct permod_hook_entry *entry; /* whose function runs; NULL: none */
+	uintptr_t slot; /* that has it, and PERMOD_HOOK_SLOW: inline code can't go on */
+};
 
+#define PERMOD_HOOK_SLOW ((uintptr_t)1)
+
+/* What a thread notes; the library's memory, which is never given back. */
+struct permod_hook_record {
+	uint32_t waited; /* atomic: a bit for each slots on which somebody waits */
+	uint32_t wakes;	 /* atomic: counts when it woke who waits; they sleep on it */
+	int32_t number;	 /* atomic: the thread's, 0: nobody's */
+	struct permod_hook_record *below; /* that the thread has filled before, or NULL */
+	uintptr_t unused;
+	struct permod_hook_slots slots[PERMOD_HOOK_DEPTH];
+} __attribute__((aligned(PERMOD_HOOK_RECORD)));
+
+/* Begin with the first function. */
+struct permod_hook_call permod_hook_begin(struct permod_hook *hook);
+/* What inline code can't do. */
+struct permod_hook_call permod_hook_next_slow(struct permod_hook_call call);
+void permod_hook_leave_slow(struct permod_hook_call call);
+void permod_hook_wake(uintptr_t slot);
+
+static inline struct permod_hook_record *permod_hook_record_of(uintptr_t slot)
+{
+	return (struct permod_hook_record *)(slot & ~(uintptr_t)(PERMOD_HOOK_RECORD - 1));
+}
+
+/* Note an entry in a slot, or NULL; what is looked at afterwards is looked at afterwards. */
+static inline void permod_hook_note(uintptr_t slot, struct permod_hook_entry *entry)
+{
+	__atomic_store_n((struct permod_hook_entry **)slot, entry, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* From here on nobody needs to wait because of what the slot had. */
+static inline void permod_hook_clear(uintptr_t slot)
+{
+	permod_hook_note(slot, NULL);
+	if (__builtin_expect(__atomic_load_n(&permod_hook_record_of(slot)->waited,
+					     __ATOMIC_RELAXED) != 0,
+			     0))
+		permod_hook_wake(slot);
+}
+
+/* The function runs no more, and none follows. */
+static inline void permod_hook_leave(struct permod_hook_call call)
+{
+	if (__builtin_expect((call.slot & PERMOD_HOOK_SLOW) != 0, 0))
+		permod_hook_leave_slow(call);
+	else
+		permod_hook_clear(call.slot);
+}
+
+/*
+ * Go on to the next entry.  It is noted first, and then looked whether it is in the list: who takes
+ * it out afterwards, and fences, sees the note (loader/callers.h).
+ */
+static inline struct permod_hook_call permod_hook_next(struct permod_hook_call call)
+{
+	struct permod_hook_entry *next = __atomic_load_n(&call.entry->next, __ATOMIC_RELAXED);
+	uintptr_t slot = call.slot, other = slot ^ sizeof(next);
+
+	if (__builtin_expect((slot & PERMOD_HOOK_SLOW) != 0, 0))
+		return permod_hook_next_slow(call);
+	if (next)
+		permod_hook_note(other, next);
+	if (__builtin_expect(__atomic_load_n(&call.entry->next, __ATOMIC_ACQUIRE) != next ||
+				     __atomic_load_n(&call.entry->state, __ATOMIC_ACQUIRE) !=
+					     PERMOD_HOOK_LINKED,
+			     0))
+		return permod_hook_next_slow(call);
+	if (!next) {
+		permod_hook_leave(call);
+		call.entry = NULL;
+		return call;
+	}
+	permod_hook_clear(slot);
+	call.entry = next;
+	call.slot = other;
+	return call;
+}
+
+/* At the end of a call, also by an exception. */
 static inline void permod_hook_end(struct permod_hook_call *call)
 {
 	if (__builtin_expect(call->entry != NULL, 0))
-		permod_hook_leave(call);
+		permod_hook_leave(*call);
 }
+
+/* ---- Registering ---------------------------------------------------------------------------- */
 
 /**
  * permod_hook_register() - what permod_register_NAME() does, which has the function's type.
@@ -173,17 +258,15 @@ static inline bool permod_hook_used(const struct permod_hook *hook)
 	}                                                                                          \
 	static inline __attribute__((unused)) type permod_call_##name parameters                   \
 	{                                                                                          \
-		__attribute__((cleanup(permod_hook_end))) struct permod_hook_call permod_call;     \
-		struct permod_hook_entry *permod_entry;                                            \
+		__attribute__((cleanup(permod_hook_end))) struct permod_hook_call permod_call =    \
+			permod_hook_begin(&permod_hook_##name);                                    \
 		int permod_result = 0;                                                             \
                                                                                                    \
-		permod_call.entry = NULL;                                                          \
-		for (permod_entry = permod_hook_begin(&permod_hook_##name, &permod_call);          \
-		     permod_entry; permod_entry = permod_hook_next(&permod_call)) {                \
+		for (; permod_call.entry; permod_call = permod_hook_next(permod_call)) {           \
 			permod_function_##name *permod_function =                                  \
-				(permod_function_##name *)permod_entry->function;                  \
+				(permod_function_##name *)permod_call.entry->function;             \
                                                                                                    \
-			context = permod_entry->context;                                           \
+			context = permod_call.entry->context;                                      \
 			run;                                                                       \
 			if (permod_result)                                                         \
 				break;                                                             \

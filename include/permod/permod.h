@@ -22,11 +22,12 @@
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <permod/export.h>
-#include <permod/percpu.h>
+#include <permod/percpu_ref.h>
 
 #ifdef __cplusplus
 /* Functions here have the names of structures, as is usual in C. */
@@ -395,6 +396,20 @@ int permod_unload_by_name(struct permod *pm, const char *name, unsigned int flag
  */
 int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
+
+/* A module begins with its count, so calls are inline. */
+static inline int permod_get_inline(struct permod_module *m)
+{
+	return percpu_ref_tryget_live((struct percpu_ref *)(void *)m) ? 0 : -EBUSY;
+}
+
+static inline void permod_put_inline(struct permod_module *m)
+{
+	percpu_ref_put((struct percpu_ref *)(void *)m);
+}
+
+#define permod_get(m) permod_get_inline(m)
+#define permod_put(m) permod_put_inline(m)
 
 /** enum permod_state - of a module; names and numbers are the kernel's. */
 enum permod_state {

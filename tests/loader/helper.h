@@ -14,10 +14,10 @@
 
 #include <permod/permod.h>
 
+#include "tests/loader/heap.h"
 #include "tests/percpu/helper.h"
 
 #include <check.h>
-#include <malloc.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -262,22 +262,6 @@ struct state {
 	unsigned int areas;
 	size_t reserved; /* bytes */
 };
-
-#if SANITIZED
-size_t __sanitizer_get_current_allocated_bytes(void);
-#endif
-
-/* Bytes of the heap that are in use; glibc counts what waits in a thread's cache, too. */
-static inline size_t heap_used(void)
-{
-#if SANITIZED
-	return __sanitizer_get_current_allocated_bytes();
-#else
-	struct mallinfo2 info = mallinfo2();
-
-	return info.uordblks + info.hblkhd;
-#endif
-}
 
 /* Take those lines of maps out that are not ours: the heap's, and those of tools. */
 static inline void filter_maps(char *maps, const struct pcpu_map *map)

@@ -20,21 +20,31 @@
 #define HIGH_BASE ((uint64_t)0x7f1200000000)
 #define EXTERNALS 256	       /* at most, in one test */
 #define SLACK ((uint64_t)4096) /* bytes of slots that ld may have more than we */
+#define TLS_PLACE                                                                                  \
+	((uint64_t)0x800000) /* of what thread-local variables begin with, from the base */
 
 /* Assembly that needs a relocation; symbols x, y are elsewhere. */
 struct shape {
 	const char *type; /* "R_AARCH64_CALL26" */
 	const char *text;
 	uint64_t at; /* where the first of them is, if it must be near (BASE + 100) or low; or 0 */
+	/* ld makes a shared object: it changes how executables reach thread-local variables.  There is
+	 * one such variable, reached in one way. */
+	bool shared;
 };
 
 #define SHAPE(type, text)                                                                          \
 	{                                                                                          \
-		type, text, 0                                                                      \
+		type, text, 0, false                                                               \
 	}
 #define SHAPE_AT(type, at, text)                                                                   \
 	{                                                                                          \
-		type, text, at                                                                     \
+		type, text, at, false                                                              \
+	}
+/* A way of reaching a thread-local variable x, which the text defines in .tbss. */
+#define SHAPE_TLS(type, text)                                                                      \
+	{                                                                                          \
+		type, text, 0, true                                                                \
 	}
 
 /* The first and last value of x that fit, as distance from the base where `relative`, and the step to the
@@ -45,7 +55,25 @@ struct limit {
 	bool relative;
 	int64_t least, greatest;
 	int64_t step;
+	bool lax; /* ld cuts off what does not fit */
 };
+
+#define LIMIT(type, text, least, greatest, step)                                                   \
+	{                                                                                          \
+		type, text, false, least, greatest, step, false                                    \
+	}
+#define LAX_LIMIT(type, text, least, greatest, step)                                               \
+	{                                                                                          \
+		type, text, false, least, greatest, step, true                                     \
+	}
+#define DISTANCE(type, text, least, greatest, step)                                                \
+	{                                                                                          \
+		type, text, true, least, greatest, step, false                                     \
+	}
+#define LAX_DISTANCE(type, text, least, greatest, step)                                            \
+	{                                                                                          \
+		type, text, true, least, greatest, step, true                                      \
+	}
 
 struct machine {
 	const char *name;	     /* as link_find_machine() knows it */
@@ -56,6 +84,15 @@ struct machine {
 	const char *link;     /* options of ld: above all those that stop it from changing code */
 	bool high;	      /* -fPIC code lies above 4 GiB too */
 	bool counts_from_plt; /* ld takes .got.plt for the GOT's address, not .got */
+	bool moves_got;	      /* ld puts slots before the GOT's address, as many as there are */
+	bool calls_directly;  /* what is elsewhere is not called by a stub, to be as in ld */
+	const char *extra;    /* assembly that is linked with compiled code; or NULL */
+	/* Distance of an executable's own block of thread-local variables from the thread pointer: its
+	 * beginning lies so many bytes above, or its end at it. */
+	int64_t tls_bias;
+	/* ld is told what is elsewhere by an object, in which functions and others differ. */
+	bool has_types;
+	bool tls_below;
 	const struct shape *shapes;
 	size_t num_shapes;
 	const struct limit *limits;
@@ -70,25 +107,56 @@ struct world {
 	size_t count;
 };
 
+/* A copy, of which the GOT's beginning is changed. */
+static struct link_arch tried_arch;
+
 static UNUSED void cross_start(struct trial *trial, const struct machine *machine)
 {
 	const struct link_arch *arch = link_find_machine(machine->name);
 
 	ck_assert_msg(arch, "no machine %s", machine->name);
+	tried_arch = *arch;
+	arch = &tried_arch;
 	memset(trial, 0, sizeof(*trial));
 	trial->link = link_new_for(arch, keep_message, trial);
 	ck_assert_ptr_nonnull(trial->link);
 	trial->link->page_size = arch->page_size;
 }
 
+/* Where ld is told to put a section; each thread's copies of one are elsewhere. */
+static UNUSED uint64_t place_of(const struct trial *trial, const struct link_section *section)
+{
+	uint64_t address = link_section_address(trial->link, section);
+
+	return section->region == LINK_TLS ? trial->link->base + TLS_PLACE + address : address;
+}
+
+/* Where thread-local variables are, in a program that is module 1. */
+static UNUSED void find_tls(struct trial *trial, const struct machine *machine)
+{
+	const struct link_part *part = &trial->link->part[LINK_TLS];
+	int64_t bias = machine->tls_below ? -(int64_t)link_align(part->size, part->align ?: 1)
+					  : machine->tls_bias;
+
+	for (struct link_tls *tls = trial->link->tls; tls; tls = tls->next) {
+		tls->module = 1;
+		if (!tls->symbol)
+			continue;
+		tls->offset = link_symbol_address(trial->link, tls->symbol);
+		tls->thread_offset = tls->offset + (uint64_t)bias;
+	}
+}
+
 /* Give everything that is missing a place, 16 bytes apart. */
-static UNUSED void find_externals(struct trial *trial, struct world *world, uint64_t address)
+static UNUSED void find_externals(struct trial *trial, const struct machine *machine,
+				  struct world *world, uint64_t address)
 {
 	struct link_symbol *symbol = NULL;
 
 	while ((symbol = link_next_undefined(trial->link, symbol))) {
 		check_that(world->count < EXTERNALS);
-		world->list[world->count++] = (struct external){ symbol->name, address, true };
+		world->list[world->count++] =
+			(struct external){ symbol->name, address, !machine->calls_directly };
 		address += 16;
 	}
 	define_all(trial, world->list);
@@ -173,11 +241,41 @@ static UNUSED int64_t slot_of(const struct trial *trial, const struct output *ou
 	return -1;
 }
 
+/* The value of a symbol; 0: there is none. */
+static UNUSED uint64_t output_symbol(const struct output *output, const char *wanted)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	while ((section = elf_nextscn(output->elf, section))) {
+		Elf_Data *data = elf_getdata(section, NULL);
+		GElf_Sym symbol;
+
+		check_that(gelf_getshdr(section, &header));
+		for (int i = 0; header.sh_type == SHT_SYMTAB && gelf_getsym(data, i, &symbol);
+		     i++) {
+			if (!strcmp(elf_strptr(output->elf, header.sh_link, symbol.st_name),
+				    wanted))
+				return symbol.st_value;
+		}
+	}
+	return 0;
+}
+
 /* Number our slots as ld did. */
-static UNUSED void take_slots(struct trial *trial, const struct output *output)
+static UNUSED void take_slots(struct trial *trial, const struct machine *machine,
+			      const struct output *output)
 {
 	struct link *link = trial->link;
 	uint64_t first = link_slot_address(link, 0);
+	uint64_t got = machine->moves_got ? output_symbol(output, "_GLOBAL_OFFSET_TABLE_") : 0;
+	struct link_symbol *known = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+
+	if (got) {
+		tried_arch.got_bias = (uint32_t)(got - first);
+		if (known)
+			known->value = got - first;
+	}
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 0; i < object->symbol_count; i++) {
@@ -194,17 +292,102 @@ static UNUSED void take_slots(struct trial *trial, const struct output *output)
 	}
 }
 
+static UNUSED uint64_t place_of_entry(Elf_Data *data, uint32_t type, int index)
+{
+	GElf_Rela rela;
+	GElf_Rel rel;
+
+	if (type == SHT_RELA) {
+		check_that(gelf_getrela(data, index, &rela));
+		return rela.r_offset;
+	}
+	check_that(gelf_getrel(data, index, &rel));
+	return rel.r_offset;
+}
+
+/* The slot of a shared object that something is to be put into when it is loaded. */
+static UNUSED int64_t loaded_slot(const struct trial *trial, const struct output *output)
+{
+	uint64_t first = link_slot_address(trial->link, 0);
+	Elf_Scn *section = NULL;
+
+	while ((section = elf_nextscn(output->elf, section))) {
+		GElf_Shdr header;
+
+		check_that(gelf_getshdr(section, &header));
+		if (header.sh_type != SHT_REL && header.sh_type != SHT_RELA)
+			continue;
+		for (size_t i = 0; i < header.sh_size / header.sh_entsize; i++) {
+			uint64_t place =
+				place_of_entry(elf_getdata(section, NULL), header.sh_type, (int)i);
+
+			if (place >= first && place < first + SLACK)
+				return (int64_t)((place - first) / trial->link->arch->got_bytes);
+		}
+	}
+	return -1;
+}
+
+static UNUSED void take_tls_slots(struct trial *trial, const struct output *output)
+{
+	int64_t number = loaded_slot(trial, output);
+
+	for (struct link_tls *tls = trial->link->tls; tls; tls = tls->next) {
+		uint32_t *slots[] = { &tls->module_slot, &tls->offset_slot, &tls->descriptor_slot };
+
+		for (size_t i = 0; i < COUNT(slots); i++) {
+			ck_assert_msg(!*slots[i] || number >= 0, "ld has no slot");
+			if (*slots[i])
+				*slots[i] = (uint32_t)number + 1;
+		}
+	}
+}
+
 /* ---- Comparing ------------------------------------------------------------------------------ */
 
+/* Shared objects have their slots in both sections. */
+static UNUSED void place_slots(FILE *script, const struct trial *trial,
+			       const struct machine *machine, bool shared)
+{
+	unsigned long long first = link_slot_address(trial->link, 0);
+
+	if (shared)
+		fprintf(script, ".got 0x%llx : { %s }\n", first,
+			machine->counts_from_plt ? "*(.got.plt) *(.got)" : "*(.got) *(.got.plt)");
+	else
+		fprintf(script, ".got 0x%llx : { *(.got) }\n", first);
+	if (!shared && machine->counts_from_plt)
+		fprintf(script, ".got.plt 0x%llx : { *(.got.plt) }\n", first);
+}
+
+/* "elsewhere.o" */
+static UNUSED void assemble_externals(const struct machine *machine,
+				      const struct external *external)
+{
+	bool narrow = link_find_machine(machine->name)->class == ELFCLASS32;
+	FILE *source = fopen("elsewhere.s", "w");
+
+	ck_assert_ptr_nonnull(source);
+	for (; external && external->name; external++)
+		fprintf(source, ".globl %s\n.type %s, %%%s\n%s = 0x%llx\n", external->name,
+			external->name, external->function ? "function" : "object", external->name,
+			(unsigned long long)(narrow ? (uint32_t)external->address
+						    : external->address));
+	fclose(source);
+	run("%sas -o elsewhere.o elsewhere.s", machine->prefix);
+}
+
 static UNUSED bool cross_ld_links(const struct trial *trial, const struct machine *machine,
-				  const struct external *external)
+				  const struct external *external, bool shared)
 {
 	char objects[1024] = "";
 	FILE *script = fopen("script", "w");
 	const struct link_section *common = &trial->link->private->common;
 
 	ck_assert_ptr_nonnull(script);
-	for (; external && external->name; external++)
+	if (machine->has_types)
+		assemble_externals(machine, external);
+	for (; external && external->name && !machine->has_types; external++)
 		fprintf(script, "\"%s\" = 0x%llx;\n", external->name,
 			(unsigned long long)external->address);
 	fprintf(script, "SECTIONS\n{\n");
@@ -216,8 +399,7 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 			if (is_placed(section))
 				fprintf(script, ".%s_%u 0x%llx : SUBALIGN(1) { %s(%s) }\n",
 					link_object_name(object), i,
-					(unsigned long long)link_section_address(trial->link,
-										 section),
+					(unsigned long long)place_of(trial, section),
 					link_object_name(object), section->name);
 		}
 		snprintf(objects + strlen(objects), sizeof(objects) - strlen(objects), " %s",
@@ -225,11 +407,7 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 	}
 	fprintf(script, ".common 0x%llx : { *(COMMON) *(.scommon) }\n",
 		(unsigned long long)link_section_address(trial->link, common));
-	fprintf(script, ".got 0x%llx : { *(.got) }\n",
-		(unsigned long long)link_slot_address(trial->link, 0));
-	if (machine->counts_from_plt)
-		fprintf(script, ".got.plt 0x%llx : { *(.got.plt) }\n",
-			(unsigned long long)link_slot_address(trial->link, 0));
+	place_slots(script, trial, machine, shared);
 	for (size_t i = 0; i < COUNT(trial->link->arch->got_symbols); i++) {
 		if (trial->link->arch->got_symbols[i])
 			fprintf(script, "PROVIDE(%s = ADDR(.got) + 0x%x);\n",
@@ -243,10 +421,11 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 	fprintf(script, "/DISCARD/ : { *(.note*) *(.comment) *(.MIPS.*) *(.reginfo) *(.pdr) "
 			"*(.gnu.attributes) *(.ARM.attributes) *(.riscv.attributes) }\n}\n");
 	fclose(script);
-	return succeeds("%sld -static -T script -z norelro -z noexecstack --no-check-sections "
+	return succeeds("%sld %s -T script -z norelro -z noexecstack --no-check-sections "
 			"--traditional-format --no-warn-rwx-segments "
-			"-e 0 %s -o linked %s",
-			machine->prefix, machine->link, objects);
+			"-e 0 %s -o linked %s %s",
+			machine->prefix, shared ? "-shared -Bsymbolic" : "-static", machine->link,
+			objects, machine->has_types ? "elsewhere.o" : "");
 }
 
 static UNUSED void compare_section(const struct trial *trial, const struct output *output,
@@ -261,7 +440,7 @@ static UNUSED void compare_section(const struct trial *trial, const struct outpu
 	theirs = section_bytes(output, name, &header);
 	ck_assert_msg(theirs, "ld made no section %s of %s", name, section->name);
 	ck_assert_uint_eq(header.sh_size, section->size);
-	ck_assert_uint_eq(header.sh_addr, link_section_address(trial->link, section));
+	ck_assert_uint_eq(header.sh_addr, place_of(trial, section));
 	for (size_t at = 0; at < section->size; at++)
 		ck_assert_msg(ours[at] == theirs[at], "%s: %s+0x%zx: %02x, ld: %02x", object,
 			      section->name, at, ours[at], theirs[at]);
@@ -269,24 +448,27 @@ static UNUSED void compare_section(const struct trial *trial, const struct outpu
 
 /* Every loaded section has the bytes that ld gives it. */
 static UNUSED void cross_compare(struct trial *trial, const struct machine *machine,
-				 const struct external *external)
+				 const struct external *external, bool shared)
 {
 	struct output output;
 
-	if (!cross_ld_links(trial, machine, external)) {
+	if (!cross_ld_links(trial, machine, external, shared)) {
 		int ignored UNUSED = system("cat said >&2");
 
 		ck_abort_msg("ld refuses");
 	}
 	open_output(&output);
-	take_slots(trial, &output);
+	take_slots(trial, machine, &output);
+	if (shared)
+		take_tls_slots(trial, &output);
 	check_ok(trial, link_relocate(trial->link));
 	for (struct link_object *object = trial->link->objects; object;
 	     object = link_object_next(object)) {
 		struct link_section *section;
 
 		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
-			if (is_placed(section) && section->type != SHT_NOBITS)
+			if (is_placed(section) && section->type != SHT_NOBITS &&
+			    section->type != SHT_NOTE)
 				compare_section(trial, &output, section);
 		}
 	}

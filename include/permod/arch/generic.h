@@ -6,8 +6,13 @@
 #ifndef PERMOD_ARCH_GENERIC_H
 #define PERMOD_ARCH_GENERIC_H
 
-/* The largest size for which operations of different sizes on the same bytes exclude each other. */
+/* The largest size for which operations of different sizes on the same bytes exclude each other: where
+ * words have 4 bytes, those of 8 may be done under a lock. */
+#if UINTPTR_MAX > 0xffffffffU
 #define PCPU_SEQUENCE_BYTES 8
+#else
+#define PCPU_SEQUENCE_BYTES 4
+#endif
 
 #define PCPU_SLOW_VOID(name, code)                                                                 \
 	static inline void __pcpu_##name(uintptr_t cookie, size_t size, uint64_t value)            \

@@ -6,7 +6,9 @@
 #ifndef PERMOD_KERNEL_COMPILER_H
 #define PERMOD_KERNEL_COMPILER_H
 
+#if __has_include(<sys/cdefs.h>)
 #include <sys/cdefs.h> /* defines __always_inline and some others of its own */
+#endif
 
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)

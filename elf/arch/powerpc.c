@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * powerpc of 32 bits, big-endian: relocations and stubs.
+ *
+ * Addresses come in halves: @l has the low 16 bits, @h the high ones, and @ha those that are right when
+ * the low half is added as a number with a sign.  Branches reach +-32 MiB, conditional ones +-32 KiB.
+ * ("System V ABI, PowerPC Processor Supplement", and that for thread-local storage.)
+ *
+ * The addend of R_PPC_PLTREL24 is no part of what is called: it tells linkage tables of a function's own
+ * GOT register, and the stubs here need none.
+ */
+#include "elf/internal.h"
+
+#define NAMED(number) [R_PPC_##number] = { "R_PPC_" #number
+#define REFUSED(number, why)                                                                       \
+	NAMED(number), .reason = (why)                                                             \
+	}
+#define IGNORED(number)                                                                            \
+	NAMED(number), LINK_IGNORED                                                                \
+	}
+#define DATA(number, kind, bytes, fit)                                                             \
+	NAMED(number), kind, bytes, fit                                                            \
+	}
+/* A branch: `count` bits over the lowest two. */
+#define CODE(number, kind, count)                                                                  \
+	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,            \
+						 .exact = true                                     \
+	}
+#define HINTED(number, counted)                                                                    \
+	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 14, .shift = 2, .low = 2,         \
+							 .exact = true, .from = (counted),         \
+							 .wants = LINK_WANTS_ADDRESS               \
+	}
+#define HALF(number, kind, fit, right, carries, origin)                                            \
+	NAMED(number), kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,    \
+				     .from = (origin)                                              \
+	}
+/* All 16 bits, and the three parts. */
+#define HALVES(number, kind, whole, origin)                                                        \
+	HALF(number, kind, whole, 0, false, origin),                                               \
+		HALF(number##_LO, kind, LINK_FIT_ALL, 0, false, origin),                           \
+		HALF(number##_HI, kind, LINK_FIT_ALL, 16, false, origin),                          \
+		HALF(number##_HA, kind, LINK_FIT_ALL, 16, true, origin)
+
+#define DYNAMIC "only in linked files"
+#define SMALL "it counts from a small data area; compile with -msdata=none"
+#define OF_PLT "it names a procedure linkage table"
+#define EMBEDDED "it is for embedded systems; compile with -msdata=none"
+
+static const struct link_relocation_type
+	types[] = { IGNORED(NONE),
+		    DATA(ADDR32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
+		    CODE(ADDR24, LINK_ABSOLUTE, 24),
+		    HALVES(ADDR16, LINK_ABSOLUTE, LINK_FIT_EITHER, LINK_FROM_ZERO),
+		    CODE(ADDR14, LINK_ABSOLUTE, 14),
+		    HINTED(ADDR14_BRTAKEN, LINK_FROM_ZERO),
+		    HINTED(ADDR14_BRNTAKEN, LINK_FROM_ZERO),
+		    CODE(REL24, LINK_BRANCH, 24),
+		    CODE(REL14, LINK_RELATIVE, 14),
+		    HINTED(REL14_BRTAKEN, LINK_FROM_PLACE),
+		    HINTED(REL14_BRNTAKEN, LINK_FROM_PLACE),
+		    HALVES(GOT16, LINK_GOT_SLOT, LINK_FIT_SIGNED, LINK_FROM_GOT),
+		    NAMED(PLTREL24),
+		    LINK_SPECIAL,
+		    4,
+		    LINK_FIT_SIGNED,
+		    .bits = 24,
+		    .shift = 2,
+		    .low = 2,
+		    .exact = true,
+		    .wants = LINK_WANTS_STUB },
+	REFUSED(COPY, DYNAMIC), REFUSED(GLOB_DAT, DYNAMIC), REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC), CODE(LOCAL24PC, LINK_BRANCH, 24),
+	DATA(UADDR32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
+	DATA(UADDR16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
+	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL), REFUSED(PLT32, OF_PLT),
+	REFUSED(PLTREL32, OF_PLT), REFUSED(PLT16_LO, OF_PLT), REFUSED(PLT16_HI, OF_PLT),
+	REFUSED(PLT16_HA, OF_PLT), REFUSED(SDAREL16, SMALL), REFUSED(SECTOFF, SMALL),
+	REFUSED(SECTOFF_LO, SMALL), REFUSED(SECTOFF_HI, SMALL), REFUSED(SECTOFF_HA, SMALL),
+	IGNORED(TLS), REFUSED(DTPMOD32, DYNAMIC),
+	HALVES(TPREL16, LINK_TLS_DISTANCE, LINK_FIT_SIGNED, LINK_FROM_ZERO),
+	DATA(TPREL32, LINK_TLS_DISTANCE, 4, LINK_FIT_ALL),
+	HALVES(DTPREL16, LINK_TLS_OFFSET, LINK_FIT_SIGNED, LINK_FROM_ZERO),
+	DATA(DTPREL32, LINK_TLS_OFFSET, 4, LINK_FIT_ALL),
+	HALVES(GOT_TLSGD16, LINK_TLS_GENERAL, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	HALVES(GOT_TLSLD16, LINK_TLS_LOCAL, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	HALVES(GOT_TPREL16, LINK_TLS_INITIAL, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	REFUSED(GOT_DTPREL16, "compilers do not make it"),
+	REFUSED(GOT_DTPREL16_LO, "compilers do not make it"),
+	REFUSED(GOT_DTPREL16_HI, "compilers do not make it"),
+	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"), IGNORED(TLSGD), IGNORED(TLSLD),
+	REFUSED(EMB_NADDR32, EMBEDDED), REFUSED(EMB_NADDR16, EMBEDDED),
+	REFUSED(EMB_NADDR16_LO, EMBEDDED), REFUSED(EMB_NADDR16_HI, EMBEDDED),
+	REFUSED(EMB_NADDR16_HA, EMBEDDED), REFUSED(EMB_SDAI16, EMBEDDED),
+	REFUSED(EMB_SDA2I16, EMBEDDED), REFUSED(EMB_SDA2REL, EMBEDDED),
+	REFUSED(EMB_SDA21, EMBEDDED), REFUSED(EMB_MRKREF, EMBEDDED),
+	REFUSED(EMB_RELSEC16, EMBEDDED), REFUSED(EMB_RELST_LO, EMBEDDED),
+	REFUSED(EMB_RELST_HI, EMBEDDED), REFUSED(EMB_RELST_HA, EMBEDDED),
+	REFUSED(EMB_BIT_FLD, EMBEDDED), REFUSED(EMB_RELSDA, EMBEDDED),
+	REFUSED(DIAB_SDA21_LO, EMBEDDED), REFUSED(DIAB_SDA21_HI, EMBEDDED),
+	REFUSED(DIAB_SDA21_HA, EMBEDDED), REFUSED(DIAB_RELSDA_LO, EMBEDDED),
+	REFUSED(DIAB_RELSDA_HI, EMBEDDED), REFUSED(DIAB_RELSDA_HA, EMBEDDED),
+	REFUSED(IRELATIVE, DYNAMIC), HALVES(REL16, LINK_RELATIVE, LINK_FIT_SIGNED, LINK_FROM_PLACE),
+	REFUSED(TOC16, "it counts from a table of contents, which only 64 bits have"),
+}
+;
+
+static const struct link_relocation_type *find_relocation(uint32_t type)
+{
+	return type < sizeof(types) / sizeof(types[0]) && types[type].name ? &types[type] : NULL;
+}
+
+/* ---- Branches ------------------------------------------------------------------------------- */
+
+#define PREDICT_BIT (1U << 21)
+
+/* Whether the processor is to expect it: backward branches it expects by itself. */
+static int apply_hinted(struct link *link, const struct link_relocation *relocation,
+			unsigned char *field, uint64_t at)
+{
+	bool taken = relocation->number == R_PPC_ADDR14_BRTAKEN ||
+		     relocation->number == R_PPC_REL14_BRTAKEN;
+	uint64_t value =
+		link_symbol_address(link, relocation->symbol) + (uint64_t)relocation->addend;
+	bool backward = (int64_t)(value - at) < 0;
+	uint64_t code = link_get(link->arch, field, 4) & ~(uint64_t)PREDICT_BIT;
+
+	link_put(link->arch, field, 4, code | (taken != backward ? PREDICT_BIT : 0));
+	if (relocation->type->from == LINK_FROM_PLACE)
+		value -= at;
+	return link_write_value(link, relocation, field, (int64_t)value);
+}
+
+static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+		 uint64_t at)
+{
+	struct link_relocation call = *relocation;
+
+	if (relocation->number != R_PPC_PLTREL24)
+		return apply_hinted(link, relocation, field, at);
+	call.type = &types[R_PPC_REL24];
+	call.addend = 0;
+	return link_apply(link, &call, field, at);
+}
+
+/* ---- Stubs ---------------------------------------------------------------------------------- */
+
+#define STUB_BYTES 16
+
+/* lis %r12, slot@ha; lwz %r12, slot@l(%r12); mtctr %r12; bctr */
+static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked)
+{
+	(void)at;
+	(void)marked;
+	link_put(&link_arch_powerpc, buffer, 4, 0x3d800000 | ((slot + 0x8000) >> 16 & 0xffff));
+	link_put(&link_arch_powerpc, buffer + 4, 4, 0x818c0000 | (slot & 0xffff));
+	link_put(&link_arch_powerpc, buffer + 8, 4, 0x7d8903a6);
+	link_put(&link_arch_powerpc, buffer + 12, 4, 0x4e800420);
+	return true;
+}
+
+const struct link_arch link_arch_powerpc = {
+	.machine = EM_PPC,
+	.class = ELFCLASS32,
+	.encoding = ELFDATA2MSB,
+	.name = "powerpc",
+	.page_size = 65536,
+	.got_bytes = 4,
+	.stub_bytes = STUB_BYTES,
+	.stub_align = 16,
+	.marked_stub_bytes = STUB_BYTES,
+	.tls_bias = 0x8000,
+	.relocation = find_relocation,
+	.write_stub = write_stub,
+	.apply = apply,
+};
