@@ -54,13 +54,12 @@ bool pcpu_runs_on_valgrind(void)
  */
 static void prepare_valgrind(const struct pcpu_space *space)
 {
-	size_t begin = space->reserved.end * PCPU_GRAIN;
-
 	mprotect((void *)space->cookies, space->unit_size, PROT_READ);
 	VALGRIND_MAKE_MEM_NOACCESS(space->cookies, space->unit_size);
 	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++)
-		VALGRIND_MAKE_MEM_NOACCESS(pcpu_unit_address(space, cpu, begin),
-					   space->unit_size - begin);
+		VALGRIND_MAKE_MEM_NOACCESS(
+			pcpu_unit_address(space, cpu, space->reserved.end * PCPU_GRAIN),
+			space->unit_size - space->reserved.end * PCPU_GRAIN);
 }
 
 /* By the setting; if there is none, where a tool looks on. */

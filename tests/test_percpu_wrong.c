@@ -161,7 +161,7 @@ static void reserved_unused(void)
 {
 	char __percpu *area = __alloc_reserved_percpu(size, 4);
 
-	free_wrongly(area + (4 << 20));
+	free_wrongly(area + (1 << 20));
 }
 
 static void heap(void)
