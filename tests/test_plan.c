@@ -584,8 +584,8 @@ START_TEST(plan_tells_stubs_and_what_sets_the_bounds)
 	ck_assert_uint_ge(place->base, low);
 	ck_assert_uint_le(place->base, high);
 	/* Of 32 bits without a sign. */
-	ck_assert_uint_lt(high, (uintptr_t)1 << 32);
-	ck_assert_uint_ge(high, ((uintptr_t)1 << 32) - 0x10000);
+	ck_assert_uint_lt(high, (uint64_t)1 << 32);
+	ck_assert_uint_ge(high, ((uint64_t)1 << 32) - 0x10000);
 	ck_assert_ptr_null(place->low.symbol);
 	ck_assert_str_eq(place->high.symbol, "here");
 	expect_site(&place->high.site, ".text", 6, "R_X86_64_32");
