@@ -146,9 +146,13 @@ START_TEST(variables_are_listed_with_cookie_and_size)
 	} expected[] = {
 		{ "percpu_counter", sizeof(long) },
 		{ "percpu_array", 5 * sizeof(int) },
-		{ "percpu_struct", 8 + 2 * sizeof(void *) },
+		{ "percpu_struct", sizeof(struct {
+			  char tag[3];
+			  double number;
+			  const char *words;
+		  }) },
 		{ "percpu_byte", 1 },
-		{ "percpu_zeros", 16000 },
+		{ "percpu_zeros", 2000 * sizeof(long) },
 		{ "percpu_line", 4 },
 		{ "percpu_page", 4097 },
 		{ "percpu_mostly", 2 },
