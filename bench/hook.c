@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What does a hook cost without functions, with one, and with eight, against the same code without a
- * hook and against calls through pointers? And what holding a module costs, against an atomic count.
+ * hook and against calls through pointers? What a place without functions costs before and after code was
+ * patched, of eight places in a row, as of one it can hardly be seen. And what holding a module costs, against an atomic count.
  *
  * The code around is a chain of a few operations, each of which needs the last one's result: some 2 ns.
  *
@@ -71,6 +72,39 @@ MEASURE(one_function, have(1), PERMOD_CALL_HOOK(bench, value))
 MEASURE(eight_functions, have(8), PERMOD_CALL_HOOK(bench, value))
 MEASURE(one_pointer, (void)0, pointer[0](&sum, value))
 MEASURE(eight_pointers, (void)0, for (int p = 0; p < 8; p++) pointer[p](&sum, value))
+
+#define EIGHT(place)                                                                               \
+	place;                                                                                     \
+	place;                                                                                     \
+	place;                                                                                     \
+	place;                                                                                     \
+	place;                                                                                     \
+	place;                                                                                     \
+	place;                                                                                     \
+	place
+
+#define LOAD_AND_BRANCH                                                                            \
+	if (permod_hook_used(&permod_hook_bench))                                                  \
+	permod_call_bench(NULL, value)
+
+/* Unlike places, they are one unless each is a new look. */
+#define BARRIER __asm__ volatile("" : "+r"(value))
+
+MEASURE(eight_barriers, have(0), EIGHT(BARRIER))
+MEASURE(eight_branches, have(0), EIGHT(BARRIER; LOAD_AND_BRANCH))
+MEASURE(eight_places, have(0), EIGHT(BARRIER; PERMOD_CALL_HOOK(bench, value)))
+
+static void measure_places(const char *title, int rounds)
+{
+	struct bench_candidate places[] = {
+		{ .name = "no hook", .measure = eight_barriers },
+		{ .name = "loads and branches", .measure = eight_branches },
+		{ .name = "places of a hook", .measure = eight_places },
+	};
+
+	bench_run(places, 3, rounds);
+	bench_report(title, places, 3, rounds);
+}
 
 /* ---- Holding a module ----------------------------------------------------------------------- */
 
@@ -155,6 +189,11 @@ int main(void)
 	}
 	bench_run(calls, 6, rounds);
 	bench_report("a pass through a hook, and the code around", calls, 6, rounds);
+	measure_places("eight places without functions, as they are", rounds);
+	if (permod_patch_keys())
+		printf("code can't be patched here\n");
+	else
+		measure_places("eight places without functions, patched", rounds);
 	bench_run(held, 4, rounds);
 	bench_report("holding a module", held, 4, rounds);
 	permod_free(pm);

@@ -32,6 +32,8 @@ enum link_kind {
 	LINK_GOT_BASE,	    /* GOT + A - P */
 	LINK_GOT_OFFSET,    /* S + A - GOT */
 	LINK_SIZE,	    /* Z + A */
+	LINK_SUM,	    /* what the field has + S + A; this and the next come in pairs */
+	LINK_DIFFERENCE,    /* what the field has - (S + A) */
 	/* Thread-local variables: G is a slot that link_tls.wanted tells of. */
 	LINK_TLS_GENERAL,    /* G + A - P: module and offset */
 	LINK_TLS_LOCAL,	     /* G + A - P: the link's own module, and 0 */
@@ -66,6 +68,9 @@ enum link_fit {
 #define LINK_WANTS_STUB 2U /* if the symbol is elsewhere */
 #define LINK_WANTS_GOT 4U  /* that there is a GOT */
 #define LINK_WANTS_ADDRESS 8U
+#define LINK_WANTS_PAGE                                                                            \
+	16U /* of what is local: a slot that has its page of 64 KiB, by link_use_value() */
+#define LINK_WANTS_VALUE 32U /* a slot for what is an addend away, likewise */
 
 /*
  * A value is shifted right, checked, and put in the field:
@@ -155,7 +160,8 @@ struct link_arch {
 
 /* One for each file of elf/arch/, by its name. */
 extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_i386, link_arch_m68k,
-	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_s390x, link_arch_sparc,
+	link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel, link_arch_powerpc,
+	link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x, link_arch_sparc,
 	link_arch_sparc64, link_arch_x86_64;
 
 #endif

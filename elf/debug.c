@@ -279,11 +279,18 @@ static int relocate_piece(const struct link *link, const struct link_debug *part
 		if (!type || ELF64_R_SYM(entry.r_info) >= object->symbol_count ||
 		    entry.r_offset > piece->size || piece->size - entry.r_offset < type->bytes)
 			return -ENOEXEC;
-		/* Absolute ones, and offsets of thread-local variables: a debugger's table has no
-		 * others. */
+		/* Absolute ones, sums, and offsets of thread-local variables: a debugger's table
+		 * has no others. */
 		symbol = object->symbols[ELF64_R_SYM(entry.r_info)];
 		value = value_of(link, part, symbol, entry.r_addend, init_gone);
+		if (type->kind == LINK_IGNORED)
+			continue;
 		width = type->bytes;
+		if (type->bits || type->kind == LINK_SUM || type->kind == LINK_DIFFERENCE) {
+			value = link_combine(link->arch, type, bytes + entry.r_offset, value);
+			link_put_field(link->arch, type, bytes + entry.r_offset, (int64_t)value);
+			continue;
+		}
 		if (type->kind == LINK_TLS_OFFSET) {
 			value += link->tls_debug_base - link->arch->tls_bias;
 			width = offset_width(part, piece, &entry);

@@ -9,7 +9,7 @@
  *     symbols.c  global names: who defines them    tls.c      thread-local variables
  *     layout.c   sections to regions               scan.c     what relocations need; refusals
  *     interval.c bases in reach                    relocate.c values, and writing them
- *     uses.c     who reaches what, and how
+ *     uses.c     who reaches what, and how         property.c what notes say that code is fit for
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
@@ -31,6 +31,18 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* Which musl's <elf.h> has no names for. */
+#ifndef R_AARCH64_IRELATIVE
+#define R_AARCH64_IRELATIVE 1032
+#endif
+#ifndef R_390_IRELATIVE
+#define R_390_IRELATIVE 61
+#endif
+#ifndef R_SPARC_JMP_IREL
+#define R_SPARC_JMP_IREL 248
+#define R_SPARC_IRELATIVE 249
+#endif
 
 /* The block, and the per-CPU region, are smaller than this: so everything in one is in reach of
  * signed 32-bit fields in it. */
@@ -186,6 +198,12 @@ struct link_private {
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
+	bool paged;		   /* LINK_WANTS_PAGE */
+	uint32_t value_count;	   /* LINK_WANTS_VALUE: how many relocations */
+	struct link_value *values; /* slots by what they have, which follow the others */
+	uint64_t values_base;	   /* the link's base when they were used */
+	uint32_t value_slots,
+		values_used;	  /* places in `values`, a power of two; how many are taken */
 	struct link_debug *debug; /* parts of debug information, a list */
 	bool got_based;		  /* something counts from the GOT's beginning */
 	uint64_t got_offset;	  /* in LINK_RODATA */
@@ -194,6 +212,13 @@ struct link_private {
 
 /* What tables have. */
 enum link_entry { LINK_HEADER, LINK_WORD, LINK_SYMBOL, LINK_RELA, LINK_REL };
+
+/* A slot that is no symbol's: what it has. */
+struct link_value {
+	uint64_t value;
+	uint32_t number; /* of the slot, from 0 */
+	bool used;
+};
 
 /* A relocation with all that it refers to. */
 struct link_relocation {
@@ -467,6 +492,12 @@ int link_write_value(struct link *link, const struct link_relocation *relocation
 /* Do what a relocation that is not LINK_SPECIAL says, for architectures that make one. */
 int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 	       uint64_t at);
+/* The value of one, which nobody has checked for its field. */
+int64_t link_value(struct link *link, const struct link_relocation *relocation,
+		   unsigned char *field, uint64_t at);
+/* What becomes of S + A, if what the field has counts too. */
+uint64_t link_combine(const struct link_arch *arch, const struct link_relocation_type *type,
+		      const unsigned char *field, uint64_t value);
 /* Never LINK_FROM_KIND. */
 enum link_from link_counts_from(const struct link_relocation_type *type);
 /* What code takes for the GOT's address. */
@@ -474,6 +505,8 @@ uint64_t link_got_pointer(const struct link *link);
 /* Fill in the symbol's slot, and tell its address; likewise its stub, which uses the slot. */
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
+/* The address of a slot that has this value; see LINK_WANTS_PAGE. */
+uint64_t link_use_value(struct link *link, uint64_t value);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

@@ -360,14 +360,35 @@ static int extend_frames(struct link *link, const struct link_section *section)
 	return append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
 }
 
+/* How many slots without a symbol there can be: two pages more than a region has bytes for, and those that
+ * were counted. */
+static int count_values(struct link *link, uint64_t *most)
+{
+	struct link_private *private = link->private;
+	uint64_t places = 2;
+
+	*most = private->value_count;
+	for (size_t i = 0; i < LINK_REGIONS && private->paged; i++)
+		*most += (link->part[i].size >> 16) + 2;
+	if (!*most)
+		return 0;
+	if (*most > LINK_MOST / 4)
+		return fail_size(link);
+	while (places < 2 * *most)
+		places *= 2;
+	private->values = link_allocate_array(link, places, sizeof(*private->values));
+	private->value_slots = (uint32_t)places;
+	return private->values ? 0 : -ENOMEM;
+}
+
 static int place_got(struct link *link)
 {
 	struct link_private *private = link->private;
-	uint64_t bytes = link->arch->got_bytes;
-	int error = 0;
+	uint64_t bytes = link->arch->got_bytes, values;
+	int error = count_values(link, &values);
 
-	if (private->got_count > link->arch->got_reserved || private->got_based)
-		error = append(link, LINK_RODATA, private->got_count * bytes,
+	if (!error && (private->got_count > link->arch->got_reserved || private->got_based))
+		error = append(link, LINK_RODATA, (private->got_count + values) * bytes,
 			       link->arch->got_align ? link->arch->got_align : bytes,
 			       &private->got_offset);
 	private->got.offset = private->got_offset;

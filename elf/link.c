@@ -34,6 +34,16 @@
 #define HOST_ARCH (&link_arch_ppc64)
 #elif defined(__powerpc64__)
 #define HOST_ARCH (&link_arch_ppc64le)
+#elif defined(__riscv) && __riscv_xlen == 64
+#define HOST_ARCH (&link_arch_riscv)
+#elif defined(__mips__) && defined(__MIPSEB__) && _MIPS_SIM == _ABIO32
+#define HOST_ARCH (&link_arch_mips)
+#elif defined(__mips__) && _MIPS_SIM == _ABIO32
+#define HOST_ARCH (&link_arch_mipsel)
+#elif defined(__mips__) && defined(__MIPSEB__) && _MIPS_SIM == _ABI64
+#define HOST_ARCH (&link_arch_mips64)
+#elif defined(__mips__) && _MIPS_SIM == _ABI64
+#define HOST_ARCH (&link_arch_mips64el)
 #else
 #error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
 #endif

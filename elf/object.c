@@ -231,7 +231,8 @@ static int check_symbol(const struct link_object *object, size_t index)
 			return fail_symbol(object, index, "size", symbol.st_size, LINK_MOST - 1);
 		return 0;
 	}
-	if (!number || number >= object->section_count)
+	if (!number || number >= object->section_count ||
+	    (symbol.st_shndx >= SHN_LORESERVE && symbol.st_shndx != SHN_XINDEX))
 		return fail_symbol(object, index, "section", number, object->section_count - 1);
 	section = &object->sections[number];
 	if (section->region == LINK_NONE)

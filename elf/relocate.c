@@ -246,6 +246,24 @@ uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 	return link_got_address(link, symbol);
 }
 
+uint64_t link_use_value(struct link *link, uint64_t value)
+{
+	struct link_private *private = link->private;
+	uint32_t mask = private->value_slots - 1, at = (uint32_t)(value >> 16 ^ value) & mask;
+
+	/* There are twice as many places as there can be values. */
+	while (private->values[at].used && private->values[at].value != value)
+		at = (at + 1) & mask;
+	if (!private->values[at].used)
+	private->values[at] = (struct link_value){
+		.value = value,
+		.number = private->got_count + private->values_used++,
+		.used = true,
+	};
+	link_write_slot(link, private->values[at].number, value);
+	return link_slot_address(link, private->values[at].number);
+}
+
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address)
 {
 	struct link_symbol *symbol = relocation->symbol;
@@ -292,6 +310,8 @@ enum link_from link_counts_from(const struct link_relocation_type *type)
 		return type->from;
 	switch (type->kind) {
 	case LINK_ABSOLUTE:
+	case LINK_SUM:
+	case LINK_DIFFERENCE:
 	case LINK_SIZE:
 	case LINK_TLS_OFFSET:
 	case LINK_TLS_DISTANCE:
@@ -305,6 +325,19 @@ enum link_from link_counts_from(const struct link_relocation_type *type)
 	}
 }
 
+uint64_t link_combine(const struct link_arch *arch, const struct link_relocation_type *type,
+		      const unsigned char *field, uint64_t value)
+{
+	switch (type->kind) {
+	case LINK_SUM:
+		return link_get_field(arch, type, field) + value;
+	case LINK_DIFFERENCE:
+		return link_get_field(arch, type, field) - value;
+	default:
+		return value;
+	}
+}
+
 static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
 			 uint64_t target, const struct place *place)
 {
@@ -312,7 +345,7 @@ static int64_t value_for(const struct link *link, const struct link_relocation *
 
 	switch (link_counts_from(relocation->type)) {
 	case LINK_FROM_ZERO:
-		return (int64_t)value;
+		return (int64_t)link_combine(link->arch, relocation->type, place->field, value);
 	case LINK_FROM_GOT:
 		return (int64_t)(value - link_got_pointer(link));
 	case LINK_FROM_PAGE:
@@ -391,6 +424,14 @@ static int apply(struct link *link, const struct link_relocation *relocation,
 	if (!direct)
 		return fail_state(link, relocation);
 	return link_write_value(link, relocation, place->field, value);
+}
+
+int64_t link_value(struct link *link, const struct link_relocation *relocation,
+		   unsigned char *field, uint64_t at)
+{
+	struct place place = { .field = field, .address = at };
+
+	return value_for(link, relocation, target_of(link, relocation), &place);
 }
 
 int link_apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
@@ -610,6 +651,13 @@ int link_relocate_tls(struct link *link)
 int link_relocate(struct link *link)
 {
 	int error;
+
+	if (link->private->values_used && link->private->values_base != link->base) {
+		memset(link->private->values, 0,
+		       link->private->value_slots * sizeof(*link->private->values));
+		link->private->values_used = 0;
+	}
+	link->private->values_base = link->base;
 
 	if (link->flaw)
 		return link->flaw;

@@ -57,8 +57,19 @@ int link_want_function(struct link *link, struct link_object *object, const char
 	return 0;
 }
 
-static void mark_special(struct link *link, struct link_symbol *symbol, unsigned int wants)
+static void mark_special(struct link *link, const struct link_relocation *relocation)
 {
+	struct link_symbol *symbol = relocation->symbol;
+	unsigned int wants = relocation->type->wants;
+
+	if (symbol->bind == STB_LOCAL && wants & LINK_WANTS_PAGE) {
+		link->private->paged = true;
+		wants &= ~LINK_WANTS_SLOT;
+	}
+	if (relocation->addend && wants & LINK_WANTS_VALUE) {
+		link->private->value_count++;
+		wants &= ~LINK_WANTS_SLOT;
+	}
 	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);
 	link->private->got_based |= !!(wants & LINK_WANTS_GOT);
 	if (wants & LINK_WANTS_SLOT)
@@ -110,6 +121,10 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		link->private->got_based = true;
 		want_slot(link, symbol);
 		break;
+	case LINK_SUM:
+	case LINK_DIFFERENCE:
+		symbol->direct = true;
+		break;
 	case LINK_GOT_OFFSET:
 		symbol->direct = true;
 		link->private->got_based = true;
@@ -118,7 +133,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 		link->private->got_based = true;
 		break;
 	case LINK_SPECIAL:
-		mark_special(link, symbol, relocation->type->wants);
+		mark_special(link, relocation);
 		break;
 	default:
 		break;

@@ -220,6 +220,10 @@ static void print_signal(int number, const siginfo_t *info)
 			if (permod_addr(info->si_addr, &found) == 0) {
 				add_text(&line, " ");
 				add_found(&line, &found);
+				/* The usual mistake: a cookie was dereferenced. */
+				if (found.cpu < 0 && strcmp(found.region, "percpu") == 0)
+					add_text(&line,
+						 ", a per-CPU variable without this_cpu_*()");
 			}
 		}
 	}

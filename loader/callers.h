@@ -19,6 +19,9 @@
 #ifndef LOADER_CALLERS_H
 #define LOADER_CALLERS_H
 
+#ifndef PERMOD_NO_PATCHING
+#define PERMOD_NO_PATCHING
+#endif
 #include <permod/hook.h>
 
 /* The calling thread's, the last one taken; or NULL. */

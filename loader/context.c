@@ -174,11 +174,43 @@ int fail_memory(struct permod *pm)
 	return -ENOMEM;
 }
 
+/* What each thread was told last: others may have another error meanwhile, and free the line. */
+static pthread_key_t line_key;
+static bool has_line_key;
+static pthread_once_t line_once = PTHREAD_ONCE_INIT;
+
+static void make_line_key(void)
+{
+	has_line_key = !pthread_key_create(&line_key, free);
+}
+
+static const char *tell_line(const char *line)
+{
+	char *told, *copy;
+
+	pthread_once(&line_once, make_line_key);
+	told = has_line_key ? pthread_getspecific(line_key) : NULL;
+	if (told && strcmp(told, line) == 0)
+		return told;
+	copy = has_line_key ? strdup(line) : NULL;
+	if (!copy || pthread_setspecific(line_key, copy)) {
+		free(copy);
+		return no_memory_text;
+	}
+	free(told);
+	return copy;
+}
+
 const char *permod_error(const struct permod *pm)
 {
+	const char *line;
+
 	if (!pm)
 		return __atomic_load_n(&new_error, __ATOMIC_ACQUIRE);
-	return pm->error ? pm->error : "";
+	lock_context((struct permod *)pm);
+	line = pm->error && *pm->error ? tell_line(pm->error) : "";
+	unlock_context((struct permod *)pm);
+	return line;
 }
 
 /* ---- Lists ---------------------------------------------------------------------------------- */

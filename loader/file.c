@@ -23,7 +23,7 @@
 
 static int fail_file(struct permod *pm, const char *path)
 {
-	return fail(pm, -errno, "%s: %s", path, strerror(errno));
+	return fail(pm, -errno, "%s: %s", *path ? path : "\"\"", strerror(errno));
 }
 
 /* Exactly `size` bytes; what is shorter has changed under our hands. */
@@ -45,6 +45,15 @@ static int read_all(struct permod *pm, const char *path, int fd, char *data, siz
 	return 0;
 }
 
+int check_file_size(struct permod *pm, const char *path, off_t size)
+{
+	if ((uint64_t)size <= pm->max_file_size)
+		return 0;
+	return fail(pm, -EFBIG,
+		    "%s: %llu bytes, at most %llu are read; raise max_file_size to load it", path,
+		    (unsigned long long)size, (unsigned long long)pm->max_file_size);
+}
+
 static int read_open_file(struct permod *pm, const char *path, int fd, void **data, size_t *size)
 {
 	struct stat about;
@@ -57,11 +66,9 @@ static int read_open_file(struct permod *pm, const char *path, int fd, void **da
 			    path);
 	if (about.st_size == 0)
 		return fail(pm, -ENOEXEC, "%s: empty; a module is made by 'cc -c'", path);
-	if ((uint64_t)about.st_size > pm->max_file_size)
-		return fail(pm, -EFBIG,
-			    "%s: %llu bytes, at most %llu are read; raise max_file_size to load it",
-			    path, (unsigned long long)about.st_size,
-			    (unsigned long long)pm->max_file_size);
+	error = check_file_size(pm, path, about.st_size);
+	if (error)
+		return error;
 	*size = (size_t)about.st_size;
 	*data = take_buffer(*size);
 	if (!*data)

@@ -107,6 +107,17 @@ int check_fit(struct load *load)
 
 /* ---- Namespaces ----------------------------------------------------------------------------- */
 
+/* MODULE_IMPORT_NS("NAME") is how kernels write it since 6.13; then the quotes are in the text. */
+static bool is_same_namespace(const char *one, const char *other)
+{
+	size_t length = strlen(one += *one == '"');
+	size_t other_length = strlen(other += *other == '"');
+
+	length -= length && one[length - 1] == '"';
+	other_length -= other_length && other[other_length - 1] == '"';
+	return length == other_length && memcmp(one, other, length) == 0;
+}
+
 static bool imports_namespace(struct link *link, const char *name)
 {
 	struct info_cursor cursor = { NULL, 0 };
@@ -115,7 +126,7 @@ static bool imports_namespace(struct link *link, const char *name)
 	while ((info = next_info(link, &cursor))) {
 		const char *imported = value_of(info, "import_ns");
 
-		if (imported && strcmp(imported, name) == 0)
+		if (imported && is_same_namespace(imported, name))
 			return true;
 	}
 	return false;

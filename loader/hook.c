@@ -30,6 +30,7 @@
 #include <permod/hook.h>
 
 #include "loader/callers.h"
+#include "loader/key.h"
 #include "loader/readers.h"
 
 #include <errno.h>
@@ -154,13 +155,17 @@ void permod_hook_leave_slow(struct permod_hook_call call)
 
 /* ---- Registering ---------------------------------------------------------------------------- */
 
-/* Under the lock. */
-static void link_entry(struct permod_hook_entry *entry)
+/* Under the lock: 0, or why the hook can't be used. */
+static int link_entry(struct permod_hook_entry *entry)
 {
 	struct permod_hook *hook = entry->hook;
 	struct permod_hook_entry **link = &hook->first;
+	bool first = !hook->first;
+	int error = first ? begin_enabling(&hook->first) : 0;
 
-	if (!hook->first) {
+	if (error)
+		return error;
+	if (first) {
 		hook->next = hooks;
 		hooks = hook;
 	}
@@ -170,6 +175,9 @@ static void link_entry(struct permod_hook_entry *entry)
 	entry->next = *link;
 	__atomic_store_n(&entry->state, LINKED, __ATOMIC_RELAXED);
 	__atomic_store_n(link, entry, __ATOMIC_RELEASE);
+	if (first)
+		end_enabling();
+	return 0;
 }
 
 /* Under the lock; from `next` readers go on. */
@@ -187,6 +195,7 @@ static void unlink_entry(struct permod_hook_entry *entry, enum entry_state state
 		while (*hook != entry->hook)
 			hook = &(*hook)->next;
 		*hook = entry->hook->next;
+		key_is_disabled(&entry->hook->first);
 	}
 	entry->left = left;
 	left = entry;
@@ -244,9 +253,9 @@ int permod_hook_register(struct permod_hook *hook, struct permod_hook_entry *ent
 	entry->context = context;
 	entry->priority = priority;
 	pthread_mutex_lock(&lock);
-	link_entry(entry);
+	error = link_entry(entry);
 	pthread_mutex_unlock(&lock);
-	return 0;
+	return error;
 }
 
 int permod_hook_unregister(struct permod_hook_entry *entry)
@@ -346,6 +355,7 @@ void lock_hooks(void)
 {
 	make_record();
 	pthread_mutex_lock(&lock);
+	lock_keys();
 	hold_callers();
 	hold_readers_of_hooks();
 }
@@ -354,6 +364,7 @@ void unlock_hooks(void)
 {
 	release_readers_of_hooks();
 	release_callers();
+	unlock_keys();
 	pthread_mutex_unlock(&lock);
 }
 
@@ -361,6 +372,7 @@ void forget_calls_of_others(void)
 {
 	forget_readers_of_hooks();
 	forget_callers();
+	unlock_keys();
 	/* Who waited is not here. */
 	for (struct permod_hook_entry *entry = left; entry; entry = entry->left)
 		entry->state = LEFT;

@@ -12,6 +12,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/key.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -29,7 +31,8 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
  * before it is complete, which takes pages that can be written. */
 static bool may_pack(const struct load *load)
 {
-	if (load->whole_pages || link_has_indirects(load->link))
+	if (load->whole_pages || link_has_indirects(load->link) ||
+	    (patches_keys() && has_keys(load->link)))
 		return false;
 	return load->interval.low.base + load->link->block_size <= arena()->begin &&
 	       load->interval.high.base >= arena()->begin + arena()->size;

@@ -106,7 +106,6 @@ static const char *check_children(struct index *index, struct node node, bool *n
 	if (first > last || last > MOST_CHARACTER)
 		return "a node has no proper range of characters";
 	for (uint32_t i = first; i <= last && !index->broken && !wrong && !*no_memory; i++)
-		/* That of an empty index has no parts, and is at the end. */
 		wrong = add_node(index, read_number(index, 4), node.reference & OFFSET,
 				 node.level + 1, no_memory);
 	return wrong;

@@ -26,15 +26,15 @@
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
  *     shared.c   shared objects as modules         buffer.c  memory that is written at once
- *     shared_file.c  what their files say
+ *     shared_file.c  what their files say          types.c   were they built for these types?
  *     fit.c      interface, licence, namespaces    taint.c   what spoils modules, contexts
  *     shadow.c   shadow stacks                     valgrind.c modules in valgrind's reports
  *     tls.c      thread-local variables            find.c    modules by name; see tree.h
  *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
  *     hook.c     hooks of programs                 callers.c which functions threads are in
- *     readers.c  readers of lists of hooks
+ *     readers.c  readers of lists of hooks         key.c     code that is changed
  *     states.c   notifiers; waiting for a module   compress.c compressed files
- *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL
+ *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL; pkcs7_none.c: without
  *
  * Locks, in this order: a context's lock, which is recursive as operations of parameters may call back,
  * guards all its modules and exports; it is not held while constructors, init, exit, destructors and
@@ -49,6 +49,7 @@
 
 #define PCPU_NO_IMAGE
 #define PERMOD_NO_VERMAGIC
+#define PERMOD_NO_PATCHING
 #include <permod/hook.h>
 #include <permod/permod.h>
 
@@ -342,6 +343,7 @@ struct permod_plan {
 	struct permod_plan_place place;
 	const char **problems;
 	size_t num_problems;
+	const char *distrusted; /* or NULL */
 	uintptr_t low, high;
 	char **texts; /* to be freed with it */
 	size_t num_texts;
@@ -389,6 +391,8 @@ void unlock_shared(void);
 
 /* A whole file in memory of ours, to be freed by give_buffer(). */
 int read_file(struct permod *pm, const char *path, void **data, size_t *size);
+/* -EFBIG if a file is larger than the context reads. */
+int check_file_size(struct permod *pm, const char *path, off_t size);
 /* A file in memory, for code; its descriptor, or -1 and errno.  Flags are MFD_*. */
 int make_memory_file(const char *name, unsigned int flags);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */

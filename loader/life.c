@@ -16,6 +16,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/key.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
@@ -154,6 +156,7 @@ void discard_module(struct permod_module *module)
 	while (module->num_published > 0)
 		remove_export(&module->pm->exports, &module->exports[--module->num_published]);
 	forget_frames(module);
+	drop_keys(module);
 	bury_descriptors(module, has_address);
 	give_image(module);
 	give_descriptors(module);
@@ -309,6 +312,7 @@ int find_calls(struct load *load)
 		return error;
 	module->init = (int (*)(void))init;
 	module->exit = (void (*)(void))exit;
+	add_keys(load);
 	for (struct link_object *object = load->link->objects; object && !error;
 	     object = link_object_next(object))
 		error = find_calls_of(load, object);
@@ -465,12 +469,12 @@ bool has_thread_exits(const struct permod_module *module)
 /* For who does not go by the header. */
 int(permod_get)(struct permod_module *m)
 {
-	return permod_get_inline(m);
+	return __permod_get(m);
 }
 
 void(permod_put)(struct permod_module *m)
 {
-	permod_put_inline(m);
+	__permod_put(m);
 }
 
 /* ---- Unloading ------------------------------------------------------------------------------ */
@@ -589,10 +593,11 @@ static int check_unload(struct permod_module *module, unsigned int flags)
 {
 	struct permod *pm = module->pm;
 	bool forced = flags & PERMOD_UNLOAD_FORCE;
+	unsigned int unknown = flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE);
 
-	if (flags & ~(PERMOD_UNLOAD_WAIT | PERMOD_UNLOAD_FORCE))
+	if (unknown)
 		return fail(pm, -EINVAL, "%s: permod_unload(): unknown flags 0x%x", module->name,
-			    flags);
+			    unknown);
 	if (permod_in_hook())
 		return fail(pm, -EDEADLK,
 			    "%s: can't be unloaded by a function that a hook called, or a "

@@ -571,7 +571,8 @@ int check_request(struct permod *pm, const struct inputs *inputs)
 	if (!inputs->num_paths)
 		return fail(pm, -EINVAL, "a module needs at least one file");
 	if (inputs->flags & ~known)
-		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", inputs->paths[0], inputs->flags);
+		return fail(pm, -EINVAL, "%s: unknown flags 0x%x", inputs->paths[0],
+			    inputs->flags & ~known);
 	return 0;
 }
 

@@ -533,6 +533,8 @@ static int make_plan(struct permod_plan *plan, struct load *load, const char *na
 		note_problem(plan, load->pm, error);
 		error = 0;
 	}
+	if (load->inputs.distrusted)
+		plan->distrusted = copy_text(plan, load->inputs.distrusted);
 	discard_module(load->module);
 	free_load(load);
 	return error;
@@ -637,6 +639,11 @@ const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index)
 {
 	return index < plan->num_problems ? plan->problems[index] : NULL;
+}
+
+const char *permod_plan_distrust(const struct permod_plan *plan)
+{
+	return plan->distrusted;
 }
 
 void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high)

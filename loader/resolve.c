@@ -250,9 +250,9 @@ static int fail_wanting(struct load *load, struct wanting *wanting)
 	}
 	fail(load->pm, -ENOENT, "%s: undefined symbol%s: %s; %s%s%s", load->path,
 	     wanting->count > 1 ? "s" : "", wanting->text,
-	     load->pm->flags & PERMOD_NO_LIBDL ? "export them from the host or from a module"
-					       : "no module, no export of the host and no library "
-						 "that the host has loaded defines them",
+	     load->pm->flags & PERMOD_NO_LIBDL ? "the host or another module must export that"
+					       : "found in no module, no export of the host and no "
+						 "library that the host has loaded",
 	     hint_for_archive(load), load->refused ? load->refused : "");
 	free(wanting->text);
 	return -ENOENT;

@@ -178,6 +178,8 @@ static const struct builtin builtins[] = {
 	FUNCTION(permod_hook_unregister),
 	FUNCTION(permod_hook_wake),
 	FUNCTION(permod_in_hook),
+	FUNCTION(permod_key_disable),
+	FUNCTION(permod_key_enable),
 	{ "pthread_atfork", (const void *)module_atfork, true },
 	FUNCTION(try_module_get),
 };
@@ -215,7 +217,7 @@ static const struct builtin *find_in(const struct builtin *table, size_t count, 
 
 /* The dynamic linker's; as of others, what is not there has no address. */
 static struct builtin tls_functions[] = {
-	{ .name = "__tls_get_addr", .function = true },
+	{ .name = TLS_GETTER, .function = true },
 #ifdef TLS_FUNCTION
 	{ .name = TLS_FUNCTION, .function = true },
 #endif

@@ -255,6 +255,9 @@ int permod_trust(struct permod *pm, const char *path)
 	error = read_raw(&inputs, path, &data, &size);
 	if (!error)
 		error = trust_data(pm, path, data, size);
+	else if (error == -ENOEXEC)
+		fail(pm, error, "%s: no file with certificates: empty, or not a regular file",
+		     path);
 	free_inputs(&inputs);
 	unlock_context(pm);
 	return error;

@@ -6,8 +6,8 @@
  *     | header | symbols | sections | .eh_frame | debug information | names |
  *
  * Names are copied with all that their object's table of strings has, if most of that is wanted, and the
- * module's other tables use them too.  Its own two tables serve permod_addr().  They are in the order of regions, and within a region of
- * addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
+ * module's other tables use them too.  Its own two tables serve permod_addr().  They are in the order of
+ * regions, and within a region of addresses; neighbours of one name are one section.  Only sections that debuggers cannot read where
  * they lie have contents: .eh_frame, and debug information if the objects have any.
  *
  * Per-CPU variables have their cookies for addresses.
@@ -609,7 +609,7 @@ const ElfW(Shdr) *
 	return &file->sections[low - 1];
 }
 
-/* Labels of assembler code have no size: they stand for what follows, to the next symbol. */
+/* Labels of assembler code have no size: they stand for all that follows and is in nothing else. */
 static bool covers(const ElfW(Sym) * symbol, uintptr_t address)
 {
 	return !symbol->st_size || address - symbol->st_value < symbol->st_size;

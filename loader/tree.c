@@ -86,11 +86,15 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 	struct stat about;
 	ssize_t length = 1;
 	size_t done = 0;
+	int error;
 
 	if (fstat(fd, &about))
 		return fail_errno(pm, path);
 	if (!S_ISREG(about.st_mode))
 		return fail(pm, -EINVAL, "%s: not a regular file", path);
+	error = check_file_size(pm, path, about.st_size);
+	if (error)
+		return error;
 	*size = (size_t)about.st_size;
 	*text = malloc(*size + 1);
 	if (!*text)
@@ -103,8 +107,7 @@ static int read_open_text(struct permod *pm, const char *path, int fd, char **te
 			done += (size_t)length;
 	}
 	if (length < 0) {
-		int error = fail_errno(pm, path);
-
+		error = fail_errno(pm, path);
 		free(*text);
 		*text = NULL;
 		return error;
@@ -536,8 +539,8 @@ static int visit_list(struct tree *tree, struct kmod_list *list, const struct vi
 		kmod_module_unref(kmod);
 		/* A wish that can't come true is none. */
 		if (error && soft && error != -ENOMEM)
-			continue;
-		if (!error)
+			error = 0;
+		else if (!error)
 			error = add_number(tree, numbers, visit.step);
 		if (error)
 			break;
@@ -817,7 +820,8 @@ int find_steps(struct permod *pm, const char *name, unsigned int flags, struct p
 	if (!HAS_LIBKMOD)
 		return fail(pm, -ENOSYS,
 			    "%s: this program was linked without libkmod, so it knows no module "
-			    "trees; load modules by their paths, or link it with -lkmod",
+			    "trees; load modules by their paths, or link it with "
+			    "-Wl,--no-as-needed -lkmod",
 			    name);
 	error = open_tree(&tree);
 	if (!error)

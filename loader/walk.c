@@ -28,17 +28,6 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *context, void *arg)
 	return walk->count < walk->most ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-__attribute__((noinline)) int walk_stack(void **frames, int most)
-{
-	struct walk walk = { frames, -1, most };
-
-	_Unwind_Backtrace(add_frame, &walk);
-	/* Where a thread begins there may be a return address of 0. */
-	if (walk.count > 0 && !frames[walk.count - 1])
-		walk.count--;
-	return walk.count > 0 ? walk.count : 0;
-}
-
 #ifdef NEED_DL_FIND_OBJECT
 /* How it begins; what follows is for later, and left alone. */
 struct dl_find_object {
@@ -87,4 +76,31 @@ int _dl_find_object(void *address, struct dl_find_object *object)
 	*object = search.found;
 	return 0;
 }
+
+/* The unwinder ends a process in which it does not find its own caller: a program that was linked with
+ * this file, but without --eh-frame-hdr. */
+static bool can_walk(void)
+{
+	struct dl_find_object found;
+
+	return _dl_find_object((void *)walk_stack, &found) == 0;
+}
+#else
+static bool can_walk(void)
+{
+	return true;
+}
 #endif
+
+__attribute__((noinline)) int walk_stack(void **frames, int most)
+{
+	struct walk walk = { frames, -1, most };
+
+	if (!can_walk())
+		return 0;
+	_Unwind_Backtrace(add_frame, &walk);
+	/* Where a thread begins there may be a return address of 0. */
+	if (walk.count > 0 && !frames[walk.count - 1])
+		walk.count--;
+	return walk.count > 0 ? walk.count : 0;
+}

@@ -57,9 +57,9 @@ static void prepare_valgrind(const struct pcpu_space *space)
 	mprotect((void *)space->cookies, space->unit_size, PROT_READ);
 	VALGRIND_MAKE_MEM_NOACCESS(space->cookies, space->unit_size);
 	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu++)
-		VALGRIND_MAKE_MEM_NOACCESS(
-			pcpu_unit_address(space, cpu, space->reserved.end * PCPU_GRAIN),
-			space->unit_size - space->reserved.end * PCPU_GRAIN);
+		VALGRIND_MAKE_MEM_NOACCESS(pcpu_unit_address(space, cpu,
+							     space->reserved.end * PCPU_GRAIN),
+					   space->unit_size - space->reserved.end * PCPU_GRAIN);
 }
 
 /* By the setting; if there is none, where a tool looks on. */

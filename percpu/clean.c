@@ -209,6 +209,28 @@ static void zero(const struct window *window, size_t begin, size_t end)
 	}
 }
 
+/* Whether these pages were given back, and are zero from now on.  QEMU 7.2 says so and keeps them as they
+ * were, if their protection was changed before: hence the first time is looked at. */
+static bool give_back(volatile char *pages, size_t size)
+{
+	static int believed; /* 0: not known yet */
+	int before = __atomic_load_n(&believed, __ATOMIC_RELAXED);
+	bool done;
+
+	if (before < 0)
+		return false;
+	if (!before)
+		*pages = 1;
+	done = !madvise((char *)(uintptr_t)pages, size, MADV_DONTNEED);
+	if (before)
+		return done;
+	if (done)
+		__atomic_store_n(&believed, *pages ? -1 : 1, __ATOMIC_RELAXED);
+	if (!done || *pages)
+		*pages = done = 0;
+	return done;
+}
+
 /* Zero a long range by giving its pages back.  (Not those of the first chunk, if the program has
  * provided them; nor locked ones, mlock(2), which the system keeps.) */
 static void drop(const struct window *window, size_t begin, size_t end)
@@ -218,7 +240,7 @@ static void drop(const struct window *window, size_t begin, size_t end)
 	size_t last = end & ~(space->page - 1);
 
 	if (!(space->provided && begin < space->first_size) &&
-	    !madvise(pcpu_unit_address(space, window->cpu, first), last - first, MADV_DONTNEED)) {
+	    give_back(pcpu_unit_address(space, window->cpu, first), last - first)) {
 		zero(window, begin, first);
 		begin = last;
 	}
@@ -292,7 +314,7 @@ static void clean_where_written(struct window *window, const struct pcpu_batch *
 	int state, pagemap;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	pagemap = pcpu_open_pagemap();
 	if (pagemap >= 0) {
 		find_touched(window, pagemap);
 		clean_touched(window, pagemap, batch);

@@ -40,7 +40,7 @@
  *     pool.c     chunks' life, which one serves; pages given back
  *     chunk.c    bits and states: find, take and give back grains     numa.c  units' memory nodes
  *     print.c    a line about the set-up                             page.c  a first chunk of given pages
- *     ops_*.c    the ways of doing operations: see ops.c
+ *     ops_cpu.c, ops_cid.c, ops_atomic.c, ops_emulated.c: the ways of doing operations: see ops.c
  *     structures.h, counter.c, ref.c, list.c, fence.c: structures over per-CPU memory
  *
  * Locks, in this order: one of `busy` (alloc.c) is held by whoever has areas in hand that are in no
@@ -263,8 +263,9 @@ struct pcpu_pages {
 };
 int pcpu_scan_pages(int pagemap, uintptr_t *from, uintptr_t end, struct pcpu_pages *found,
 		    size_t most);
-/* Which of some pages are there, as a bitmap; all if it can't be told.  `pagemap` is /proc's file
- * of that name, or -1 if there is none. */
+/* /proc's file pagemap, or -1 if there is none, or none of this program's addresses. */
+int pcpu_open_pagemap(void);
+/* Which of some pages are there, as a bitmap; all if it can't be told.  `pagemap` is that file, or -1. */
 void pcpu_find_pages(int pagemap, uintptr_t begin, size_t count, size_t page, uint64_t *there);
 
 /* stats.c: remember the size of an area that somebody got (grains). */

@@ -51,7 +51,7 @@ static struct question begin_questions(void)
 	struct question question = { .errno_before = errno };
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &question.cancel_state);
-	question.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	question.pagemap = pcpu_open_pagemap();
 	return question;
 }
 

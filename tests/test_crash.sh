@@ -43,7 +43,7 @@ check "abort()" crashes die 134 "^crashed by signal SIGABRT, an abort, in:\$" \
 check "a division by zero" crashes divide 136 "SIGFPE" "^ #0 $hex module:\.text divide\+$hex\$"
 check "a trap" crashes trap 132 "SIGILL" "^ #0 $hex module:\.text trap\+$hex\$"
 check "a per-CPU variable used like another" crashes direct_access 139 \
-    "SIGSEGV, a bad memory access at $hex module:\.data\.percpu hits\+0x0, in:\$" \
+    "SIGSEGV, a bad .* at $hex module:\.data\.percpu hits\+0x0, a per-CPU variable without this_cpu_\*\(\), in:\$" \
     "^ #0 $hex module:\.text direct_access\+$hex\$"
 check "a stack that overflows" crashes overflow 139 "SIGSEGV, a bad memory access at $hex" \
     "^ #0 $hex module:\.text deeper\+$hex\$" "^#50 $hex module:\.text deeper\+$hex\$"

@@ -1185,6 +1185,42 @@ START_TEST(name_that_stops_being_weak_pulls_in)
 }
 END_TEST
 
+/* It is used before any other, it is not given back, and what is too small is left alone. */
+START_TEST(lent_memory_is_the_callers)
+{
+	enum { LENT = 1 << 20, PIECE = 1 << 10, SMALL = 4096 };
+	static _Alignas(max_align_t) unsigned char lent[LENT], small[SMALL];
+	struct trial trial;
+	unsigned char *last = lent, *piece;
+	size_t inside = 0;
+
+	start_trial(&trial);
+	link_lend_memory(trial.link, lent, LENT);
+	link_lend_memory(trial.link, small, SMALL);
+	for (size_t i = 0; i < 2 * LENT / PIECE; i++) {
+		piece = link_allocate(trial.link, PIECE - i % 7);
+		check_that(piece && (uintptr_t)piece % _Alignof(max_align_t) == 0);
+		check_that(piece < small || piece >= small + SMALL);
+		for (size_t at = 0; at < PIECE - 7; at++)
+			check_that(!piece[at]);
+		memset(piece, 0xff, PIECE - i % 7);
+		if (piece < lent || piece >= lent + LENT)
+			continue;
+		check_that(piece >= last && piece + PIECE <= lent + LENT && inside++ == i);
+		last = piece + PIECE - i % 7;
+	}
+	ck_assert_uint_ge(inside, LENT / PIECE - 2);
+	/* What would not fit any more has a block of its own. */
+	piece = link_allocate(trial.link, LENT);
+	ck_assert(piece < lent || piece >= lent + LENT);
+	assemble("main", ".data\n.quad 1\n");
+	check_ok(&trial, add_file(&trial, "main.o", NULL));
+	end_trial(&trial);
+	for (size_t at = 0; at < SMALL; at++)
+		check_that(!small[at]);
+}
+END_TEST
+
 START_TEST(archive_serves_objects_added_before)
 {
 	struct trial trial;
@@ -1734,6 +1770,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, archive_gives_the_members_that_ld_takes, 0, COUNT(archives));
 	tcase_add_test(tests, name_that_stops_being_weak_pulls_in);
 	tcase_add_test(tests, index_of_wide_numbers_serves_as_well);
+	tcase_add_test(tests, lent_memory_is_the_callers);
 	tcase_add_test(tests, archive_serves_objects_added_before);
 	tcase_add_loop_test(tests, bad_archive_is_refused_in_one_line, 0, COUNT(bad_archives));
 	tcase_add_loop_test(tests, source_is_refused_in_one_line, 0, COUNT(refused));

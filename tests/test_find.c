@@ -380,6 +380,26 @@ START_TEST(wishes_may_fail)
 }
 END_TEST
 
+/* Of what is built into a kernel depmod knows the name alone. */
+START_TEST(wishes_may_have_no_file)
+{
+	const char *tree = copy_tree("builtin"), *config;
+	struct permod *pm;
+
+	command(text("echo kernel/inside.ko >'%s/modules.builtin'", tree_folder("builtin")));
+	run_depmod("builtin");
+	config = settings("builtin.conf", "softdep base pre: inside\n"
+					  "softdep other pre: after inside post: inside\n");
+	pm = open_context(tree, config);
+	expect_error(pm, permod_load_by_name(pm, "inside", NULL, 0, NULL), -ENOENT, "no file",
+		     "inside");
+	load_name(pm, "base", NULL);
+	load_name(pm, "other", NULL);
+	ck_assert_str_eq(noted(), "base after other");
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(dependencies_without_symbols_are_kept)
 {
 	const char *tree = copy_tree("unused");
@@ -720,6 +740,22 @@ static void put_number(unsigned char *at, uint32_t number)
 		at[i] = (unsigned char)number;
 }
 
+/* Of a sparse file of any size nothing is read. */
+START_TEST(large_files_are_refused)
+{
+	struct permod_options options = { .size = sizeof(options), .max_file_size = 1 << 20 };
+	struct permod *pm;
+
+	options.module_dir = copy_tree("large");
+	must(NULL, permod_new(&pm, &options));
+	load_name(pm, "base", NULL);
+	command(text("truncate -s 1000G '%s/modules.symbols.bin'", tree_folder("large")));
+	expect_error(pm, permod_load_by_name(pm, "other", NULL, 0, NULL), -EFBIG,
+		     "modules.symbols.bin", "max_file_size");
+	permod_free(pm);
+}
+END_TEST
+
 /* What would send libkmod round in circles, or beyond its tables. */
 START_TEST(hostile_indexes_are_refused)
 {
@@ -1006,6 +1042,17 @@ static bool has_libkmod(void)
 	return error != -ENOSYS;
 }
 
+/* All that needs it would be left out without a word. */
+START_TEST(libkmod_is_used_if_it_is_there)
+{
+#ifdef HAVE_LIBKMOD
+	ck_assert(has_libkmod());
+#else
+	ck_assert(!has_libkmod());
+#endif
+}
+END_TEST
+
 START_TEST(absence_is_told)
 {
 	struct permod *pm = open_context_of_tree();
@@ -1032,6 +1079,7 @@ static const TTest **const with_trees[] = {
 	&failed_load_takes_dependencies_out,
 	&failed_dependency_is_named,
 	&wishes_may_fail,
+	&wishes_may_have_no_file,
 	&dependencies_without_symbols_are_kept,
 	&aliases_of_several_load_all,
 	&commands_are_not_run,
@@ -1044,6 +1092,7 @@ static const TTest **const with_trees[] = {
 	&missing_files_are_told,
 	&short_indexes_are_refused,
 	&damaged_indexes_do_no_harm,
+	&large_files_are_refused,
 	&hostile_indexes_are_refused,
 	&circles_are_told,
 	&broken_settings_are_told,
@@ -1063,6 +1112,7 @@ int main(void)
 	} else {
 		tcase_add_test(tests, absence_is_told);
 	}
+	tcase_add_test(tests, libkmod_is_used_if_it_is_there);
 	tcase_add_test(tests, answers_are_not_believed);
 	tcase_add_test(tests, requests_end);
 	tcase_add_test(tests, requests_have_a_bound);

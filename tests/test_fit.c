@@ -171,6 +171,33 @@ END_TEST
 
 /* ---- Namespaces ----------------------------------------------------------------------------- */
 
+/* As kernels since 6.13 write them, on either side. */
+START_TEST(namespaces_are_the_same_with_quotes)
+{
+	static const char *const written[] = { "SPACE", "\"SPACE\"" };
+	char export[256], import[128];
+
+	for (size_t i = 0; i < 4; i++) {
+		struct permod *pm = new_context();
+		const char *other = written[i / 2];
+
+		snprintf(export, sizeof(export), GPL "int in_it;\nEXPORT_SYMBOL_NS(in_it, %s);\n",
+			 written[i % 2]);
+		snprintf(import, sizeof(import), "MODULE_IMPORT_NS(%s);\n", other);
+		must(pm, permod_load(pm, compile("quoted.ko", "", export), NULL, 0, NULL));
+		must(pm, permod_load(pm, user_of("in_it", import), NULL, 0, NULL));
+		permod_free(pm);
+		pm = new_context();
+		snprintf(import, sizeof(import), "MODULE_IMPORT_NS(%s);\n",
+			 i / 2 ? "\"SPAC\"" : "SPACES");
+		must(pm, permod_load(pm, work_file("quoted.ko"), NULL, 0, NULL));
+		expect_error(pm, permod_load(pm, user_of("in_it", import), NULL, 0, NULL), -EINVAL,
+			     "in_it", "SPACE");
+		permod_free(pm);
+	}
+}
+END_TEST
+
 START_TEST(namespace_of_the_host_must_be_imported)
 {
 	struct permod *pm = new_context();
@@ -326,6 +353,7 @@ int main(void)
 	tcase_add_test(tests, host_takes_modules_that_are_for_it);
 	tcase_add_test(tests, options_of_other_versions_are_read);
 	tcase_add_test(tests, namespace_of_the_host_must_be_imported);
+	tcase_add_test(tests, namespaces_are_the_same_with_quotes);
 	tcase_add_test(tests, namespace_of_a_module_must_be_imported);
 	tcase_add_test(tests, host_gives_namespaces_by_call);
 	tcase_add_test(tests, host_chooses_licences);

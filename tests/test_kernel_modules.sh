@@ -71,14 +71,15 @@ lib/crc32defs.h lib/gen_crc32table.c lib/kstrtox.h lib/test-string_helpers.c
 tools/testing/selftests/kselftest_module.h
 '
 
-# Only what is named above leaves the archive; reading ends with the last of it.
+# Only what is named above leaves the archive, and most of that need not be decompressed.
 unpack()
 {
     for file in $others $(echo "$modules" | awk -F '|' 'NF { n = split($1 " " $2, f, " ")
             for (i = 1; i <= n; i++) print "lib/" f[i] }' | sort -u); do
         echo "linux-source-6.1/$file"
     done | sort -u > members
-    xz -dc -T0 "$archive" | tar -x --occurrence=1 -T members -f - --strip-components=1
+    python3 "$here/unpack.py" "$archive" members ||
+        xz -dc -T0 "$archive" | tar -x --occurrence=1 -T members -f - --strip-components=1 || return
     # A table that the kernel's build makes.
     mkdir -p include/generated && : > include/generated/autoconf.h
     $CC -DCONFIG_64BIT -o gen_crc32table lib/gen_crc32table.c && ./gen_crc32table > lib/crc32table.h

@@ -242,6 +242,13 @@ static int load_again(struct permod *pm)
 }
 
 /* With what it needs, and out again. */
+/* What is no failure then. */
+#ifdef HAVE_LIBKMOD
+static const int without_libkmod = 0;
+#else
+static const int without_libkmod = -ENOSYS;
+#endif
+
 static int load_by_name(struct permod *pm)
 {
 	struct permod_module *m;
@@ -250,8 +257,7 @@ static int load_by_name(struct permod *pm)
 	armed = false;
 	if (result == 0)
 		result = permod_unload(m, PERMOD_UNLOAD_DEPENDENCIES);
-	/* It may be built without libkmod. */
-	return result == -ENOSYS ? 0 : result;
+	return result == without_libkmod ? 0 : result;
 }
 
 static int unload_dependencies(struct permod *pm)
@@ -265,7 +271,7 @@ static int list_steps(struct permod *pm)
 	int result = permod_steps(pm, "an-alias", 0, &steps);
 
 	permod_steps_free(steps);
-	return result == -ENOSYS ? 0 : result;
+	return result == without_libkmod ? 0 : result;
 }
 
 static int load_requesting(struct permod *pm)

@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -297,13 +298,15 @@ static void put_taken(void)
 
 static bool refusing;
 
-/* From here on the process can change no protection. */
+/* From here on the process can make no memory read-only. */
 void host_refuse(void);
 void host_refuse(void)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PROT_READ, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -336,7 +339,7 @@ START_TEST(reference_of_an_init_whose_load_fails_can_be_put)
 	refusing = true;
 	error = permod_load(pm, path, NULL, 0, NULL);
 	if (!refusing) {
-		fprintf(stderr, "SKIP: %s: no seccomp filter\n", __func__);
+		printf("SKIP: %s: no seccomp filter\n", __func__);
 		return;
 	}
 	expect_error(pm, error, -ENOMEM, "protect");

@@ -512,8 +512,11 @@ START_TEST(bad_lists_of_files_are_refused)
 		     "at least one file");
 	expect_error(pm, permod_load_files(pm, "", same, 1, NULL, NULL, 0, NULL), -EINVAL,
 		     "needs a name");
-	expect_error(pm, permod_load_files(pm, NULL, same, 1, NULL, NULL, 0x40000000, NULL),
-		     -EINVAL, "unknown flags");
+	expect_error(pm,
+		     permod_load_files(pm, NULL, same, 1, NULL, NULL,
+				       0x40000000 | PERMOD_LOAD_FORCE, NULL),
+		     -EINVAL, "unknown flags 0x40000000");
+	expect_error(pm, permod_load(pm, "", NULL, 0, NULL), -ENOENT, "\"\": ");
 	expect_error(pm, permod_load_files(pm, NULL, same, 2, NULL, NULL, 0, NULL), -EEXIST,
 		     "defined already in");
 	expect_error(pm, permod_load_files(pm, NULL, absent, 2, NULL, NULL, 0, NULL), -ENOENT,

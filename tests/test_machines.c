@@ -9,14 +9,17 @@
 #include "tests/machines/arm.h"
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
+#include "tests/machines/mips.h"
 #include "tests/machines/powerpc.h"
 #include "tests/machines/ppc64.h"
+#include "tests/machines/riscv.h"
 #include "tests/machines/s390x.h"
 #include "tests/machines/sparc.h"
 #include "tests/machines/x86_64.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &arm, &i386, &m68k, &powerpc, &ppc64, &ppc64le, &s390x, &sparc, &sparc64, &x86_64,
+	&aarch64, &arm,	  &i386,    &m68k,    &mips,  &mips64, &mips64el, &mipsel,
+	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sparc,  &sparc64,  &x86_64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };

@@ -30,7 +30,7 @@ static size_t own_memory(void)
 
 static bool is_slow(void)
 {
-	return SANITIZED || under_valgrind();
+	return SANITIZED || is_emulated();
 }
 
 /* xorshift64*: the same numbers in every run. */

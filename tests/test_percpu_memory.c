@@ -40,7 +40,7 @@
 
 static bool is_slow(void)
 {
-	return SANITIZED || under_valgrind();
+	return SANITIZED || is_emulated();
 }
 
 /* xorshift64*: the same numbers in every run. */

@@ -277,7 +277,7 @@ static bool kernel_has_rseq(void)
 /* Sequences of ours, in a process where nothing else stands in the way. */
 static bool usual(void)
 {
-	return kernel_has_rseq() && !SANITIZED && !under_valgrind() && pcpu_ops_name()[0] == 'r';
+	return kernel_has_rseq() && !SANITIZED && !is_emulated() && pcpu_ops_name()[0] == 'r';
 }
 
 #define PLAY(scene, ...) play(scene, (const char *const[]){ __VA_ARGS__, NULL }, 0)

@@ -28,7 +28,7 @@
 
 static bool is_slow(void)
 {
-	return SANITIZED || under_valgrind();
+	return SANITIZED || is_emulated();
 }
 
 static bool is_long(void)

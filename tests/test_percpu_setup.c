@@ -189,7 +189,7 @@ static struct request make_request(int number)
 /* Valgrind is too slow for all of them. */
 static int request_step(void)
 {
-	return under_valgrind() ? 7 : 1;
+	return is_emulated() ? 7 : 1;
 }
 
 static int expected_result(const struct request *request)
@@ -259,10 +259,10 @@ static void check_addresses(const struct pcpu_space *space)
 	for (unsigned int cpu = 0; cpu < layout->cpu_ids; cpu++)
 		ck_assert_uint_eq(space->cookies + layout->offset[cpu],
 				  space->units + cpu * space->unit_size);
-	ck_assert_str_eq(protection_at(space->cookies), "---p");
-	ck_assert_str_eq(protection_at(space->cookies + space->unit_size - 1), "---p");
-	ck_assert_str_eq(protection_at(space->arena), "---p");
-	ck_assert_str_eq(protection_at(space->arena + space->arena_size - 1), "---p");
+	ck_assert(is_closed(space->cookies));
+	ck_assert(is_closed(space->cookies + space->unit_size - 1));
+	ck_assert(is_closed(space->arena));
+	ck_assert(is_closed(space->arena + space->arena_size - 1));
 	ck_assert_str_eq(protection_at(space->units), "rw-p");
 	ck_assert_str_eq(protection_at(units_end - 1), "rw-p");
 }
@@ -344,7 +344,7 @@ START_TEST(first_chunk_of_given_sizes)
 	}
 	read_whole("/proc/self/maps", after, sizeof(after));
 	/* Tools have mappings of their own, which come and go. */
-	check_that(SANITIZED || under_valgrind() || !strcmp(before, after));
+	check_that(SANITIZED || is_emulated() || !strcmp(before, after));
 }
 END_TEST
 
@@ -366,7 +366,7 @@ START_TEST(sizes_that_overflow_are_refused)
 	ck_assert_int_eq(pcpu_space_init(&space, 0, 0, 0, 0), -EINVAL);
 	ck_assert_int_eq(pcpu_space_init(&space, 0, 0, 0, unit), -ENOMEM);
 	/* Valgrind keeps books on so much, and its memory is not enough. */
-	if (WIDE && !under_valgrind())
+	if (WIDE && !is_emulated())
 		ck_assert_int_eq(pcpu_space_init(&space, (size_t)1 << (WIDE ? 46 : 0), 0, 0,
 						 PCPU_AUTO),
 				 -ENOMEM);
@@ -635,7 +635,7 @@ END_TEST
 /* Sanitizers' shadow memory needs terabytes, and valgrind more than the least limits. */
 static bool can_limit(void)
 {
-	return !SANITIZED && !under_valgrind();
+	return !SANITIZED && !is_emulated();
 }
 
 /* Whatever the limit is, there is a layout and room for the rest of the program. */
@@ -761,7 +761,7 @@ int main(int argc, char **argv)
 		return status;
 	runner = srunner_create(make_suite());
 	/* Valgrind looks for leaks in all units at the end of each process: one has to do. */
-	if (under_valgrind())
+	if (is_emulated())
 		srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
 	status = srunner_ntests_failed(runner) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -573,7 +573,7 @@ static void at_each_instruction(round_body *body)
 {
 	pid_t scout, subject;
 
-	if (SANITIZED || under_valgrind())
+	if (SANITIZED || is_emulated())
 		return;
 	scout = start_child(true);
 	if (scout < 0) {

@@ -33,7 +33,7 @@
 
 static bool is_slow(void)
 {
-	return SANITIZED || under_valgrind();
+	return SANITIZED || is_emulated();
 }
 
 /* How often something is done: in everyday runs, and with PERMOD_LONG. */
@@ -534,7 +534,7 @@ START_TEST(state_stays_right)
 {
 	struct outcome outcome;
 
-	if (under_valgrind() && strcmp(runs[_i].scene, "alone"))
+	if (is_emulated() && strcmp(runs[_i].scene, "alone"))
 		return; /* one thread at a time: hours */
 	if (is_slow() && strstr(runs[_i].settings[0], "CPUS=33"))
 		return; /* tools see to each CPU's copy of each area */

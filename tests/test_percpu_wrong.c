@@ -276,7 +276,7 @@ START_TEST(wrong_pointer_is_named_and_aborts)
 	for (size_t mode = 0; mode < COUNT(modes); mode++) {
 		for (size_t i = 0; i < COUNT(sizes); i++) {
 			/* Tools have their own modes, and reports. */
-			if (!(SANITIZED || under_valgrind()) || mode == 2)
+			if (!(SANITIZED || is_emulated()) || mode == 2)
 				make_mistake(&mistakes[_i], modes[mode], sizes[i]);
 		}
 	}
@@ -378,7 +378,7 @@ START_TEST(misuse_is_found_in_the_checked_mode)
 						 NULL };
 		struct outcome outcome;
 
-		if (SANITIZED || under_valgrind())
+		if (SANITIZED || is_emulated())
 			continue; /* they report it themselves: tests/test_percpu_tools.sh */
 		snprintf(which, sizeof(which), "USE=%d", _i);
 		snprintf(bytes, sizeof(bytes), "USE_SIZE=%zu", use_sizes[i]);
@@ -404,7 +404,7 @@ START_TEST(areas_have_no_gaps_unless_checked)
 	struct pcpu_map before, after;
 	void __percpu *area;
 
-	if (SANITIZED || under_valgrind())
+	if (SANITIZED || is_emulated())
 		return; /* they are checked */
 	pcpu_get_map(&before);
 	area = __alloc_percpu(100, 4);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # README.md is right: its module and its host compile and print what it says, its commands and files
-# exist, and it names every setting.
+# exist, and it names every setting. And what of doc/design.md can be compared with the code.
 
 . "$(dirname "$0")/shell.sh"
 
@@ -59,7 +59,22 @@ settings_are_told()
 {
     grep -oh '"PERCPU_[A-Z]*"' "$top_srcdir"/percpu/*.c | tr -d '"' | sort -u > known
     grep -o '^| `PERCPU_[A-Z]*' "$readme" | tr -d '|` ' | sort -u > told
-    cmp known told
+    cmp known told || return
+    for page in percpu.3 permod.1; do
+        sed -n '/^\.SH ENVIRONMENT/,/^\.SH [^E]/p' "$top_srcdir/doc/$page" |
+            grep -o 'PERCPU_[A-Z]*' | sort -u > told
+        cmp known told || { echo "doc/$page"; return 1; }
+    done
+}
+
+# The table of doc/design.md has the steps of a load as the loader has them.
+steps_are_told()
+{
+    sed -n '/^static int (\*const steps\[\])/,/^};/p' "$top_srcdir/loader/load.c" |
+        grep -o '[a-z_]*,' | tr -d ',' > steps
+    sed -n '/^| step | what it does/,/^$/p' "$top_srcdir/doc/design.md" | cut -d '|' -f 2 |
+        grep -o '`[a-z_]*`' | tr -d '`' > told
+    [ "$(wc -l < steps)" -gt 10 ] && diff steps told
 }
 
 check "README: the module" module_runs
@@ -71,5 +86,6 @@ else
 fi
 check "README: files exist" files_exist
 check "README: settings" settings_are_told
+check "doc/design.md: the steps of a load" steps_are_told
 
 finish

@@ -328,6 +328,19 @@ keeps_the_rest()
 }
 check "nothing else of the file changes" keeps_the_rest
 
+# Into a copy, which is whoever's it is that makes it, or a pipe or device, which stays what it is.
+whose_it_is()
+{
+    chmod 4751 fresh.ko && "$permod" stamp --output other.ko fresh.ko &&
+        [ "$(stat -c '%a %u' other.ko)" = "751 $(id -u)" ] || return
+    cp -p fresh.ko owned.ko && { [ "$(id -u)" != 0 ] || chown 1:1 owned.ko; } && chmod 4751 owned.ko &&
+        stat -c '%a %u %g' owned.ko > wanted && "$permod" stamp owned.ko &&
+        stat -c '%a %u %g' owned.ko | diff wanted - || return
+    mkfifo pipe && ! "$permod" stamp --output pipe fresh.ko 2> err && has err "pipe: not a regular" &&
+        [ -p pipe ] && ! ls pipe.* 2> log
+}
+check "owner, rights and pipes" whose_it_is
+
 kmod_reads()
 {
     modprobe --dump-modversions $CC-4/filter.ko > out &&
@@ -384,6 +397,13 @@ refuses()
 }
 
 $CC -c -o nodebug.o try.c
+# A pipe that nobody writes to must not be waited for.
+refuses_pipe()
+{
+    mkfifo pipe.o && timeout 20 "$permod" stamp pipe.o > out 2> err
+    [ $? -eq 1 ] && has err "not a regular file"
+}
+
 check "no debug information" refuses nodebug.o "compile with -g"
 # Units of types that are compressed can't be put together.
 printf '%s\n' '#include <permod/module.h>' 'struct s {' "$(seq -f 'int a%.0f;' 200)" '} it;' \
@@ -393,9 +413,36 @@ if $CC -g -gz -fdebug-types-section $include -c -o units.o units.c 2> log &&
     check "compressed types in units of their own" refuses units.o "-fdebug-types-section and -gz"
 fi
 echo "no object" > text.o
+check "a pipe" refuses_pipe
 check "no object" refuses text.o "no ELF file"
+gzip -c text.o > text.ko.gz
+check "what is compressed" refuses text.ko.gz "before it is compressed"
 { cat $CC-4/core.ko; printf 'xxxx~Module signature appended~\n'; } > signed.ko
 check "what is signed" refuses signed.ko "signed"
+
+# Each namespace's next one is the first within it, so there are 2 ^ 60 of them.
+{
+    printf '%s\n' '.section .debug_abbrev, "", %progbits' '.byte 1, 0x11, 1, 0, 0' \
+        '.byte 2, 0x39, 1, 1, 0x13, 0, 0, 0' '.section .debug_info, "", %progbits' 'begin: .long end - 0f' \
+        '0: .short 4' '.long .debug_abbrev' '.byte 8, 1'
+    seq 60 | sed 's/.*/.byte 2; .long 0f - begin; 0:/'
+    printf '%s\n' '.zero 62' 'end:' '.data' '.global it' 'it: .long 1'
+} > endless.s
+$CC -c endless.s
+check "a tree without an end" refuses endless.o "without an end"
+
+# No section has a name, though one is called the table of them.
+nameless()
+{
+    python3 -c '
+import struct
+file = bytearray(open("'$CC-4/core.ko'", "rb").read())
+table, = struct.unpack_from("<Q", file, 40)
+number, = struct.unpack_from("<H", file, 62)
+struct.pack_into("<IIQQQ", file, table + 64 * number, 0, 8, 0, 0, 1 << 40)
+open("nameless.ko", "wb").write(file)' && refuses nameless.ko "have no names"
+}
+[ "$(uname -m)" != x86_64 ] || check "sections without names" nameless
 
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.
 check "damaged files" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" $CC-4/core.ko

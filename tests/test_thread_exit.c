@@ -95,7 +95,7 @@ START_TEST(unload_that_waits_is_refused_by_late_destructors)
 	ck_assert_int_eq(user.error, 0);
 	/* It is live, as before. */
 	ck_assert_int_eq(permod_state(m), PERMOD_LIVE);
-	ck_assert_ptr_eq(permod_find(pm, "threads"), m);
+	ck_assert_ptr_eq(permod_find(pm, "load_threads"), m);
 	must(pm, permod_get(m));
 	expect_error(pm, permod_unload(m, 0), -EBUSY, "destructors");
 	end_user(&user);

@@ -225,6 +225,7 @@ wrong_usage_exits_2()
         run 2 run --count && refuses_with "'--count' needs a value" &&
         run 2 run --json=yes counter.ko && refuses_with "'--json' takes no value" &&
         run 2 run counter.ko --json && refuses_with "options come before" &&
+        run 2 run counter.ko other.ko && refuses_with "'other.ko': a further MODULE" &&
         run 2 info && refuses_with "no FILE" &&
         run 2 info counter.ko counter.ko && refuses_with "too many" &&
         run 2 check --svg counter.ko && refuses_with "'--svg'" &&
@@ -1013,7 +1014,7 @@ map_tells_failures()
         rm -f map.svg && run 1 map --svg map.svg missing.ko && [ ! -e map.svg ]
 }
 
-# ---- Samples and manual pages ------------------------------------------------------------------
+# ---- Samples -----------------------------------------------------------------------------------
 
 sample_host_runs()
 {
@@ -1023,28 +1024,6 @@ equal(open("out").read().splitlines(), ["CPU %d: the first word of hits is %d"
       % (cpu, 3 if cpu in allowed else 0) for cpu in possible])' || return
     "$top_builddir/samples/host" missing.ko > out 2> err
     [ $? -eq 1 ] && has err missing.ko && is out ""
-}
-
-manual_pages_render()
-{
-    for page in permod.1 permod.3 percpu.3 percpu_counter.3 percpu_list.3 percpu_ref.3 permod-module.7 \
-        permod-linking.7; do
-        groff -man -ww -z "$top_srcdir/doc/$page" > out 2>&1 && is out "" || return
-    done
-    # Whatever the headers declare is in a page.
-    sed -n 's/^[a-z].*[ *]\(permod_[a-z_]*\)(.*/\1/p' "$top_srcdir/include/permod/permod.h" |
-        sort -u > names
-    sed -n 's/^[a-z].*[ *]\(_*[a-z_]*percpu\|pcpu_[a-z_]*\|setup_[a-z_]*\)(.*/\1/p' \
-        "$top_srcdir/include/permod/percpu.h" |
-        grep -v '^pcpu_slow_' | sort -u >> names
-    for header in percpu_counter percpu_list percpu_ref; do
-        grep '^[a-z_]' "$top_srcdir/include/permod/$header.h" | grep -o "_*${header}_[a-z_]*(" |
-            tr -d '(' | sort -u >> names
-    done
-    [ "$(wc -l < names)" -gt 75 ] || return
-    while read -r name; do
-        cat "$top_srcdir"/doc/*.3 | has /dev/stdin "$name" || return
-    done < names
 }
 
 # ---- All of them -------------------------------------------------------------------------------
@@ -1101,11 +1080,6 @@ check "map: a picture that says the same" map_as_picture
 check "map: names are escaped in the picture" map_escapes_names
 check "map: what can't be loaded or written" map_tells_failures
 check "samples: the host" sample_host_runs
-if command -v groff > log; then
-    check "manual pages are clean and complete" manual_pages_render
-else
-    skip "manual pages are clean and complete" "groff is not installed (Debian: groff)"
-fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -15,7 +15,7 @@ if ! installed depmod; then
     finish
 fi
 
-mkdir -p $tree/samples conf
+mkdir -p $tree/samples conf flat
 for name in counter histogram report; do
     $CC -O2 $include -c -o $tree/samples/$name.ko "$top_srcdir/samples/$name.c" || exit 1
 done
@@ -78,7 +78,35 @@ agrees_with_modinfo()
 check_loads_what_is_needed()
 {
     run "$permod" check --module-dir tree report && has out "report.ko: would load" &&
-        ! run "$permod" check $tree/samples/report.ko && has out "histogram_buckets"
+        ! run "$permod" check $tree/samples/report.ko && has out "histogram_buckets" || return
+    # Of a file too, as a load would; and of what it is made of besides.
+    run "$permod" check --module-dir tree $tree/samples/report.ko && has out "report.ko: would load" &&
+        echo 'extern int nobody_has_it; int *get(void) { return &nobody_has_it; }' > lacking.c &&
+        $CC -c lacking.c && ! run "$permod" check --module-dir tree --with lacking.o report &&
+        has out "nobody_has_it"
+}
+
+# --with and --root are for modules of a tree as for files.
+parts_of_a_module()
+{
+    echo 'int more; int added(void); int added(void) { return ++more; }' > more.c && $CC -c more.c &&
+        run "$permod" run --json --module-dir tree --config conf --with more.o report &&
+        python3 -c '
+import json
+found = json.load(open("out"))["modules"]
+assert [m["name"] for m in found] == ["histogram", "report"], found' &&
+        run "$permod" run --module-dir tree --with more.o --call added report &&
+        counts "hits=5" tick --module-dir tree --config conf --root tick counter step=5
+}
+
+map_finds_modules()
+{
+    run "$permod" map --json --module-dir tree --config conf what-is-usual && python3 -c '
+import json
+names = [m["name"] for m in json.load(open("out"))["modules"]]
+assert {"histogram", "report"} <= set(names), names' &&
+        cp $tree/samples/histogram.ko $tree/samples/report.ko flat && run "$permod" map --module-dir flat report &&
+        has out "histogram"
 }
 
 refused()
@@ -95,7 +123,8 @@ errors_are_one_line()
         refused run --config conf counter && has err "module tree" &&
         refused info --module-dir tree nonsense && has err "nonsense" &&
         refused check --module-dir tree nonsense && has err "nonsense" &&
-        refused run --module-dir tree --root tick counter && has err "--root" &&
+        refused run --module-dir tree --root nonsense counter && has err "nonsense" &&
+        refused map --config conf counter && has err "module tree" &&
         head -c 50 $tree/modules.dep.bin > short && cp $tree/modules.dep.bin long &&
         cp short $tree/modules.dep.bin && refused run --module-dir tree counter &&
         cp long $tree/modules.dep.bin && has err "$tree/modules.dep.bin: damaged"
@@ -114,5 +143,7 @@ check "symbols of a file are looked up in the tree" symbols_are_found_by_the_tre
 check "--remove-dependencies" dependencies_go
 check "info finds modules by name, as modinfo" agrees_with_modinfo
 check "check finds what is needed" check_loads_what_is_needed
+check "a module of a tree with more files, or a part of it" parts_of_a_module
+check "map finds modules by name" map_finds_modules
 check "errors are one line" errors_are_one_line
 finish

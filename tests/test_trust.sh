@@ -95,6 +95,15 @@ check "unknown: refused" refused 'signed by "signer rsa", key ' rsa-sha256.ko --
 check "unknown: warned of" warned 'signed by "signer rsa", key ' rsa-sha256.ko --certificate other.pem
 check "no certificate: refused" refused 'none of the 0' rsa-sha256.ko
 check "unsigned: refused" refused 'unsigned.ko: it is not signed' unsigned.ko --certificate rsa.pem
+# permod check tells the same, and that it would load.
+check_warns()
+{
+    "$permod" check --signatures warn unsigned.ko > out 2> err && has out "unsigned.ko: would load" &&
+        has err "permod: warning: unsigned.ko: it is not signed" && [ "$(wc -l < err)" = 1 ] &&
+        "$permod" check --signatures warn --certificate rsa.pem rsa-sha256.ko > out 2> err &&
+        [ ! -s err ]
+}
+check "check warns" check_warns
 check "unsigned: warned of" warned 'unsigned.ko: it is not signed' unsigned.ko --certificate rsa.pem
 
 sign sha1 rsa.key rsa.pem "$module" sha1.ko
@@ -184,6 +193,9 @@ usage()
 }
 check "a policy that is none" usage "'often': none of off, warn, enforce" --signatures often
 check "a certificate without a policy" usage "--certificate needs --signatures" --certificate rsa.pem
+: > empty.pem
+check "an empty file has no certificates" refused 'empty.pem: no file with certificates: empty' unsigned.ko \
+    --certificate empty.pem
 check "a key is no certificate" refused 'rsa.key: there is no certificate in it' unsigned.ko \
     --certificate rsa.key
 

@@ -62,14 +62,38 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 			       : usage_error(&check_command, "no FILE given");
 }
 
-static enum status show(struct permod *pm, const struct parts *parts, bool json)
+static int make_plan(struct permod *pm, const struct parts *parts, struct permod_plan **plan)
+{
+	return permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root, parts->flags,
+				 plan);
+}
+
+/* A load asks the tree for symbols that nobody has. */
+static bool load_needs(struct permod *pm, const struct permod_plan *plan)
+{
+	const struct permod_plan_symbol *symbol;
+	bool loaded = false;
+
+	for (unsigned int i = 0; (symbol = permod_plan_symbol(plan, i)); i++) {
+		if (!symbol->provider && !symbol->weak)
+			loaded |= load_needed_symbol(pm, symbol->name);
+	}
+	return loaded;
+}
+
+static enum status show(struct permod *pm, const struct parts *parts, bool in_tree, bool json)
 {
 	struct permod_plan *plan = NULL;
 	const char *path = parts->paths[0], *error;
-	bool loads = permod_plan_files(pm, NULL, parts->paths, parts->count, parts->root,
-				       parts->flags, &plan) == 0;
+	bool loads = make_plan(pm, parts, &plan) == 0;
 
+	if (!loads && plan && in_tree && load_needs(pm, plan)) {
+		permod_plan_free(plan);
+		loads = make_plan(pm, parts, &plan) == 0;
+	}
 	error = loads ? NULL : permod_error(pm);
+	if (plan && permod_plan_distrust(plan))
+		complain("warning: %s", permod_plan_distrust(plan));
 	if (json)
 		show_plan_json(stdout, plan, path, error);
 	else if (plan)
@@ -94,7 +118,8 @@ static enum status check_wishes(struct wishes *wishes)
 	if (path)
 		wishes->parts.paths[0] = path;
 	if (status == STATUS_GO_ON)
-		status = show(pm, &wishes->parts, wishes->json);
+		status = show(pm, &wishes->parts, wishes->place.dir && is_tree(wishes->place.dir),
+			      wishes->json);
 	free(path);
 	permod_free(pm);
 	return status;
@@ -118,7 +143,7 @@ const struct command check_command = {
 	.synopsis = "[OPTION ...] FILE",
 	.summary = "would it load here? The plan and the reasons; nothing is run",
 	.help = "  --json             print one JSON document\n"
-		"  --module-dir DIR   FILE is a module of DIR, a module tree of depmod, by its name\n"
+		"  --module-dir DIR   find FILE by its name, and what it needs, in a module tree of depmod\n"
 		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n"
 		"  --with FILE        FILE, an object or archive, belongs to it too; repeatable\n"
 		"  --root SYMBOL      of archives, take only what SYMBOL needs\n"

@@ -222,10 +222,10 @@ static enum status help_with(int argc, char **argv)
 {
 	const struct command *command;
 
-	if (argc == 1)
-		return show_help();
 	if (argc > 2)
 		return usage_error(NULL, "help: too many arguments: '%s'", argv[2]);
+	if (argc == 1 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
+		return show_help();
 	command = find_command(argv[1]);
 	if (!command)
 		return usage_error(NULL, "unknown subcommand '%s'", argv[1]);
@@ -278,7 +278,9 @@ int main(int argc, char **argv)
 
 	errno = 0;
 	if ((fflush(stdout) || ferror(stdout)) && status == STATUS_DONE) {
-		complain("can't write the output: %s", strerror(errno ? errno : EIO));
+		/* Why, nobody knows any more if it was before. */
+		complain("can't write the output%s%s", errno ? ": " : "",
+			 errno ? strerror(errno) : "");
 		return STATUS_FAILED;
 	}
 	return (int)status;

@@ -495,6 +495,7 @@ struct wishes {
 	bool json;
 	const char *function; /* to be called first, or NULL */
 	const char *picture;  /* a file, or NULL */
+	struct tree_place place;
 	struct request *modules;
 	size_t num_modules;
 };
@@ -504,6 +505,8 @@ static enum status parse_options(int argc, char **argv, struct wishes *wishes)
 	static const struct option options[] = {
 		{ "call", required_argument, NULL, 'f' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "module-dir", required_argument, NULL, 'm' },
+		{ "config", required_argument, NULL, 'C' },
 		{ "svg", required_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -516,6 +519,10 @@ static enum status parse_options(int argc, char **argv, struct wishes *wishes)
 			wishes->function = optarg;
 		else if (code == 'j')
 			wishes->json = true;
+		else if (code == 'm')
+			wishes->place.dir = optarg;
+		else if (code == 'C')
+			add_config(&wishes->place, optarg);
 		else
 			wishes->picture = optarg;
 	}
@@ -570,24 +577,37 @@ static enum status look_and_show(const struct wishes *wishes, const struct sessi
 }
 
 /* With the modules loaded, in a context of their own. */
-static enum status load_and_show(const struct wishes *wishes, FILE *out)
+static enum status load_and_look(const struct wishes *wishes, struct session *session, FILE *out)
 {
-	struct session session = { .pm = NULL };
+	const struct trust no_trust = { 0 };
 	enum status status, unloaded;
 
 	permod_catch_crashes(STDERR_FILENO);
-	if (permod_new(&session.pm, NULL)) {
-		complain("%s", permod_error(NULL));
+	if (open_context(&session->place, &no_trust, &session->pm) != STATUS_DONE)
 		return STATUS_FAILED;
-	}
-	status = load_modules(&session, wishes->modules, wishes->num_modules);
+	status = load_modules(session, wishes->modules, wishes->num_modules);
 	if (status == STATUS_DONE && wishes->function)
-		status = call(&session, wishes->function);
+		status = call(session, wishes->function);
 	if (status == STATUS_DONE)
-		status = look_and_show(wishes, &session, out);
-	unloaded = unload_modules(&session);
-	permod_free(session.pm);
+		status = look_and_show(wishes, session, out);
+	unloaded = unload_modules(session);
+	permod_free(session->pm);
 	return unloaded == STATUS_DONE ? status : unloaded;
+}
+
+static enum status load_and_show(const struct wishes *wishes, FILE *out)
+{
+	struct session session = { .place = wishes->place };
+	enum status status;
+
+	if (wishes->place.dir && !is_tree(wishes->place.dir)) {
+		session.dir = open_module_dir(wishes->place.dir);
+		if (!session.dir)
+			return STATUS_FAILED;
+	}
+	status = load_and_look(wishes, &session, out);
+	close_module_dir(session.dir);
+	return status;
 }
 
 static enum status map(int argc, char **argv)
@@ -605,6 +625,7 @@ static enum status map(int argc, char **argv)
 		status = STATUS_FAILED;
 	}
 	free_requests(wishes.modules, wishes.num_modules);
+	free(wishes.place.config);
 	return status;
 }
 
@@ -613,7 +634,9 @@ const struct command map_command = {
 	.synopsis = "[OPTION ...] [MODULE [name=value ...] [-- MODULE [name=value ...] ...]]",
 	.summary = "the per-CPU address space of this process, with modules loaded",
 	.help = "  --call FUNCTION    call FUNCTION of the modules once on each CPU, then look\n"
+		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n"
 		"  --json             print one JSON document; what modules print goes to standard error\n"
+		"  --module-dir DIR   find modules named without a folder, and what they need, in DIR\n"
 		"  --svg FILE         write a picture to FILE, and no text\n"
 		"\n"
 		"Each MODULE is loaded as by permod run, and unloaded afterwards.\n",

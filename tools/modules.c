@@ -53,6 +53,9 @@ static enum status add_parameter(const struct command *command, struct request *
 
 	if (strncmp(word, "--", 2) == 0)
 		return usage_error(command, "'%s': options come before the first MODULE", word);
+	/* No parameter has such a name; it may be a bool's, which has no value. */
+	if (word[strcspn(word, "=./")] != '=' && strpbrk(word, "./"))
+		return usage_error(command, "'%s': a further MODULE comes behind '--'", word);
 	quoted = quote_parameter(word);
 	if (!quoted)
 		return usage_error(command,
@@ -202,7 +205,7 @@ static const char *file_of(const struct session *session, const char *name)
 	if (strchr(name, '/') || (there && !(session->dir && S_ISDIR(about.st_mode))))
 		return name;
 	if (!session->dir) {
-		complain("%s: no such file; a bare name needs --module-dir", name);
+		complain("%s: no such file; a bare name needs --module-dir", *name ? name : "\"\"");
 		return NULL;
 	}
 	path = find_module(session->dir, name);
@@ -222,14 +225,12 @@ static bool is_loaded(const struct session *session, const char *path)
 }
 
 static enum status load_of_tree(struct session *session, const struct request *request,
-				const struct parts *parts)
+				struct parts *parts)
 {
 	if (parts->count == 1 && !parts->root)
 		return load_by_name(session, request->name, request->params,
 				    load_flags(session, parts));
-	complain("%s: a module of a tree takes no --with and no --root; name its file",
-		 request->name);
-	return STATUS_FAILED;
+	return load_parts_by_name(session, request, parts);
 }
 
 static enum status load_module(struct session *session, const struct request *request,

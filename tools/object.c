@@ -64,7 +64,10 @@ static bool check_header(struct object *object)
 	const ElfW(Ehdr) *header = &object->header;
 
 	if (object->size < sizeof(*header) || memcmp(ident, ELFMAG, SELFMAG) != 0)
-		return refuse_object(object, "no ELF file; a module is made by 'cc -g -c'");
+		return refuse_object(object,
+				     compression_ending(object->path)
+					     ? "compressed; stamp it before it is compressed"
+					     : "no ELF file; a module is made by 'cc -g -c'");
 	if (ident[EI_CLASS] != NATIVE_CLASS || ident[EI_DATA] != NATIVE_ORDER)
 		return refuse_object(object, "for another machine");
 	memcpy(&object->header, object->bytes, sizeof(object->header));

@@ -325,7 +325,7 @@ struct file {
 	bool verbose;
 	unsigned char *bytes;
 	size_t size;
-	mode_t mode;
+	struct stat about;
 };
 
 static bool refuse(const struct file *file, const char *why)
@@ -336,14 +336,11 @@ static bool refuse(const struct file *file, const char *why)
 
 static bool read_open(struct file *file, FILE *stream)
 {
-	struct stat about;
-
-	if (fstat(fileno(stream), &about))
+	if (fstat(fileno(stream), &file->about))
 		return refuse(file, strerror(errno));
-	if (!S_ISREG(about.st_mode))
+	if (!S_ISREG(file->about.st_mode))
 		return refuse(file, "not a regular file");
-	file->mode = about.st_mode & 07777;
-	file->size = (size_t)about.st_size;
+	file->size = (size_t)file->about.st_size;
 	file->bytes = allocate(file->size + 1, 1);
 	if (fread(file->bytes, 1, file->size, stream) != file->size)
 		return refuse(file, "can't be read as a whole");
@@ -352,11 +349,18 @@ static bool read_open(struct file *file, FILE *stream)
 
 static bool read_whole(struct file *file)
 {
-	FILE *stream = fopen(file->path, "re");
+	/* Nobody may ever write to a pipe: the open must not wait for it. */
+	int fd = open(file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
 	bool good;
 
-	if (!stream)
-		return refuse(file, strerror(errno));
+	if (!stream) {
+		int error = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return refuse(file, strerror(error));
+	}
 	good = read_open(file, stream);
 	fclose(stream);
 	return good;
@@ -377,8 +381,20 @@ static bool write_all(int fd, const char *bytes, size_t size)
 	return true;
 }
 
+/* What replaces a file is its owner's; a copy is whose it is that makes it, and must not run as he. */
+static bool copy_rights(const struct file *file, int fd, bool in_place)
+{
+	const struct stat *about = &file->about;
+	mode_t rights = about->st_mode & 07777;
+
+	if (!in_place || fchown(fd, about->st_uid, about->st_gid))
+		rights &= 0777;
+	return fchmod(fd, rights) == 0;
+}
+
 /* A file beside it takes its place when all is written. */
-static bool replace_file(const struct file *file, const char *output, const struct bytes *image)
+static bool replace_file(const struct file *file, const char *output, const struct bytes *image,
+			 bool in_place)
 {
 	char *path = realpath(output, NULL), *temporary;
 	bool good;
@@ -388,8 +404,8 @@ static bool replace_file(const struct file *file, const char *output, const stru
 		path = format_text("%s", output);
 	temporary = format_text("%s.XXXXXX", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
-	good = fd >= 0 && write_all(fd, image->data, image->size) && fchmod(fd, file->mode) == 0 &&
-	       fsync(fd) == 0;
+	good = fd >= 0 && write_all(fd, image->data, image->size) &&
+	       copy_rights(file, fd, in_place) && fsync(fd) == 0;
 	if (fd >= 0)
 		good = close(fd) == 0 && good;
 	good = good && rename(temporary, path) == 0;
@@ -506,12 +522,23 @@ static bool is_signed(const struct file *file)
 	       memcmp(file->bytes + file->size - length, SIGNATURE_END, length) == 0;
 }
 
+/* A device, or a pipe, would be replaced by a file. */
+static bool check_output(const char *output)
+{
+	struct stat about;
+
+	if (!output || stat(output, &about) || S_ISREG(about.st_mode))
+		return true;
+	complain("%s: not a regular file", output);
+	return false;
+}
+
 static bool stamp_whole(struct file *file, const char *output)
 {
 	struct bytes image = { NULL, 0 };
 	bool good;
 
-	if (!read_whole(file))
+	if (!check_output(output) || !read_whole(file))
 		return false;
 	if (is_signed(file))
 		return refuse(file, "is signed; stamp it before it is signed");
@@ -527,7 +554,7 @@ static bool stamp_whole(struct file *file, const char *output)
 	/* What is as it was stays untouched. */
 	good = good && ((!output && image.size == file->size &&
 			 memcmp(image.data, file->bytes, image.size) == 0) ||
-			replace_file(file, output ? output : file->path, &image));
+			replace_file(file, output ? output : file->path, &image, !output));
 	free(image.data);
 	return good;
 }

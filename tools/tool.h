@@ -15,7 +15,8 @@
  *     picture.c  the same address space as an SVG picture;     layout.c what is where in it
  *     plan.c     what permod check shows           trust.c  --signatures, --certificate
  *     stamp.c    permod stamp                          types.c  the types of symbols, from DWARF
- *     context.c  a context as the options want it
+ *     object.c   an ELF file whose sections change         members.c the same in archives
+ *     units.c    types in sections of their own            context.c a context as options want it
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -234,6 +235,8 @@ struct tree_place {
 };
 
 struct session;
+struct parts;
+struct request;
 
 /* Whether depmod made it, so that the library knows it. */
 bool is_tree(const char *dir);
@@ -245,12 +248,17 @@ bool is_bare_name(const struct tree_place *place, const char *name);
 /* Load a module of the tree with what it needs. */
 enum status load_by_name(struct session *session, const char *name, const char *params,
 			 unsigned int flags);
+/* The same if it is made of more than its file, or of a part of it. */
+enum status load_parts_by_name(struct session *session, const struct request *request,
+			       struct parts *parts);
 /* Let the session know of all modules but this one. */
 void collect_modules(struct session *session, const struct permod_module *except);
 bool is_still_there(const struct session *session, const struct permod_module *wanted);
 /* The file of a module of the tree, to be freed; @load_needs loads before what it needs, without
  * running anything.  STATUS_GO_ON, or STATUS_FAILED after a message. */
 enum status find_by_name(struct permod *pm, const char *name, bool load_needs, char **path);
+/* Load from the tree, in the same way, what has a symbol; false if nothing came of it. */
+bool load_needed_symbol(struct permod *pm, const char *symbol);
 
 /* ---- context.c ------------------------------------------------------------------------------ */
 

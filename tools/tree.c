@@ -111,6 +111,54 @@ enum status load_by_name(struct session *session, const char *name, const char *
 	return STATUS_DONE;
 }
 
+/* A step of those that come with a module: what it needs, or a wish of its. */
+static bool load_step(struct session *session, const struct permod_step *step)
+{
+	if (permod_find(session->pm, step->name) ||
+	    permod_load_by_name(session->pm, step->name, NULL, 0, NULL) == 0 || step->optional)
+		return true;
+	complain("%s", permod_error(session->pm));
+	return false;
+}
+
+static enum status load_asked(struct session *session, const struct permod_step *step,
+			      const char *params, struct parts *parts)
+{
+	char *all = format_text("%s%s%s", step->options, *step->options && params ? " " : "",
+				params ? params : "");
+	enum status status;
+
+	parts->paths[0] = step->path;
+	status = load_parts(session, parts, all, NULL);
+	free(all);
+	return status;
+}
+
+enum status load_parts_by_name(struct session *session, const struct request *request,
+			       struct parts *parts)
+{
+	enum status status = STATUS_DONE;
+	const struct permod_step *step;
+	struct permod_steps *steps;
+
+	if (permod_steps(session->pm, request->name, 0, &steps)) {
+		complain("%s", permod_error(session->pm));
+		return STATUS_FAILED;
+	}
+	fflush(stdout);
+	for (unsigned int i = 0; status == STATUS_DONE && (step = permod_step(steps, i)); i++) {
+		if (step->asked)
+			status = load_asked(session, step, request->params, parts);
+		else if (!load_step(session, step))
+			status = STATUS_FAILED;
+	}
+	fflush(stdout);
+	collect_modules(session, NULL);
+	parts->paths[0] = NULL;
+	permod_steps_free(steps);
+	return status;
+}
+
 bool is_still_there(const struct session *session, const struct permod_module *wanted)
 {
 	struct permod_module *module = NULL;
@@ -124,13 +172,14 @@ bool is_still_there(const struct session *session, const struct permod_module *w
 
 /* ---- permod check and permod info ----------------------------------------------------------- */
 
-/* What a module needs is loaded as if to be used, but not started. */
+/* What a module needs is loaded as if to be used, but not started, and operations of its parameters are
+ * not called. */
 static enum status load_need(struct permod *pm, const struct permod_step *step)
 {
 	const char *const paths[] = { step->path };
 
-	if (step->optional || permod_load_files(pm, step->name, paths, 1, NULL, step->options,
-						PERMOD_LOAD_NO_INIT, NULL) == 0)
+	if (step->optional || permod_find(pm, step->name) ||
+	    permod_load_files(pm, step->name, paths, 1, NULL, NULL, PERMOD_LOAD_NO_INIT, NULL) == 0)
 		return STATUS_GO_ON;
 	complain("%s", permod_error(pm));
 	return STATUS_FAILED;
@@ -153,6 +202,23 @@ enum status find_by_name(struct permod *pm, const char *name, bool load_needs, c
 	*path = format_text("%s", step ? step->path : "");
 	permod_steps_free(steps);
 	return status;
+}
+
+bool load_needed_symbol(struct permod *pm, const char *symbol)
+{
+	char *alias = format_text("symbol:%s", symbol);
+	const struct permod_step *step;
+	struct permod_steps *steps;
+	bool loaded = false;
+
+	if (permod_steps(pm, alias, 0, &steps) == 0) {
+		loaded = true;
+		for (unsigned int i = 0; loaded && (step = permod_step(steps, i)); i++)
+			loaded = load_need(pm, step) == STATUS_GO_ON;
+		permod_steps_free(steps);
+	}
+	free(alias);
+	return loaded;
 }
 
 bool is_bare_name(const struct tree_place *place, const char *name)

@@ -22,7 +22,7 @@
  * A checksum is a CRC-32 of a symbol's type, and of the definitions that it refers to in the order in
  * which they are met.
  *
- * Debug information is no more to be trusted than any file: depth and size have bounds, and named
+ * Debug information is no more to be trusted than any file: depth, size and work have bounds, and named
  * structures, where cycles go through, are done one after another from a list.
  */
 #define _GNU_SOURCE
@@ -47,6 +47,7 @@
 #define LONGEST ((size_t)1 << 20)      /* bytes of one definition's text */
 #define MOST_TEXT ((size_t)1 << 28)    /* bytes of all */
 #define MOST_DEFINITIONS 1000000U      /* structures, enumerations */
+#define MOST_VISITS (1UL << 26)	       /* damaged trees have one child any number of times */
 #define IMPORT_PREFIX "__permod_type_" /* see IMPORT_SYMBOL() */
 
 /* A text that grows. */
@@ -79,6 +80,8 @@ struct types {
 	size_t num_definitions, room;
 	void *by_tag, *by_die; /* trees */
 	const char *trouble;   /* what is wrong with the debug information, or NULL */
+	size_t text;	       /* bytes that are kept */
+	unsigned long visits;  /* of children, and comparisons */
 	unsigned long checksums;
 };
 
@@ -137,6 +140,22 @@ static void put_name(struct text *text, const char *name)
 			byte = '~';
 		put(text, (const char *)&byte, 1);
 	}
+}
+
+/* A text that is kept. */
+static void count_text(struct types *types, const struct text *text)
+{
+	types->text += text->size;
+	if (text->size > LONGEST || types->text > MOST_TEXT)
+		types->trouble = "types that are too large";
+}
+
+/* Whether there is something to do, and all is well so far. */
+static bool goes_on(struct types *types, bool more)
+{
+	if (++types->visits > MOST_VISITS)
+		types->trouble = "types without an end";
+	return more && !types->trouble;
 }
 
 /* ---- Attributes ----------------------------------------------------------------------------- */
@@ -315,8 +334,8 @@ static char *plain_body(struct types *types, Dwarf_Die *die)
 	struct text text = { NULL, 0, 0 };
 	struct writer writer = { types, &text, true };
 
-	puts_to(&text, "");
 	write_body(&writer, die);
+	count_text(types, &text);
 	return text.bytes;
 }
 
@@ -342,9 +361,10 @@ static struct definition *find_definition(struct types *types, Dwarf_Die *die, c
 	found = tsearch(made, &types->by_tag, compare_tags);
 	if (!found)
 		exit(STATUS_FAILED);
-	for (struct definition *other = *found; other != made && other;
+	for (struct definition *other = *found; goes_on(types, other != made && other);
 	     other = other->next_variant) {
 		if (strcmp(other->plain, made->plain) == 0) {
+			types->text -= strlen(made->plain);
 			free(made->tag);
 			free(made->plain);
 			free(made);
@@ -541,7 +561,7 @@ static void write_data(struct writer *writer, Dwarf_Die *die, const struct place
 {
 	Dwarf_Die child;
 
-	for (int left = dwarf_child(die, &child); left == 0;
+	for (int left = dwarf_child(die, &child); goes_on(writer->types, left == 0);
 	     left = dwarf_siblingof(&child, &child)) {
 		switch (dwarf_tag(&child)) {
 		case DW_TAG_member:
@@ -600,7 +620,7 @@ static void write_virtual(struct writer *writer, Dwarf_Die *die, const struct pl
 	size_t count = 0;
 	Dwarf_Die child;
 
-	for (int left = dwarf_child(die, &child); left == 0;
+	for (int left = dwarf_child(die, &child); goes_on(writer->types, left == 0);
 	     left = dwarf_siblingof(&child, &child)) {
 		if (dwarf_tag(&child) != DW_TAG_subprogram || !is_virtual(&child, &slot))
 			continue;
@@ -651,7 +671,8 @@ static void write_enumerators(struct writer *writer, Dwarf_Die *die, const struc
 {
 	Dwarf_Die child;
 
-	for (int left = dwarf_child(die, &child); left == 0 && writer->out->size <= LONGEST;
+	for (int left = dwarf_child(die, &child);
+	     goes_on(writer->types, left == 0 && writer->out->size <= LONGEST);
 	     left = dwarf_siblingof(&child, &child)) {
 		if (dwarf_tag(&child) != DW_TAG_enumerator || !dwarf_diename(&child))
 			continue;
@@ -739,7 +760,7 @@ static void write_array(struct writer *writer, Dwarf_Die *array, unsigned int qu
 
 	if (has_flag(array, DW_AT_GNU_vector))
 		puts_to(writer->out, "vector");
-	for (int left = dwarf_child(array, &child); left == 0;
+	for (int left = dwarf_child(array, &child); goes_on(writer->types, left == 0);
 	     left = dwarf_siblingof(&child, &child)) {
 		if (dwarf_tag(&child) != DW_TAG_subrange_type)
 			continue;
@@ -772,7 +793,7 @@ static void write_function(struct writer *writer, Dwarf_Die *function, unsigned 
 	Dwarf_Die child;
 
 	puts_to(writer->out, "fn(");
-	for (int left = dwarf_child(function, &child); left == 0;
+	for (int left = dwarf_child(function, &child); goes_on(writer->types, left == 0);
 	     left = dwarf_siblingof(&child, &child)) {
 		int tag = dwarf_tag(&child);
 
@@ -913,6 +934,7 @@ static void keep_type(struct types *types, struct typed_symbol *symbol, Dwarf_Di
 		write_type(&writer, &type, 0);
 	if (!text.bytes)
 		return;
+	count_text(types, &text);
 	free(symbol->type);
 	symbol->type = text.bytes;
 	symbol->defined = defined;
@@ -943,7 +965,7 @@ static void visit_scope(struct types *types, Dwarf_Die *scope, unsigned int dept
 {
 	Dwarf_Die child;
 
-	for (int left = dwarf_child(scope, &child); left == 0 && !types->trouble;
+	for (int left = dwarf_child(scope, &child); goes_on(types, left == 0);
 	     left = dwarf_siblingof(&child, &child)) {
 		switch (dwarf_tag(&child)) {
 		case DW_TAG_subprogram:
@@ -981,8 +1003,6 @@ static bool visit_units(struct types *types, Dwarf *dwarf)
 /* Those that others refer to are added while the list is worked through. */
 static void write_definitions(struct types *types)
 {
-	size_t size = 0;
-
 	for (size_t i = 0; i < types->num_definitions && !types->trouble; i++) {
 		struct definition *definition = types->definitions[i];
 		struct text text = { NULL, 0, 0 };
@@ -990,9 +1010,7 @@ static void write_definitions(struct types *types)
 
 		write_body(&writer, &definition->die);
 		definition->text = text.bytes;
-		size += text.size;
-		if (text.size > LONGEST || size > MOST_TEXT)
-			types->trouble = "types that are too large";
+		count_text(types, &text);
 	}
 }
 

@@ -20,7 +20,8 @@
  *     ... permod_register_accepted(&entry, count, NULL, 0);
  *
  * A call runs all functions that are registered, the higher priority first, those of the same in the
- * order in which they were registered.  A hook without functions costs a load and a branch.
+ * order in which they were registered.  A hook without functions costs a load and a branch; and
+ * nothing if the program has called permod_patch_keys() (<permod/key.h>).
  *
  * Functions come and go at any time, while any number of threads call the hook, and also from inside
  * a function that a hook called.  One that is registered while the hook is being called runs in that
@@ -45,6 +46,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <permod/key.h>
 
 #ifdef __cplusplus
 /* Functions here have the names of structures, as is usual in C. */
@@ -206,7 +209,7 @@ static inline void permod_hook_end(struct permod_hook_call *call)
  *
  * Returns 0, -EEXIST (the entry is registered already), -EBUSY (it was unregistered inside a function
  * that a hook called, which can't wait for other threads that are in it: and this is such a place
- * too), -EINVAL (no function), -ENOMEM.  Takes a lock; not async-signal-safe.
+ * too), -EINVAL (no function), or what permod_key_enable() returns if code was patched.  Takes a lock; not async-signal-safe.
  */
 int permod_hook_register(struct permod_hook *hook, struct permod_hook_entry *entry,
 			 void (*function)(void), void *context, int priority);
@@ -232,18 +235,27 @@ static inline bool permod_hook_used(const struct permod_hook *hook)
 
 /*
  * What is common to both kinds: the types, registering, and the call.  `run` is one statement, and
- * `result` the end.
+ * `result` the end.  Who registers reads the hook's address from memory, and not out of code that
+ * reaches 2 GiB: the program is farther than that from its modules, and they need not be compiled with
+ * -fPIC for that.
  */
 #define PERMOD_HOOK(name, type, parameters, run, result)                                           \
 	extern struct permod_hook permod_hook_##name;                                              \
+	PERMOD_KEY_FUNCTION(permod_used_##name, permod_hook_##name.first)                          \
 	typedef type permod_function_##name parameters;                                            \
+	static inline __attribute__((unused)) struct permod_hook *permod_hook_of_##name(void)      \
+	{                                                                                          \
+		static struct permod_hook *const address = &permod_hook_##name;                    \
+                                                                                                   \
+		return *(struct permod_hook *const volatile *)&address;                            \
+	}                                                                                          \
 	static inline __attribute__((                                                              \
 		unused)) int permod_register_##name(struct permod_hook_entry *entry,               \
 						    permod_function_##name *function,              \
 						    void *context, int priority)                   \
 	{                                                                                          \
-		return permod_hook_register(&permod_hook_##name, entry, (void (*)(void))function,  \
-					    context, priority);                                    \
+		return permod_hook_register(permod_hook_of_##name(), entry,                        \
+					    (void (*)(void))function, context, priority);          \
 	}                                                                                          \
 	static inline __attribute__((unused)) int permod_unregister_##name(                        \
 		struct permod_hook_entry *entry)                                                   \
@@ -298,8 +310,7 @@ static inline bool permod_hook_used(const struct permod_hook *hook)
 /** PERMOD_CALL_HOOK(name, arguments...) - call all its functions; the arguments are those behind the
  * context, and not evaluated if there are no functions. */
 #define PERMOD_CALL_HOOK(name, ...)                                                                \
-	(permod_hook_used(&permod_hook_##name) ? permod_call_##name(NULL, ##__VA_ARGS__)           \
-					       : permod_skip_##name())
+	(permod_used_##name() ? permod_call_##name(NULL, ##__VA_ARGS__) : permod_skip_##name())
 
 #ifdef __cplusplus
 }

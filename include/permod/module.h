@@ -140,7 +140,8 @@ void module_put(struct module *module);
 #define MODULE_SOFTDEP(text) MODULE_INFO(softdep, text)
 /** MODULE_LIBRARY(text) - a shared library that the module needs, such as "libm.so.6"; no path. */
 #define MODULE_LIBRARY(text) MODULE_INFO(library, text)
-/** MODULE_IMPORT_NS(ns) - use symbols that EXPORT_SYMBOL_NS() exports in this namespace. */
+/** MODULE_IMPORT_NS(ns) - use symbols that EXPORT_SYMBOL_NS() exports in this namespace.  With quotes around
+ * its name, as in kernels since 6.13, or without, here and there, it is the same one. */
 #define MODULE_IMPORT_NS(ns) MODULE_INFO(import_ns, PERMOD_TEXT_OF(ns))
 /** MODULE_HOST(text) - the interface of a host that the module is for; see struct permod_options.  A
  * module that suits several hosts has a line for each. */

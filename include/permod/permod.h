@@ -13,11 +13,12 @@
  *     permod_unload(m, 0);
  *     permod_free(pm);
  *
- * Functions return 0 or a negative errno, and then permod_error() has one readable line.  All may
- * be called from several threads; none is async-signal-safe unless it says so.  Calls on one context
- * wait for each other, but not while constructors, init, exit, destructors or notifiers run: these may
- * call back, and others may load and unload meanwhile.  A load that needs a module whose init another
- * thread runs, or one of the same name, waits for that; inside a callback it is refused with -EBUSY.
+ * Functions return 0 or a negative errno, and then permod_error() has one readable line (but for those
+ * that get nothing but a module, or an opened file, to look at).  All may be called from several threads;
+ * none is async-signal-safe unless it says so.  Calls on one context wait for each other, but not while
+ * constructors, init, exit, destructors or notifiers run: these may call back, and others may load and
+ * unload meanwhile.  A load that needs a module whose init another thread runs, or one of the same name,
+ * waits for that; inside a callback it is refused with -EBUSY.
  */
 #ifndef PERMOD_PERMOD_H
 #define PERMOD_PERMOD_H
@@ -133,14 +134,17 @@ int permod_new(struct permod **pm, const struct permod_options *options);
 
 /**
  * permod_free() - unload all modules, users before what they use, references or not, and free the
- * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit) stay in
- * memory, without anybody to name them.  Not to be called by a module's init or exit.
+ * context.  NULL is nothing.  Modules that can't be unloaded (an init without an exit, destructors that
+ * threads have yet to run) stay in memory with what they use, without anybody to name them.  Not to be
+ * called by a module's init or exit, nor while another thread is in a call on the context: whoever
+ * started threads that load waits for them first.
  */
 void permod_free(struct permod *pm);
 
 /**
  * permod_error() - the last error of this context, one line without a newline; "" if there was
- * none.  Valid until the next call on the context.  With NULL: why permod_new() failed.
+ * none.  Valid until the calling thread calls this again, for any context: it is a copy.  What other
+ * threads do with the context may have left another error meanwhile.  With NULL: why permod_new() failed.
  */
 const char *permod_error(const struct permod *pm);
 
@@ -398,18 +402,18 @@ int permod_get(struct permod_module *m);
 void permod_put(struct permod_module *m);
 
 /* A module begins with its count, so calls are inline. */
-static inline int permod_get_inline(struct permod_module *m)
+static inline int __permod_get(struct permod_module *m)
 {
 	return percpu_ref_tryget_live((struct percpu_ref *)(void *)m) ? 0 : -EBUSY;
 }
 
-static inline void permod_put_inline(struct permod_module *m)
+static inline void __permod_put(struct permod_module *m)
 {
 	percpu_ref_put((struct percpu_ref *)(void *)m);
 }
 
-#define permod_get(m) permod_get_inline(m)
-#define permod_put(m) permod_put_inline(m)
+#define permod_get(m) __permod_get(m)
+#define permod_put(m) __permod_put(m)
 
 /** enum permod_state - of a module; names and numbers are the kernel's. */
 enum permod_state {
@@ -759,6 +763,10 @@ const struct permod_plan_place *permod_plan_place(const struct permod_plan *plan
  * not.  permod_error() has the first.
  */
 const char *permod_plan_problem(const struct permod_plan *plan, unsigned int index);
+
+/** permod_plan_distrust() - why a file has no good signature, where that is no problem but would taint
+ * (PERMOD_SIGNATURES_WARN), one line; or NULL. */
+const char *permod_plan_distrust(const struct permod_plan *plan);
 
 /** permod_plan_interval() - the addresses at which the module could begin (inclusive). */
 void permod_plan_interval(const struct permod_plan *plan, uintptr_t *low, uintptr_t *high);

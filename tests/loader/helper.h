@@ -266,7 +266,7 @@ struct state {
 /* Take those lines of maps out that are not ours: the heap's, and those of tools. */
 static inline void filter_maps(char *maps, const struct pcpu_map *map)
 {
-	bool tools = SANITIZED || under_valgrind();
+	bool tools = SANITIZED || under_valgrind() || HEAP_IS_MAPPED;
 	uintptr_t low = map->cookies < map->arena ? map->cookies : map->arena;
 	uintptr_t high = map->cookies < map->arena ? map->arena + map->arena_size
 						   : map->cookies + map->unit_size;

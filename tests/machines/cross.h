@@ -86,6 +86,7 @@ struct machine {
 	bool counts_from_plt; /* ld takes .got.plt for the GOT's address, not .got */
 	bool moves_got;	      /* ld puts slots before the GOT's address, as many as there are */
 	bool calls_directly;  /* what is elsewhere is not called by a stub, to be as in ld */
+	bool sets_gp;	      /* ld takes the GOT's address from the script, by its first name */
 	const char *extra;    /* assembly that is linked with compiled code; or NULL */
 	/* Distance of an executable's own block of thread-local variables from the thread pointer: its
 	 * beginning lies so many bytes above, or its end at it. */
@@ -290,6 +291,14 @@ static UNUSED void take_slots(struct trial *trial, const struct machine *machine
 			symbol->got = (uint32_t)number + 1;
 		}
 	}
+	for (uint32_t i = 0; i < link->private->value_slots; i++) {
+		struct link_value *value = &link->private->values[i];
+		int64_t number = value->used ? slot_of(trial, output, first, value->value) : 0;
+
+		ck_assert_msg(number >= 0, "ld has no slot that has 0x%llx",
+			      (unsigned long long)value->value);
+		value->number = (uint32_t)number;
+	}
 }
 
 static UNUSED uint64_t place_of_entry(Elf_Data *data, uint32_t type, int index)
@@ -409,9 +418,13 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 		(unsigned long long)link_section_address(trial->link, common));
 	place_slots(script, trial, machine, shared);
 	for (size_t i = 0; i < COUNT(trial->link->arch->got_symbols); i++) {
-		if (trial->link->arch->got_symbols[i])
-			fprintf(script, "PROVIDE(%s = ADDR(.got) + 0x%x);\n",
-				trial->link->arch->got_symbols[i], trial->link->arch->got_bias);
+		const char *name = trial->link->arch->got_symbols[i];
+
+		if (name && (i == 0 || !machine->sets_gp))
+			fprintf(script,
+				machine->sets_gp ? "%s = ADDR(.got) + 0x%x;\n"
+						 : "PROVIDE(%s = ADDR(.got) + 0x%x);\n",
+				name, trial->link->arch->got_bias);
 	}
 	/* What ld makes for itself goes out of the way. */
 	fprintf(script, ". = 0x%llx;\n", (unsigned long long)trial->link->base + 0x1000000);
@@ -426,6 +439,12 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 			"-e 0 %s -o linked %s %s",
 			machine->prefix, shared ? "-shared -Bsymbolic" : "-static", machine->link,
 			objects, machine->has_types ? "elsewhere.o" : "");
+}
+
+/* What ld writes anew, from what all objects say. */
+static UNUSED bool is_ld_s_own(const struct link_section *section)
+{
+	return !strcmp(section->name, ".reginfo") || !strncmp(section->name, ".MIPS.", 6);
 }
 
 static UNUSED void compare_section(const struct trial *trial, const struct output *output,
@@ -468,7 +487,7 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 
 		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
 			if (is_placed(section) && section->type != SHT_NOBITS &&
-			    section->type != SHT_NOTE)
+			    section->type != SHT_NOTE && !is_ld_s_own(section))
 				compare_section(trial, &output, section);
 		}
 	}

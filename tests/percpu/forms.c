@@ -9,7 +9,11 @@
 #include <permod/percpu.h>
 
 #include <fcntl.h>
+#if __has_include(<gnu/libc-version.h>)
 #include <gnu/libc-version.h>
+#else
+#include <langinfo.h>
+#endif
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -323,7 +327,11 @@ static bool has_room_behind(uintptr_t libc, const struct pcpu_map *map)
  * modules' variables, and to the layout, by 32 bits with sign. */
 static void check_nearness(void)
 {
+#if __has_include(<gnu/libc-version.h>)
 	uintptr_t libc = (uintptr_t)gnu_get_libc_version(); /* text in libc */
+#else
+	uintptr_t libc = (uintptr_t)nl_langinfo(CODESET); /* musl's is text in it */
+#endif
 	struct pcpu_map map;
 
 	pcpu_get_map(&map);

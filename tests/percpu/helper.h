@@ -43,6 +43,14 @@
 			ck_abort_msg("not so: %s", #condition);                                    \
 	} while (0)
 
+/* The command line that an emulator runs this program by, without the program; NULL if none does. */
+static inline UNUSED const char *emulator(void)
+{
+	const char *command = getenv("EMULATOR");
+
+	return command && *command ? command : NULL;
+}
+
 /* ---- Children ------------------------------------------------------------------------------- */
 
 /* How a child ended, and what it wrote to standard output and standard error. */
@@ -50,6 +58,15 @@ struct outcome {
 	int status;
 	char text[4096];
 };
+
+/* What QEMU itself says of programs that die. */
+static inline void drop_lines(char *text, const char *begin)
+{
+	char *line, *end;
+
+	while ((line = strstr(text, begin)) && (end = strchr(line, '\n')))
+		memmove(line, end + 1, strlen(end + 1) + 1);
+}
 
 static inline void collect(struct outcome *outcome, pid_t child, int from)
 {
@@ -65,6 +82,7 @@ static inline void collect(struct outcome *outcome, pid_t child, int from)
 		length += taken;
 	}
 	outcome->text[length] = '\0';
+	drop_lines(outcome->text, "qemu: uncaught target signal");
 	close(from);
 	while (waitpid(child, &outcome->status, 0) < 0 && errno == EINTR)
 		continue;
@@ -113,14 +131,6 @@ static inline UNUSED struct outcome run_in_child(void (*body)(void *), void *arg
 	}
 	collect(&outcome, child, from);
 	return outcome;
-}
-
-/* The command line that an emulator runs this program by, without the program; NULL if none does. */
-static inline UNUSED const char *emulator(void)
-{
-	const char *command = getenv("EMULATOR");
-
-	return command && *command ? command : NULL;
 }
 
 /* Become a new process of this program; not by the link itself, which valgrind takes for its own. */
@@ -239,6 +249,14 @@ static inline UNUSED const char *protection_at(uintptr_t address)
 	return "";
 }
 
+/* Whether nobody can touch an address of ours.  QEMU's map leaves out some of what is inaccessible. */
+static inline UNUSED bool is_closed(uintptr_t address)
+{
+	const char *protection = protection_at(address);
+
+	return !strcmp(protection, "---p") || (emulator() && !*protection);
+}
+
 /* How much memory was written in the mappings that begin in a range of addresses (KiB). */
 static inline UNUSED size_t memory_in(uintptr_t begin, uintptr_t end)
 {
@@ -266,6 +284,12 @@ static inline UNUSED bool under_valgrind(void)
 	const char *preload = getenv("LD_PRELOAD");
 
 	return preload && strstr(preload, "vgpreload");
+}
+
+/* Where things take ten times as long, and what the kernel tells of memory is not about this program's. */
+static inline UNUSED bool is_emulated(void)
+{
+	return under_valgrind() || emulator();
 }
 
 #endif

@@ -30,7 +30,7 @@
  * tests/test_percpu_compile.sh builds the tests in many ways, and wants each to be quick. */
 static inline UNUSED long rounds(long full)
 {
-	if (under_valgrind())
+	if (is_emulated())
 		return full / 400 + 1;
 	if (getenv("PERMOD_LONG"))
 		return full;
@@ -125,7 +125,7 @@ static inline UNUSED void let_signals_in(long round)
 /* Microseconds: where all is slow, workers shall get on in between. */
 static inline long pause_between_signals(void)
 {
-	return under_valgrind() ? 5000 : 70;
+	return is_emulated() ? 5000 : 70;
 }
 
 /* Move the workers and send them signals. */
@@ -181,7 +181,8 @@ static inline UNUSED void torture(void (*work)(struct worker *me),
 	setitimer(ITIMER_REAL, &never, NULL);
 	__atomic_store_n(&workers_finished, true, __ATOMIC_RELEASE);
 	pthread_join(harasser, NULL);
-	ck_assert_uint_gt(interrupts, 0);
+	/* An emulator may be through before the first signal comes. */
+	ck_assert(interrupts > 0 || emulator());
 }
 
 /* ---- The ways ------------------------------------------------------------------------------- */
@@ -202,7 +203,11 @@ static inline UNUSED bool is_restartable(void)
 /* To be each suite's first test: the runs are what they are called. */
 START_TEST(mode_is_the_one_asked_for)
 {
+#ifdef PCPU_HAVE_SEQUENCES
 	bool none = syscall(SYS_rseq, NULL, 0, 0, 0) < 0 && errno == ENOSYS;
+#else
+	bool none = true;
+#endif
 
 	ck_assert_int_eq(is_restartable(), strcmp(mode(), "atomic") != 0 && !none);
 	if (!strcmp(mode(), "many"))

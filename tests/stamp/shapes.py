@@ -19,30 +19,35 @@ def read_table(path):
             yield first, sign, second
 
 
-def checksums(declarations, compiler, permod):
-    """Compile and stamp them all, each a file; their checksums in order."""
-    folder = "shapes-" + os.path.basename(compiler)
-    os.makedirs(folder, exist_ok=True)
-    names = []
-    for number, declaration in enumerate(declarations):
-        name = f"{folder}/s{number}"
+def make(names, compiler, permod):
+    """Compile and stamp declarations, each a file."""
+    for declaration, name in names.items():
         with open(name + ".c", "w") as file:
             print("#include <stdint.h>", declaration, sep="\n", file=file)
             print('static const char n[] __attribute__((section("__ksymtab_strings"), used)) = "it";'
                   '\nstatic const void *const __ksymtab_it __attribute__((section("__ksymtab"), used))'
                   " = (const void *)&it;", file=file)
-        names.append(name)
-    sources = [os.path.basename(name) + ".c" for name in names]
+    sources = [os.path.basename(name) + ".c" for name in names.values()]
+    folder = os.path.dirname(next(iter(names.values())))
     subprocess.run([compiler, "-g", "-w", "-c", *sources], cwd=folder, check=True)
-    subprocess.run([permod, "stamp", *[name + ".o" for name in names]], check=True)
-    found = []
-    for name in names:
+    subprocess.run([permod, "stamp", *[name + ".o" for name in names.values()]], check=True)
+
+
+def checksums(declarations, compiler, permod):
+    """The declarations' checksums in order; what an earlier run made of this table is taken as it is."""
+    folder = "shapes-" + os.path.basename(compiler)
+    names = {text: f"{folder}/s{number}" for number, text in enumerate(dict.fromkeys(declarations))}
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+        make(names, compiler, permod)
+    found = {}
+    for declaration, name in names.items():
         text = open(name + ".o", "rb").read()
         match = re.search(rb"\nexport it ([0-9a-f]{8}) ([^\n]*)\n", text)
         if not match:
-            sys.exit(f"nothing recorded: {open(name + '.c').read()}")
-        found.append((match[1].decode(), match[2].decode()))
-    return found
+            sys.exit(f"nothing recorded: {declaration}")
+        found[declaration] = (match[1].decode(), match[2].decode())
+    return [found[text] for text in declarations]
 
 
 def main():
