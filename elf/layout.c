@@ -493,6 +493,15 @@ static bool is_mapping_symbol(const struct link *link, const struct link_symbol 
 
 /* Local and global symbols that the object defines, without those that only name a section or a
  * source file, or what is in it. */
+/* An anchor; see object.c. */
+static bool is_outside(const struct link_symbol *symbol)
+{
+	const struct link_section *section = symbol->section;
+
+	return section && section->region < LINK_REGIONS && symbol->bind == STB_LOCAL &&
+	       link_code_value(symbol->object->link, symbol->type, symbol->value) > section->size;
+}
+
 static int list_defined(struct link_object *object)
 {
 	object->defined = link_allocate_array(object->link, object->symbol_count,
@@ -504,10 +513,7 @@ static int list_defined(struct link_object *object)
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
 		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
-		    (symbol->section && (symbol->section->discarded ||
-					 (symbol->section->region < LINK_REGIONS &&
-					  link_code_value(object->link, symbol->type,
-							  symbol->value) > symbol->section->size))))
+		    (symbol->section && symbol->section->discarded) || is_outside(symbol))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}
