@@ -18,6 +18,8 @@
 #define HOST_ARCH (&link_arch_i386)
 #elif defined(__aarch64__)
 #define HOST_ARCH (&link_arch_aarch64)
+#elif defined(__alpha__)
+#define HOST_ARCH (&link_arch_alpha)
 #elif defined(__arm__)
 #define HOST_ARCH (&link_arch_arm)
 #elif defined(__s390x__)

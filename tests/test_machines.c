@@ -6,6 +6,7 @@
 #include "tests/machines/cross.h"
 
 #include "tests/machines/aarch64.h"
+#include "tests/machines/alpha.h"
 #include "tests/machines/arm.h"
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
@@ -18,7 +19,7 @@
 #include "tests/machines/x86_64.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &arm,	  &i386,    &m68k,    &mips,  &mips64, &mips64el, &mipsel,
+	&aarch64, &alpha, &arm,	  &i386,    &m68k,    &mips,  &mips64, &mips64el, &mipsel,
 	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sparc,  &sparc64,  &x86_64,
 };
 
