@@ -105,6 +105,7 @@ struct link_arch {
 	const char *
 		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
 	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
+	bool adds_fields;    /* SHT_REL or not, fields of 4 bytes that have a number count too */
 	uint32_t page_size;  /* the largest that systems use: bytes */
 	uint8_t got_bytes;   /* of a slot */
 	uint8_t got_reserved; /* slots before the first: how many */
@@ -160,9 +161,9 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_i386, link_arch_m68k,
-	link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel, link_arch_powerpc,
-	link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x, link_arch_sparc,
-	link_arch_sparc64, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_i386,
+	link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel,
+	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x,
+	link_arch_sh4, link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

@@ -26,6 +26,8 @@
 #define HOST_ARCH (&link_arch_s390x)
 #elif defined(__m68k__)
 #define HOST_ARCH (&link_arch_m68k)
+#elif defined(__SH4__) && defined(__LITTLE_ENDIAN__)
+#define HOST_ARCH (&link_arch_sh4)
 #elif defined(__sparc__) && !defined(__arch64__)
 #define HOST_ARCH (&link_arch_sparc)
 #elif defined(__sparc__)

@@ -203,13 +203,13 @@ static int fail_range(struct link *link, const struct link_relocation *relocatio
 
 	link_fit_range(relocation->type, &least, &greatest);
 	if (link->arch->far_slots && counts_slots(relocation->type))
-		return link_fail_relocation(
-			link, -ERANGE, relocation,
-			"has a GOT slot that is out of reach (found %" PRId64 ", at least %" PRId64
-			" and at most %" PRId64 "; there are %" PRIu32 " slots); %s",
-			value, least, greatest,
-			link->private->got_count + link->private->values_used,
-			link->arch->far_slots);
+		return link_fail_relocation(link, -ERANGE, relocation,
+					    "has a GOT slot that is out of reach (found %" PRId64
+					    ", at least %" PRId64 " and at most %" PRId64
+					    "; there are %" PRIu32 " slots); %s",
+					    value, least, greatest,
+					    link->private->got_count + link->private->values_used,
+					    link->arch->far_slots);
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
 				    " and at most %" PRId64 "); compile with %s",

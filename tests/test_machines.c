@@ -15,12 +15,13 @@
 #include "tests/machines/ppc64.h"
 #include "tests/machines/riscv.h"
 #include "tests/machines/s390x.h"
+#include "tests/machines/sh4.h"
 #include "tests/machines/sparc.h"
 #include "tests/machines/x86_64.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &alpha, &arm,	  &i386,    &m68k,    &mips,  &mips64, &mips64el, &mipsel,
-	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sparc,  &sparc64,  &x86_64,
+	&aarch64, &alpha, &arm,	    &i386,    &m68k,  &mips, &mips64, &mips64el, &mipsel,
+	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sh4,  &sparc,  &sparc64,	 &x86_64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };

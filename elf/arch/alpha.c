@@ -147,11 +147,10 @@ static int apply_literal(struct link *link, const struct link_relocation *reloca
 			 unsigned char *field)
 {
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t slot =
-		relocation->addend
-			? link_use_value(link, link_symbol_address(link, symbol) +
-						       (uint64_t)relocation->addend)
-			: link_use_slot(link, symbol);
+	uint64_t slot = relocation->addend
+				? link_use_value(link, link_symbol_address(link, symbol) +
+							       (uint64_t)relocation->addend)
+				: link_use_slot(link, symbol);
 
 	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
 }
@@ -169,8 +168,8 @@ static int apply_branch(struct link *link, const struct link_relocation *relocat
 			unsigned char *field, uint64_t at)
 {
 	static const struct link_relocation_type branch = {
-		"R_ALPHA_BRADDR", LINK_BRANCH, 4, LINK_FIT_SIGNED, .bits = 21, .shift = 2,
-		.exact = true
+		"R_ALPHA_BRADDR", LINK_BRANCH,	4, LINK_FIT_SIGNED, .bits = 21,
+		.shift = 2,	  .exact = true
 	};
 	struct link_relocation next = *relocation;
 

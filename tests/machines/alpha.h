@@ -51,9 +51,8 @@ static const struct shape alpha_shapes[] = {
 
 static const struct limit alpha_limits[] = {
 	LAX_LIMIT("R_ALPHA_REFLONG", ".data\n.long x\n", -0x80000000LL, 0xffffffffLL, 1),
-	DISTANCE("R_ALPHA_SREL32", ".data\n.long x - .\n", -0x80000000LL, 0x7fffffffLL, 1),
-	DISTANCE("R_ALPHA_SREL16", ".text\n.short x - .\n", -0x8000,
-		 0x7fff, 1),
+	DISTANCE("R_ALPHA_SREL32", ".text\n.long x - .\n", -0x80000000LL, 0x7fffffffLL, 1),
+	DISTANCE("R_ALPHA_SREL16", ".text\n.short x - .\n", -0x8000, 0x7fff, 1),
 	DISTANCE("R_ALPHA_BRADDR", ".text\nbeq $1, x\n", -0x3ffffc, 0x400000, 4),
 };
 
