@@ -686,6 +686,7 @@ int link_relocate(struct link *link)
 	if (link->flaw)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
+	link_write_index(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

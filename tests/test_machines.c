@@ -2,6 +2,7 @@
 /*
  * Every machine's relocations, byte for byte against its GNU ld: compiled C, assembly for each type,
  * and how far each reaches.  MACHINE names the machine; machines/NAME.h has what is special about it.
+ * With PERMOD_LONG=1 all members of the machine's libc.a too, with 8 each eighth.
  */
 #include "tests/machines/cross.h"
 
@@ -162,6 +163,85 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 }
 END_TEST
 
+/* ---- Real code ------------------------------------------------------------------------------ */
+
+static char (*members)[128]; /* of the machine's libc.a */
+static int member_count;
+
+static const char *archive(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/usr/%.*s/lib/libc.a", (int)strlen(machine->prefix) - 1,
+		 machine->prefix);
+	return path;
+}
+
+/* Each step-th; again for each machine. */
+static void list_members(int step)
+{
+	char command[512], line[sizeof(*members)];
+	FILE *output;
+
+	member_count = 0;
+	if (step < 1)
+		step = 1;
+	snprintf(command, sizeof(command), "test ! -e %s || %sar t %s", archive(), machine->prefix,
+		 archive());
+	output = popen(command, "r");
+	if (!output)
+		return;
+	for (int i = 0; fgets(line, sizeof(line), output); i++) {
+		if (i % step)
+			continue;
+		members = realloc(members, (size_t)(member_count + 1) * sizeof(*members));
+		check_that(members);
+		line[strcspn(line, "\n")] = 0;
+		memcpy(members[member_count++], line, sizeof(line));
+	}
+	pclose(output);
+}
+
+/* What ld changes, or has elsewhere, in ways of its own. */
+static bool has_own_ways(const struct trial *trial)
+{
+	return trial->link->tls || link_has_indirects(trial->link);
+}
+
+/* ld has its stubs elsewhere. */
+static bool has_stubs(const struct trial *trial)
+{
+	const struct link_object *object = trial->link->objects;
+	bool stubs = false;
+
+	for (size_t i = 0; i < object->symbol_count; i++)
+		stubs |= object->symbols[i]->stub_used;
+	return stubs;
+}
+
+START_TEST(member_of_libc_is_as_ld_makes_it)
+{
+	struct world world = { 0 };
+	struct trial trial;
+
+	/* ld makes one of strings and constants that are alike. */
+	run("%sar p %s '%s' > a.o && %sobjcopy --set-section-flags "
+	    "'.rodata.*=alloc,load,readonly,data,contents' a.o",
+	    machine->prefix, archive(), members[_i], machine->prefix);
+	cross_start(&trial, machine);
+	ck_assert_msg(!add_file(&trial, "a.o", NULL) && !link_layout(trial.link), "%s: %s",
+		      members[_i], trial.message);
+	if (!has_own_ways(&trial)) {
+		find_externals(&trial, machine, &world, BASE + 0x200000 + is_thumb(""));
+		ck_assert_msg(!cross_relocate(&trial, BASE, BASE + 0x100000), "%s: %s", members[_i],
+			      trial.message);
+		if (!has_stubs(&trial))
+			cross_compare(&trial, machine, world.list, false);
+	}
+	end_trial(&trial);
+}
+END_TEST
+
 /* ---- The table ------------------------------------------------------------------------------ */
 
 static bool is_compared(const char *type)
@@ -179,6 +259,21 @@ static bool is_compared(const char *type)
 	}
 	return false;
 }
+
+/* Objects for aarch64 with pointers of 32 bits. */
+START_TEST(ilp32_is_refused_by_name)
+{
+	struct trial trial;
+
+	write_file("a.s", "nop\n", 4);
+	run("%sas -mabi=ilp32 -o a.o a.s", machine->prefix);
+	cross_start(&trial, machine);
+	ck_assert_int_eq(add_file(&trial, "a.o", NULL), -ENOEXEC);
+	ck_assert_msg(strstr(trial.message, "it is for ILP32; compile with -mabi=lp64"), "%s",
+		      trial.message);
+	end_trial(&trial);
+}
+END_TEST
 
 /* No type is supported that nobody looked at; and how many there are. */
 START_TEST(all_types_that_are_supported_are_compared)
@@ -226,6 +321,12 @@ static Suite *make_suite(void)
 			    (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
+	if (machine == &aarch64)
+		tcase_add_test(tests, ilp32_is_refused_by_name);
+	if (getenv("PERMOD_LONG")) {
+		list_members(atoi(getenv("PERMOD_LONG")));
+		tcase_add_loop_test(tests, member_of_libc_is_as_ld_makes_it, 0, member_count);
+	}
 	suite_add_tcase(suite, tests);
 	return suite;
 }
@@ -238,17 +339,18 @@ static bool has_tools(void)
 	return system(command) == 0;
 }
 
-/* Without MACHINE, those whose tools are here. */
+/* Without MACHINE, those whose tools are here, or all if PERMOD_MACHINES says so. */
 int main(void)
 {
-	const char *wanted = getenv("MACHINE");
+	const char *wanted = getenv("MACHINE"), *demanded = getenv("PERMOD_MACHINES");
+	bool demand_all = demanded && !strcmp(demanded, "all");
 	int status = EXIT_SUCCESS;
 
 	for (size_t i = 0; i < COUNT(machines); i++) {
 		machine = machines[i];
 		if (wanted && strcmp(wanted, machine->name) != 0)
 			continue;
-		if (!wanted && !has_tools()) {
+		if (!wanted && !demand_all && !has_tools()) {
 			printf("%s: no %sgcc here: not tested\n", machine->name, machine->prefix);
 			continue;
 		}
