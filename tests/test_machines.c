@@ -120,6 +120,47 @@ START_TEST(type_reaches_its_bounds_and_not_beyond)
 }
 END_TEST
 
+START_TEST(too_many_slots_are_told_of)
+{
+	struct world world = { 0 };
+	struct trial trial;
+	char text[4096];
+
+	for (int more = 0; more <= 1; more++) {
+		snprintf(text, sizeof(text), "more = %d\n%s", more, machine->crowd);
+		cross_assemble(machine, text);
+		cross_start(&trial, machine);
+		check_ok(&trial, add_file(&trial, "a.o", NULL));
+		check_ok(&trial, link_layout(trial.link));
+		find_externals(&trial, machine, &world, BASE + 0x200000);
+		ck_assert_int_eq(cross_relocate(&trial, BASE, BASE + 0x100000), more ? -ERANGE : 0);
+		if (more)
+			ck_assert_msg(strstr(trial.message, machine->crowd_is_told), "%s",
+				      trial.message);
+		end_trial(&trial);
+		world.count = 0;
+	}
+}
+END_TEST
+
+START_TEST(stub_leads_to_its_slot)
+{
+	static const struct {
+		uint64_t at, slot;
+	} places[] = { { BASE, BASE + 0x7ff8 },	    { BASE, BASE + 0x8000 },
+		       { BASE + 0x20, BASE - 16 },  { BASE + 12, BASE + 0x12348 },
+		       { BASE, BASE + 0x7ffefffc }, { BASE + 0x7fff0000, BASE } };
+	const struct link_arch *arch = link_find_machine(machine->name);
+	unsigned char stub[64];
+
+	ck_assert_uint_le(arch->stub_bytes, sizeof(stub));
+	for (size_t i = 0; i < COUNT(places); i++) {
+		ck_assert(arch->write_stub(stub, places[i].at, places[i].slot, false));
+		ck_assert_uint_eq(machine->slot_of_stub(stub, places[i].at), places[i].slot);
+	}
+}
+END_TEST
+
 /* ---- C -------------------------------------------------------------------------------------- */
 
 /* In each variant what is elsewhere has the instruction set of the objects, or nothing of the kind. */
@@ -321,6 +362,10 @@ static Suite *make_suite(void)
 			    (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
+	if (machine->crowd)
+		tcase_add_test(tests, too_many_slots_are_told_of);
+	if (machine->slot_of_stub)
+		tcase_add_test(tests, stub_leads_to_its_slot);
 	if (machine == &aarch64)
 		tcase_add_test(tests, ilp32_is_refused_by_name);
 	if (getenv("PERMOD_LONG")) {

@@ -21,10 +21,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), LINK_IGNORED, .reason = NULL                                                \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* The low 16 bits of an instruction. */
 #define HALF(number, kind, fit, right)                                                             \

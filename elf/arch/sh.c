@@ -19,10 +19,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), LINK_IGNORED, .reason = NULL                                                \
 	}
 #define WORD(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_ALL                                                       \
+	NAMED(number), kind, 4, LINK_FIT_ALL, .reason = NULL                                       \
 	}
 /* A slot's distance from the GOT. */
 #define SLOT(number, kind)                                                                         \
@@ -31,6 +31,12 @@
 #define SHORT(number, fits, right)                                                                 \
 	NAMED(number), LINK_SPECIAL, 2, fits, .bits = 8, .shift = (right), .exact = true,          \
 					      .wants = LINK_WANTS_ADDRESS                          \
+	}
+#define PART(number, bytes)                                                                        \
+	NAMED(number), LINK_ABSOLUTE, bytes, LINK_FIT_EITHER, .reason = NULL                       \
+	}
+#define BRANCH(number, count)                                                                      \
+	NAMED(number), LINK_BRANCH, 2, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true \
 	}
 
 #define DYNAMIC "only in linked files"
@@ -72,45 +78,69 @@ enum {
 	R_SH_FUNCDESC_VALUE,
 };
 
-static const struct link_relocation_type types[] = { IGNORED(NONE),
-						     WORD(DIR32, LINK_ABSOLUTE),
-						     WORD(REL32, LINK_RELATIVE),
-						     SHORT(DIR8WPN, LINK_FIT_SIGNED, 1),
-						     NAMED(IND12W),
-						     LINK_BRANCH,
-						     2,
-						     LINK_FIT_SIGNED,
-						     .bits = 12,
-						     .shift = 1,
-						     .exact = true },
-					 SHORT(DIR8WPL, LINK_FIT_UNSIGNED, 2),
-					 SHORT(DIR8WPZ, LINK_FIT_UNSIGNED, 1),
-					 REFUSED(DIR8BP, UNUSED_TYPE), REFUSED(DIR8W, UNUSED_TYPE),
-					 REFUSED(DIR8L, UNUSED_TYPE), REFUSED(LOOP_START, DSP),
-					 REFUSED(LOOP_END, DSP), IGNORED(GNU_VTINHERIT),
-					 IGNORED(GNU_VTENTRY), IGNORED(SWITCH8), IGNORED(SWITCH16),
-					 IGNORED(SWITCH32), IGNORED(USES), IGNORED(COUNT),
-					 IGNORED(ALIGN), IGNORED(CODE), IGNORED(DATA),
-					 IGNORED(LABEL), NAMED(DIR16), LINK_ABSOLUTE,
-					 2, LINK_FIT_EITHER
-}
-, NAMED(DIR8), LINK_ABSOLUTE, 1, LINK_FIT_EITHER
-}
-, REFUSED(DIR8UL, UNUSED_TYPE), REFUSED(DIR8UW, UNUSED_TYPE), REFUSED(DIR8U, UNUSED_TYPE),
-	REFUSED(DIR8SW, UNUSED_TYPE), REFUSED(DIR8S, UNUSED_TYPE), REFUSED(DIR4UL, UNUSED_TYPE),
-	REFUSED(DIR4UW, UNUSED_TYPE), REFUSED(DIR4U, UNUSED_TYPE), REFUSED(PSHA, DSP),
-	REFUSED(PSHL, DSP), REFUSED(DIR16S, UNUSED_TYPE), SLOT(TLS_GD_32, LINK_TLS_GENERAL),
-	SLOT(TLS_LD_32, LINK_TLS_LOCAL), WORD(TLS_LDO_32, LINK_TLS_OFFSET),
-	SLOT(TLS_IE_32, LINK_TLS_INITIAL), WORD(TLS_LE_32, LINK_TLS_DISTANCE),
-	REFUSED(TLS_DTPMOD32, DYNAMIC), REFUSED(TLS_DTPOFF32, DYNAMIC),
-	REFUSED(TLS_TPOFF32, DYNAMIC), WORD(GOT32, LINK_GOT_SLOT), WORD(PLT32, LINK_RELATIVE),
-	REFUSED(COPY, DYNAMIC), REFUSED(GLOB_DAT, DYNAMIC), REFUSED(JMP_SLOT, DYNAMIC),
-	REFUSED(RELATIVE, DYNAMIC), WORD(GOTOFF, LINK_GOT_OFFSET), WORD(GOTPC, LINK_GOT_BASE),
-	WORD(GOTPLT32, LINK_GOT_SLOT), REFUSED(GOT20, FDPIC), REFUSED(GOTOFF20, FDPIC),
-	REFUSED(GOTFUNCDESC, FDPIC), REFUSED(GOTFUNCDESC20, FDPIC), REFUSED(GOTOFFFUNCDESC, FDPIC),
-	REFUSED(GOTOFFFUNCDESC20, FDPIC), REFUSED(FUNCDESC, FDPIC), REFUSED(FUNCDESC_VALUE, FDPIC),
-}
-;
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	WORD(DIR32, LINK_ABSOLUTE),
+	WORD(REL32, LINK_RELATIVE),
+	SHORT(DIR8WPN, LINK_FIT_SIGNED, 1),
+	BRANCH(IND12W, 12),
+	SHORT(DIR8WPL, LINK_FIT_UNSIGNED, 2),
+	SHORT(DIR8WPZ, LINK_FIT_UNSIGNED, 1),
+	REFUSED(DIR8BP, UNUSED_TYPE),
+	REFUSED(DIR8W, UNUSED_TYPE),
+	REFUSED(DIR8L, UNUSED_TYPE),
+	REFUSED(LOOP_START, DSP),
+	REFUSED(LOOP_END, DSP),
+	IGNORED(GNU_VTINHERIT),
+	IGNORED(GNU_VTENTRY),
+	IGNORED(SWITCH8),
+	IGNORED(SWITCH16),
+	IGNORED(SWITCH32),
+	IGNORED(USES),
+	IGNORED(COUNT),
+	IGNORED(ALIGN),
+	IGNORED(CODE),
+	IGNORED(DATA),
+	IGNORED(LABEL),
+	PART(DIR16, 2),
+	PART(DIR8, 1),
+	REFUSED(DIR8UL, UNUSED_TYPE),
+	REFUSED(DIR8UW, UNUSED_TYPE),
+	REFUSED(DIR8U, UNUSED_TYPE),
+	REFUSED(DIR8SW, UNUSED_TYPE),
+	REFUSED(DIR8S, UNUSED_TYPE),
+	REFUSED(DIR4UL, UNUSED_TYPE),
+	REFUSED(DIR4UW, UNUSED_TYPE),
+	REFUSED(DIR4U, UNUSED_TYPE),
+	REFUSED(PSHA, DSP),
+	REFUSED(PSHL, DSP),
+	REFUSED(DIR16S, UNUSED_TYPE),
+	SLOT(TLS_GD_32, LINK_TLS_GENERAL),
+	SLOT(TLS_LD_32, LINK_TLS_LOCAL),
+	WORD(TLS_LDO_32, LINK_TLS_OFFSET),
+	SLOT(TLS_IE_32, LINK_TLS_INITIAL),
+	WORD(TLS_LE_32, LINK_TLS_DISTANCE),
+	REFUSED(TLS_DTPMOD32, DYNAMIC),
+	REFUSED(TLS_DTPOFF32, DYNAMIC),
+	REFUSED(TLS_TPOFF32, DYNAMIC),
+	WORD(GOT32, LINK_GOT_SLOT),
+	WORD(PLT32, LINK_RELATIVE),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC),
+	WORD(GOTOFF, LINK_GOT_OFFSET),
+	WORD(GOTPC, LINK_GOT_BASE),
+	WORD(GOTPLT32, LINK_GOT_SLOT),
+	REFUSED(GOT20, FDPIC),
+	REFUSED(GOTOFF20, FDPIC),
+	REFUSED(GOTFUNCDESC, FDPIC),
+	REFUSED(GOTFUNCDESC20, FDPIC),
+	REFUSED(GOTOFFFUNCDESC, FDPIC),
+	REFUSED(GOTOFFFUNCDESC20, FDPIC),
+	REFUSED(FUNCDESC, FDPIC),
+	REFUSED(FUNCDESC_VALUE, FDPIC),
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

@@ -66,6 +66,21 @@ static const char *const alpha_variants[] = { "-O2",
 					      "-O2 -fno-pie -msmall-text",
 					      NULL };
 
+/* br $27, 0; ldah $27, high($27); ldq $27, low($27); jmp $31, ($27) */
+static uint64_t alpha_slot_of_stub(const unsigned char *stub, uint64_t at)
+{
+	uint32_t code[4];
+
+	for (size_t i = 0; i < COUNT(code); i++)
+		code[i] = (uint32_t)stub[4 * i] | (uint32_t)stub[4 * i + 1] << 8 |
+			  (uint32_t)stub[4 * i + 2] << 16 | (uint32_t)stub[4 * i + 3] << 24;
+	ck_assert_uint_eq(code[0], 0xc3600000);
+	ck_assert_uint_eq(code[1] >> 16, 0x277b);
+	ck_assert_uint_eq(code[2] >> 16, 0xa77b);
+	ck_assert_uint_eq(code[3], 0x6bfb0000);
+	return at + 4 + (uint64_t)((int16_t)code[1] * (int64_t)0x10000 + (int16_t)code[2]);
+}
+
 static const struct machine alpha = {
 	.name = "alpha",
 	.prefix = "alpha-linux-gnu-",
@@ -79,6 +94,12 @@ static const struct machine alpha = {
 	.num_shapes = COUNT(alpha_shapes),
 	.limits = alpha_limits,
 	.num_limits = COUNT(alpha_limits),
+	.crowd = ".text\ni = 0\n.rept 8192 + more\nldq $1, x + 8 + 8 * i($29) !literal\n"
+		 "i = i + 1\n.endr\n",
+	.crowd_is_told = "has a GOT slot that is out of reach (found 32768, at least -32768 and at "
+			 "most 32767; there are 8193 slots); link fewer objects as one, as $gp "
+			 "reaches 8192 slots",
+	.slot_of_stub = alpha_slot_of_stub,
 	.not_compared = "R_ALPHA_DTPMOD64: gas has no way to make it\n"
 			"R_ALPHA_DTPREL64: likewise\n"
 			"R_ALPHA_TPREL64: likewise\n",

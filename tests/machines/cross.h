@@ -100,6 +100,11 @@ struct machine {
 	size_t num_limits;
 	/* Types that are supported and not compared here, and why: in one text, "R_X: why\n". */
 	const char *not_compared;
+	/* Assembly that needs as many slots as are in reach, and `more` (0, 1); and what is said of that
+	 * one.  NULL: all are in reach. */
+	const char *crowd, *crowd_is_told;
+	/* The slot that a stub at an address loads from, as its instructions say; NULL: not looked at. */
+	uint64_t (*slot_of_stub)(const unsigned char *stub, uint64_t at);
 };
 
 /* What is elsewhere, and where. */

@@ -49,6 +49,18 @@ static const struct limit sh4_limits[] = {
 static const char *const sh4_variants[] = { "-O2",	 "-O2 -fPIC",	 "-O2 -fpic",	"-O0",
 					    "-Os -fPIC", "-O2 -fno-pie", "-O2 -mrelax", NULL };
 
+/* mov.l number, r1; mov.l @r1, r1; jmp @r1; nop; number: .long slot */
+static uint64_t sh4_slot_of_stub(const unsigned char *stub, uint64_t at)
+{
+	static const unsigned char codes[] = { 0x01, 0xd1, 0x12, 0x61, 0x2b, 0x41, 0x09, 0x00 };
+	size_t number = 4 * stub[0] + 4; /* from where the processor is */
+
+	ck_assert_uint_eq(at % 4, 0);
+	ck_assert_mem_eq(stub, codes, sizeof(codes));
+	return (uint64_t)stub[number] | (uint64_t)stub[number + 1] << 8 |
+	       (uint64_t)stub[number + 2] << 16 | (uint64_t)stub[number + 3] << 24;
+}
+
 static const struct machine sh4 = {
 	.name = "sh4",
 	.prefix = "sh4-linux-gnu-",
@@ -62,4 +74,5 @@ static const struct machine sh4 = {
 	.num_shapes = COUNT(sh4_shapes),
 	.limits = sh4_limits,
 	.num_limits = COUNT(sh4_limits),
+	.slot_of_stub = sh4_slot_of_stub,
 };
