@@ -260,10 +260,17 @@ static bool has_stubs(const struct trial *trial)
 	return stubs;
 }
 
+static bool needs_others(const struct trial *trial)
+{
+	return machine->needs_others && strstr(trial->message, machine->needs_others);
+}
+
 START_TEST(member_of_libc_is_as_ld_makes_it)
 {
-	struct world world = { 0 };
+	/* No addend leads from one to another: slots are known by what they hold. */
+	struct world world = { .step = 0x410 };
 	struct trial trial;
+	int error;
 
 	/* ld makes one of strings and constants that are alike. */
 	run("%sar p %s '%s' > a.o && %sobjcopy --set-section-flags "
@@ -274,9 +281,9 @@ START_TEST(member_of_libc_is_as_ld_makes_it)
 		      members[_i], trial.message);
 	if (!has_own_ways(&trial)) {
 		find_externals(&trial, machine, &world, BASE + 0x200000 + is_thumb(""));
-		ck_assert_msg(!cross_relocate(&trial, BASE, BASE + 0x100000), "%s: %s", members[_i],
-			      trial.message);
-		if (!has_stubs(&trial))
+		error = cross_relocate(&trial, BASE, BASE + 0x100000);
+		ck_assert_msg(!error || needs_others(&trial), "%s: %s", members[_i], trial.message);
+		if (!error && !has_stubs(&trial))
 			cross_compare(&trial, machine, world.list, false);
 	}
 	end_trial(&trial);

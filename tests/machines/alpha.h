@@ -99,6 +99,7 @@ static const struct machine alpha = {
 	.crowd_is_told = "has a GOT slot that is out of reach (found 32768, at least -32768 and at "
 			 "most 32767; there are 8193 slots); link fewer objects as one, as $gp "
 			 "reaches 8192 slots",
+	.needs_others = "is a call of what is in another module or library, where $gp is another",
 	.slot_of_stub = alpha_slot_of_stub,
 	.not_compared = "R_ALPHA_DTPMOD64: gas has no way to make it\n"
 			"R_ALPHA_DTPREL64: likewise\n"
