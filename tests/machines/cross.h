@@ -100,12 +100,20 @@ struct machine {
 	size_t num_limits;
 	/* Types that are supported and not compared here, and why: in one text, "R_X: why\n". */
 	const char *not_compared;
+	/* Assembly that needs as many slots as are in reach, and `more` (0, 1); and what is said of that
+	 * one.  NULL: all are in reach. */
+	const char *crowd, *crowd_is_told;
+	/* What is said of a member of an archive that calls others in ways that leave no link; or NULL. */
+	const char *needs_others;
+	/* The slot that a stub at an address loads from, as its instructions say; NULL: not looked at. */
+	uint64_t (*slot_of_stub)(const unsigned char *stub, uint64_t at);
 };
 
 /* What is elsewhere, and where. */
 struct world {
 	struct external list[EXTERNALS + 1];
 	size_t count;
+	uint64_t step; /* from one to the next; 0: 16 bytes */
 };
 
 /* A copy, of which the GOT's beginning is changed. */
@@ -148,7 +156,7 @@ static UNUSED void find_tls(struct trial *trial, const struct machine *machine)
 	}
 }
 
-/* Give everything that is missing a place, 16 bytes apart. */
+/* Give everything that is missing a place. */
 static UNUSED void find_externals(struct trial *trial, const struct machine *machine,
 				  struct world *world, uint64_t address)
 {
@@ -158,7 +166,7 @@ static UNUSED void find_externals(struct trial *trial, const struct machine *mac
 		check_that(world->count < EXTERNALS);
 		world->list[world->count++] =
 			(struct external){ symbol->name, address, !machine->calls_directly };
-		address += 16;
+		address += world->step ? world->step : 16;
 	}
 	define_all(trial, world->list);
 }
