@@ -17,6 +17,25 @@ if [ -n "$CLANG" ] && [ "$CLANG" != "$CC" ] && installed "$CLANG"; then
     installed "${CLANG}++" && cxx_compilers="$CXX ${CLANG}++"
 fi
 
+# ---- Headers -----------------------------------------------------------------------------------
+
+# Programs include them with whatever warnings they like.
+header_compiles()
+{
+    "$@" $warnings -Wshadow -Wconversion -Wpedantic -O2 $include -c -o headers.o "$here/headers.c"
+}
+
+for compiler in $compilers; do
+    for dialect in c11 gnu17; do
+        check "headers: $compiler -std=$dialect" header_compiles $compiler -std=$dialect
+    done
+done
+for compiler in $cxx_compilers; do
+    for dialect in c++11 c++14 c++17 c++20; do
+        check "headers: $compiler -std=$dialect" header_compiles $compiler -std=$dialect -x c++
+    done
+done
+
 # ---- C -----------------------------------------------------------------------------------------
 
 unwound()

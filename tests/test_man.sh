@@ -49,7 +49,7 @@ hook_example_loads()
         -Wl,-rpath,"$libs" && run ./program
 }
 
-# Whatever the headers declare for users is in a synopsis. Of hook.h that is what has a comment.
+# Whatever the headers declare for users is in a synopsis. Of hook.h and key.h that is what has a comment.
 functions_are_told()
 {
     for page in "$doc"/*.3; do
@@ -57,7 +57,9 @@ functions_are_told()
     done > synopses
     {
         sed -n 's/^[a-z].*[ *]\(permod_[a-z_]*\)(.*/\1/p' "$headers/permod.h"
-        sed -n 's/^\/*[ *]* \(permod_[a-z_]*\)() - .*/\1/p' "$headers/hook.h"
+        sed -n 's/^\/*[ *]* \(permod_[a-z_]*\)()[ ,].*- .*/\1/p' "$headers/hook.h" "$headers/key.h"
+        sed -n 's/^\/*[ *]* .*, \(permod_[a-z_]*\)() - .*/\1/p' "$headers/key.h"
+        sed -n 's/^\/\*\* \(PERMOD_[A-Z_]*\)(.*/\1/p' "$headers/hook.h" "$headers/key.h"
         sed -n 's/^[a-z].*[ *]\(_*[a-z_]*percpu\|pcpu_[a-z_]*\|setup_[a-z_]*\)(.*/\1/p' \
             "$headers/percpu.h"
         for header in percpu_counter percpu_list percpu_ref; do

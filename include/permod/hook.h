@@ -309,8 +309,16 @@ static inline bool permod_hook_used(const struct permod_hook *hook)
 
 /** PERMOD_CALL_HOOK(name, arguments...) - call all its functions; the arguments are those behind the
  * context, and not evaluated if there are no functions. */
+#ifdef __clang__
+/* A comma that goes if no argument follows is a GNU extension. */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #define PERMOD_CALL_HOOK(name, ...)                                                                \
 	(permod_used_##name() ? permod_call_##name(NULL, ##__VA_ARGS__) : permod_skip_##name())
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 
 #ifdef __cplusplus
 }
