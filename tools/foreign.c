@@ -120,7 +120,8 @@ void free_foreign(struct foreign *foreign)
 
 /* ---- Reading -------------------------------------------------------------------------------- */
 
-static void keep_line(void *arg, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void keep_line(void *arg, const char *format,
+							    va_list args)
 {
 	struct check *check = arg;
 	char *line = NULL;

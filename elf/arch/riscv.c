@@ -20,10 +20,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* The high 20 bits. */
 #define HIGH(number, kind, origin)                                                                 \
