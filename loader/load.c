@@ -376,7 +376,7 @@ static int protect(struct load *load)
 		error = protect_region(load, LINK_TEXT, PROT_READ | PROT_EXEC);
 	if (!error)
 		error = protect_region(load, LINK_INIT_TEXT, PROT_READ | PROT_EXEC);
-	if (!error)
+	if (!error && !(load->flags & PERMOD_LOAD_NO_INIT))
 		error = resolve_indirect(load);
 	if (!error)
 		error = protect_region(load, LINK_RODATA, PROT_READ);

@@ -108,17 +108,16 @@ START_TEST(plan_calls_no_resolver)
 }
 END_TEST
 
-START_TEST(resolver_runs_though_init_does_not)
+/* Nor does a load for tools run any code. */
+START_TEST(no_resolver_runs_if_init_does_not)
 {
 	struct permod *pm = new_context();
 	struct permod_module *m = NULL;
-	int (*global)(int);
 
 	must(pm, permod_load(pm, make_archive(""), NULL, PERMOD_LOAD_NO_INIT, &m));
-	ck_assert_str_eq(noted(), "one two two");
-	global = (int (*)(int))symbol(m, "global");
-	ck_assert_int_eq(global(1), 2);
+	ck_assert_ptr_nonnull(symbol(m, "global"));
 	must(pm, permod_unload(m, 0));
+	ck_assert_str_eq(noted(), "");
 	permod_free(pm);
 }
 END_TEST
@@ -311,7 +310,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_loop_test(tests, function_that_is_chosen_is_the_same_for_all, 0, COUNT(flags));
 	tcase_add_test(tests, plan_calls_no_resolver);
-	tcase_add_test(tests, resolver_runs_though_init_does_not);
+	tcase_add_test(tests, no_resolver_runs_if_init_does_not);
 	tcase_add_test(tests, function_that_is_chosen_can_be_exported);
 	tcase_add_loop_test(tests, functions_that_libraries_choose_are_those_that_dlsym_finds, 0,
 			    2);

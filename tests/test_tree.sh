@@ -86,6 +86,47 @@ check_loads_what_is_needed()
         has out "nobody_has_it"
 }
 
+# Nothing of all that is run, not even where modules.dep is older than the modules, and it is known only by
+# the symbol what has it.
+check_runs_nothing()
+{
+    ran='static void ran(void) { dprintf(2, "ran\n"); }'
+    cat > base.c << END
+#include <permod/module.h>
+#include <stdio.h>
+$ran
+static int __init begin(void) { ran(); return 0; }
+static void __exit end(void) { ran(); }
+static void __attribute__((constructor, destructor)) too(void) { ran(); }
+static int one(void) { return 1; }
+static int (*choose(void))(void) { ran(); return one; }
+int base(void) __attribute__((ifunc("choose")));
+module_init(begin);
+module_exit(end);
+EXPORT_SYMBOL(base);
+END
+    cat > middle.c << END
+#include <permod/module.h>
+#ifdef USES
+int base(void);
+#else
+#define base() 1
+#endif
+int middle(void);
+int middle(void) { return base(); }
+EXPORT_SYMBOL(middle);
+END
+    echo 'int middle(void); int top(void); int top(void) { return middle(); }' > top.c
+    old=old/lib/modules/6.1.0
+    mkdir -p $old/kernel && $CC -O2 $include -c base.c -o $old/kernel/base.ko &&
+        $CC -O2 $include -c middle.c -o $old/kernel/middle.ko && $CC -c top.c -o $old/kernel/top.ko &&
+        depmod -b old 6.1.0 && cp $old/modules.dep.bin stale &&
+        $CC -O2 $include -DUSES -c middle.c -o $old/kernel/middle.ko && depmod -b old 6.1.0 || return
+    run "$permod" check --module-dir old top && ! has err ran && has out "top.ko: would load" &&
+        cp stale $old/modules.dep.bin && run "$permod" check --module-dir old top && ! has err ran &&
+        has out "top.ko: would load" && run "$permod" run --module-dir old top && has err ran
+}
+
 # --with and --root are for modules of a tree as for files.
 parts_of_a_module()
 {
@@ -143,6 +184,7 @@ check "symbols of a file are looked up in the tree" symbols_are_found_by_the_tre
 check "--remove-dependencies" dependencies_go
 check "info finds modules by name, as modinfo" agrees_with_modinfo
 check "check finds what is needed" check_loads_what_is_needed
+check "check runs nothing of it" check_runs_nothing
 check "a module of a tree with more files, or a part of it" parts_of_a_module
 check "map finds modules by name" map_finds_modules
 check "errors are one line" errors_are_one_line

@@ -133,7 +133,7 @@ static enum status check_wishes(struct wishes *wishes)
 
 static enum status check(int argc, char **argv)
 {
-	struct wishes wishes = { .parts = new_parts() };
+	struct wishes wishes = { .parts = new_parts(), .place = { .runs_nothing = true } };
 	enum status status = parse(argc, argv, &wishes);
 
 	if (status == STATUS_GO_ON)

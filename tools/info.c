@@ -329,7 +329,7 @@ static enum status info_of(const struct tree_place *place, const char *name, boo
 
 static enum status info(int argc, char **argv)
 {
-	struct tree_place place = { NULL, NULL, 0 };
+	struct tree_place place = { .runs_nothing = true };
 	const char *path;
 	bool as_json;
 	enum status status = parse_simple(&info_command, argc, argv, &as_json, &place, &path);

@@ -234,6 +234,7 @@ struct tree_place {
 	const char *dir;     /* or NULL */
 	const char **config; /* with a NULL behind the last; NULL if there are none; to be freed */
 	size_t num_config;
+	bool runs_nothing; /* of what is loaded from there */
 };
 
 struct session;

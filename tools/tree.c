@@ -32,12 +32,20 @@ void add_config(struct tree_place *place, const char *path)
 	place->config[place->num_config] = NULL;
 }
 
+/* The library starts what it loads for a symbol. */
+static int request_without_running(struct permod *pm, const char *symbol, void *arg)
+{
+	(void)arg;
+	return load_needed_symbol(pm, symbol) ? 0 : -ENOENT;
+}
+
 enum status place_options(const struct tree_place *place, struct permod_options *options)
 {
 	if (place->dir && is_tree(place->dir)) {
 		options->module_dir = place->dir;
 		options->config_paths = place->config;
-		options->request = permod_request_symbol;
+		options->request =
+			place->runs_nothing ? request_without_running : permod_request_symbol;
 	} else if (place->config) {
 		complain("--config: there is no module tree%s%s", place->dir ? " in " : "",
 			 place->dir ? place->dir : "; name one by --module-dir");
@@ -172,8 +180,8 @@ bool is_still_there(const struct session *session, const struct permod_module *w
 
 /* ---- permod check and permod info ----------------------------------------------------------- */
 
-/* What a module needs is loaded as if to be used, but not started, and operations of its parameters are
- * not called. */
+/* What a module needs is loaded as if to be used, but nothing of it is run: as it gets no parameters,
+ * neither are their operations. */
 static enum status load_need(struct permod *pm, const struct permod_step *step)
 {
 	const char *const paths[] = { step->path };

@@ -219,8 +219,9 @@ int permod_load_memory(struct permod *pm, const char *name, const void *data, si
 		       const char *params, unsigned int flags, struct permod_module **m);
 
 /**
- * PERMOD_LOAD_NO_INIT - do everything but run constructors and init; for tools.  Resolvers of IFUNCs are
- * run: it is not for files that nobody trusts.
+ * PERMOD_LOAD_NO_INIT - do everything but run constructors, init, and resolvers of IFUNCs; for tools.  If
+ * no parameters are given, nothing of the module is run, neither now nor when it is unloaded, and it may be
+ * a file that nobody trusts.  Functions that resolvers choose must not be called: they lead nowhere.
  */
 #define PERMOD_LOAD_NO_INIT 1U
 
