@@ -2,7 +2,8 @@
 /*
  * What does a hook cost without functions, with one, and with eight, against the same code without a
  * hook and against calls through pointers? What a place without functions costs before and after code was
- * patched, of eight places in a row, as of one it can hardly be seen. And what holding a module costs, against an atomic count.
+ * patched, of eight places in a row, as of one it can hardly be seen. What registering costs
+ * before and after that. And what holding a module costs, against an atomic count.
  *
  * The code around is a chain of a few operations, each of which needs the last one's result: some 2 ns.
  *
@@ -106,6 +107,29 @@ static void measure_places(const char *title, int rounds)
 	bench_report(title, places, 3, rounds);
 }
 
+/* A hook's first function comes, and its last one goes: with patching, code is changed twice. */
+static double come_and_go(void *argument)
+{
+	const long rounds = count / 1000 + 1;
+	double begin = bench_now();
+
+	(void)argument;
+	for (long i = 0; i < rounds; i++)
+		have(i % 2 ? 0 : 1);
+	have(0);
+	return 2 * (bench_now() - begin) / (double)rounds;
+}
+
+static void measure_coming(const char *title, int rounds)
+{
+	struct bench_candidate coming[] = {
+		{ .name = "registering and unregistering", .measure = come_and_go },
+	};
+
+	bench_run(coming, 1, rounds);
+	bench_report(title, coming, 1, rounds);
+}
+
 /* ---- Holding a module ----------------------------------------------------------------------- */
 
 static struct permod_module *module;
@@ -190,10 +214,13 @@ int main(void)
 	bench_run(calls, 6, rounds);
 	bench_report("a pass through a hook, and the code around", calls, 6, rounds);
 	measure_places("eight places without functions, as they are", rounds);
-	if (permod_patch_keys())
+	measure_coming("a hook's only function, as places are", rounds);
+	if (permod_patch_keys()) {
 		printf("code can't be patched here\n");
-	else
+	} else {
 		measure_places("eight places without functions, patched", rounds);
+		measure_coming("a hook's only function, patched", rounds);
+	}
 	bench_run(held, 4, rounds);
 	bench_report("holding a module", held, 4, rounds);
 	permod_free(pm);

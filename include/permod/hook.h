@@ -20,8 +20,8 @@
  *     ... permod_register_accepted(&entry, count, NULL, 0);
  *
  * A call runs all functions that are registered, the higher priority first, those of the same in the
- * order in which they were registered.  A hook without functions costs a load and a branch; and
- * nothing if the program has called permod_patch_keys() (<permod/key.h>).
+ * order in which they were registered.  A hook without functions is a comparison and a branch, and
+ * two no-operations if the program has called permod_patch_keys() (<permod/key.h>).
  *
  * Functions come and go at any time, while any number of threads call the hook, and also from inside
  * a function that a hook called.  One that is registered while the hook is being called runs in that

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * <permod/key.h> - static keys: conditions that are false nearly always, and cost nothing then.
+ * <permod/key.h> - static keys: conditions that are false nearly always, and take no branch then.
  *
  * In a header, in one source file, and where it is asked:
  *
@@ -52,7 +52,7 @@ int permod_key_enable(struct permod_key *key);
 int permod_key_disable(struct permod_key *key);
 
 /**
- * permod_patch_keys() - from now on, let keys that are disabled cost nothing, and hooks without functions.
+ * permod_patch_keys() - from now on, let keys that are disabled be no-operations, and hooks without functions.
  *
  * Returns 0, or why code can't be changed: -EOPNOTSUPP (another architecture, no membarrier(2) that
  * synchronizes code, or valgrind), or an error of memfd_create(2), mmap(2) or mremap(2), as where a policy
