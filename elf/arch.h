@@ -145,6 +145,8 @@ struct link_arch {
 	 * tell.  The others have theirs already; nobody has checked yet that fields lie in the section. */
 	int (*read_addends)(const struct link_section *section, const unsigned char *data,
 			    Elf64_Rela *entries, size_t count);
+	/* What of a value, which has no addend in it, and the addend is a field's; NULL: their sum. */
+	int64_t (*select)(const struct link_relocation *relocation, uint64_t value);
 	/* Do what a relocation of kind LINK_SPECIAL is about; `at` is the field's address. */
 	int (*apply)(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, uint64_t at);
@@ -159,9 +161,9 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_i386, link_arch_m68k,
-	link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel, link_arch_powerpc,
-	link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x, link_arch_sparc,
-	link_arch_sparc64, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_hppa, link_arch_i386,
+	link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel,
+	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x,
+	link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif
