@@ -11,23 +11,24 @@
 #include <sched.h>
 
 /* sched_getcpu() may ask the thread's rseq area, which getcpu() does not. */
-#ifndef HAVE_GETCPU
-static int getcpu(unsigned int *cpu, unsigned int *node)
+static int read_cpu(unsigned int *cpu)
 {
+#ifdef HAVE_GETCPU
+	return getcpu(cpu, NULL);
+#else
 	int current = sched_getcpu();
 
-	(void)node;
 	*cpu = (unsigned int)current;
 	return current < 0 ? -1 : 0;
-}
 #endif
+}
 
 unsigned int pcpu_current_cpu(void)
 {
 	unsigned int cpu = 0;
 	int saved = errno;
 
-	if (getcpu(&cpu, NULL)) {
+	if (read_cpu(&cpu)) {
 		cpu = 0;
 		errno = saved;
 	}
