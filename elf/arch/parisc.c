@@ -13,9 +13,13 @@
  * instructions behind, as branches do.  The bits of most fields lie apart, the sign often lowest.
  *
  * The GOT's address is also the one that data is counted from ($global$, in r27), and the linkage table
- * pointer of position-independent code (r19).  Who calls such code has it set: a pointer to a function is
- * the address of its code, or that of a descriptor and 2: entry, and what r19 shall be.  A stub does as
- * compilers' own calls by pointers, and changes r1 only, which is free at every call, to millicode too.
+ * pointer of position-independent code (r19).  Who calls such code from elsewhere sets it: a pointer to a
+ * function is the address of its code, or 2 more than that of a descriptor: entry, and what r19 shall be.
+ * Functions of the link that pointers are made of have descriptors; those that are looked up by name
+ * are told of by their code.  Nobody sets r27 but a program's start: code that uses it is for programs.
+ *
+ * A stub does as compilers' own calls by pointers do, and changes r1 and r19 only, which are free at
+ * calls, and for millicode, which has no descriptors, only r1.
  *
  * ("PA-RISC 1.1 Architecture and Instruction Set", "Processor-Specific ELF Supplement for PA-RISC".)
  */
@@ -50,6 +54,12 @@
 #define JUMP(number, kind, count)                                                                  \
 	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .exact = true,       \
 						 .form = FORM_##count                              \
+	}
+/* To a function. */
+#define POINTER(number, count, how, right)                                                         \
+	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_ALL,                                              \
+		.bits = (count), .shift = (right), .form = (how),                                  \
+		.wants = LINK_WANTS_GOT | LINK_WANTS_ADDRESS | LINK_WANTS_POINTER                  \
 	}
 #define PARTS(number, kind, origin)                                                                \
 	LEFT(number##21L, kind, origin), RIGHT(number##14R, kind, origin)
@@ -262,17 +272,6 @@ static int64_t select_part(const struct link_relocation *relocation, uint64_t va
 	return (int64_t)value;
 }
 
-/* Unwinders' tables count from the beginning of what is loaded. */
-static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
-		 uint64_t at)
-{
-	uint64_t value = link_symbol_address(link, relocation->symbol) +
-			 (uint64_t)relocation->addend - link->base;
-
-	(void)at;
-	return link_write_value(link, relocation, field, (int64_t)value);
-}
-
 /* ---- Branches ------------------------------------------------------------------------------- */
 
 #define DESCRIPTOR 2 /* in a pointer to a function */
@@ -292,13 +291,16 @@ static void skip(const struct link_relocation *relocation, unsigned char *field)
 	link_put_field(&link_arch_hppa, relocation->type, field, 0);
 }
 
-/* ---- Stubs ---------------------------------------------------------------------------------- */
+/* ---- Stubs and descriptors ------------------------------------------------------------------ */
 
-#define STUB_BYTES 32
+/* A stub's code, and behind it the function's descriptor; each is written if it is used. */
+#define STUB_CODES 7
+#define STUB_DESCRIPTOR 32 /* bytes before it */
+#define STUB_BYTES 48
 
 static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool marked)
 {
-	static const uint32_t codes[STUB_BYTES / 4] = {
+	static const uint32_t codes[STUB_CODES] = {
 		0x20200000, /* ldil L'slot, %r1 */
 		0x48210000, /* ldw R'slot(%r1), %r1 */
 		0xc7c1c012, /* bb,>=,n %r1, 30, the bv below */
@@ -306,17 +308,50 @@ static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool m
 		0x0c281093, /* ldw 4(%r1), %r19 */
 		0x0c201081, /* ldw 0(%r1), %r1 */
 		0xe820c002, /* bv,n %r0(%r1) */
-		0x08000240, /* nop */
 	};
 
 	(void)at;
 	(void)marked;
-	for (size_t i = 0; i < STUB_BYTES / 4; i++)
+	for (size_t i = 0; i < STUB_CODES; i++)
 		link_put(&link_arch_hppa, buffer + 4 * i, 4, codes[i]);
 	link_put_field(&link_arch_hppa, &types[R_PARISC_DIR21L], buffer, (int64_t)slot);
 	link_put_field(&link_arch_hppa, &types[R_PARISC_DIR14R], buffer + 4,
 		       (int64_t)(slot & RIGHT_MASK));
 	return true;
+}
+
+/* The pointer to a function that is in the link and not chosen at load time. */
+static uint64_t use_descriptor(struct link *link, const struct link_symbol *symbol)
+{
+	const struct link_part *text = &link->part[LINK_TEXT];
+	uint64_t at = link_stub_address(link, symbol) + STUB_DESCRIPTOR;
+	unsigned char *descriptor = text->buffer + (at - link->base - text->offset);
+
+	link_put(link->arch, descriptor, 4, link_symbol_address(link, symbol));
+	link_put(link->arch, descriptor + 4, 4, link_got_pointer(link));
+	return at | DESCRIPTOR;
+}
+
+static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
+		 uint64_t at)
+{
+	struct link_symbol *symbol = relocation->symbol;
+	uint64_t value = link_symbol_address(link, symbol);
+
+	(void)at;
+	/* Unwinders' tables count from the beginning of what is loaded. */
+	if (relocation->number == R_PARISC_SEGREL32)
+		return link_write_value(link, relocation, field,
+					(int64_t)(value + (uint64_t)relocation->addend -
+						  link->base));
+	if (relocation->addend)
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is a pointer into a function (found addend %lld, "
+					    "need 0)",
+					    (long long)relocation->addend);
+	if (symbol->section && !symbol->resolved)
+		value = use_descriptor(link, symbol);
+	return link_write_value(link, relocation, field, select_part(relocation, value));
 }
 
 const struct link_arch link_arch_hppa = {

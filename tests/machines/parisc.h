@@ -49,7 +49,7 @@ static const struct shape hppa_shapes[] = {
 	SHAPE("R_PARISC_SEGREL32",
 	      ".text\nnop\nhere: nop\n.data\n.reloc 0, R_PARISC_SEGREL32, here\n.word 0\n"
 	      ".reloc 4, R_PARISC_SEGREL32, here + 4\n.word 0\n"),
-	SHAPE("R_PARISC_PLABEL32", ".data\n.word P%x, P%y\n"),
+	SHAPE("R_PARISC_PLABEL32", ".data\n.word P%x, P%y, P%here\n.text\nnop\nhere: nop\n"),
 	SHAPE("R_PARISC_PLABEL21L", ".text\nldil LP'x, %r1\n"),
 	SHAPE("R_PARISC_PLABEL14R", ".text\nldo RP'x(%r1), %r1\n"),
 	SHAPE("R_PARISC_TPREL21L", HPPA_TLS ".text\naddil LR'x - $tls_leoff$ + 0x1234, %r1\n"),
@@ -87,14 +87,29 @@ static const char *const hppa_variants[] = { "-O2",
 					     NULL };
 
 /* Code counts from r19, where programs have r27 do. */
+static bool hppa_counts_from_r19(uint64_t ours, uint64_t theirs)
+{
+	return ours >> 21 == (0x0a << 5 | 19) && ours + (8 << 21) == theirs;
+}
+
+/* A pointer to a function leads to its code and our GOT, where programs have the code's address. */
+static bool hppa_is_descriptor(const struct link *link, uint64_t ours, uint64_t theirs)
+{
+	const struct link_part *text = &link->part[LINK_TEXT];
+	uint64_t at = ours - 2 - link->base - text->offset;
+
+	return !(at & 3) && at + 8 <= text->size &&
+	       link_get(link->arch, text->buffer + at, 4) == theirs &&
+	       link_get(link->arch, text->buffer + at + 4, 4) == link_got_pointer(link);
+}
+
 static bool hppa_is_as_good(const struct trial *trial, const unsigned char *ours,
 			    const unsigned char *theirs)
 {
-	uint64_t code = link_get(trial->link->arch, ours, 4);
-	const uint64_t from_r19 = 0x2a600000, of_register = 0x1f << 21;
+	const struct link *link = trial->link;
+	uint64_t word = link_get(link->arch, ours, 4), other = link_get(link->arch, theirs, 4);
 
-	return (code & 0xffe00000) == from_r19 &&
-	       link_get(trial->link->arch, theirs, 4) == ((code & ~of_register) | 27 << 21);
+	return hppa_counts_from_r19(word, other) || hppa_is_descriptor(link, word, other);
 }
 
 static const struct machine hppa = {
