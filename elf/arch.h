@@ -106,6 +106,7 @@ struct link_arch {
 	const char *
 		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
 	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
+	bool adds_fields;    /* SHT_REL or not, fields of 4 bytes that have a number count too */
 	uint32_t page_size;  /* the largest that systems use: bytes */
 	uint8_t got_bytes;   /* of a slot */
 	uint8_t got_reserved; /* slots before the first: how many */
@@ -113,10 +114,12 @@ struct link_arch {
 	uint8_t stub_bytes;   /* of a stub */
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
+	uint32_t index_type;	   /* SHT_* of the index of unwind information: see exidx.c; or 0 */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
+	const char *far_slots; /* what to do if the GOT has more slots than are in reach; or NULL */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
 	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
@@ -162,9 +165,9 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_arm, link_arch_hppa, link_arch_i386,
-	link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel,
-	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x,
-	link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_hppa,
+	link_arch_i386, link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el,
+	link_arch_mipsel, link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv,
+	link_arch_s390x, link_arch_sh4, link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

@@ -54,11 +54,11 @@ static bool get_string(struct rest *rest, const char **string)
 /* A part of `size` bytes, `used` of which lie before `rest`. */
 static bool get_part(const struct link *link, struct rest *rest, size_t used, struct rest *part)
 {
-	uint64_t size;
+	size_t size;
 
 	if (rest->size < sizeof(uint32_t))
 		return false;
-	size = link_get(link->arch, rest->data, sizeof(uint32_t));
+	size = (size_t)link_get(link->arch, rest->data, sizeof(uint32_t));
 	if (size < used + sizeof(uint32_t) || size - used > rest->size)
 		return false;
 	size -= used;

@@ -231,6 +231,24 @@ static int read_addends(struct link *link, const struct link_section *target,
 	return link->arch->read_addends ? link->arch->read_addends(target, data, table, count) : 0;
 }
 
+/* What is in the fields as well as in the entries. */
+static void add_fields(const struct link *link, const struct link_section *target,
+		       const unsigned char *data, Elf64_Rela *table, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct link_relocation_type *type =
+			link->arch->relocation((uint32_t)ELF64_R_TYPE(table[i].r_info));
+
+		if (type && type->kind > LINK_IGNORED && type->bytes == sizeof(uint32_t) &&
+		    table[i].r_offset <= target->size &&
+		    target->size - table[i].r_offset >= type->bytes)
+			table[i].r_addend =
+				(int32_t)((uint64_t)table[i].r_addend +
+					  (uint64_t)addend_in(link, type,
+							      data + table[i].r_offset));
+	}
+}
+
 const unsigned char *link_read_relocations(struct link_object *object, size_t index,
 					   const struct link_section *target,
 					   const unsigned char *data, size_t *count)
@@ -243,5 +261,7 @@ const unsigned char *link_read_relocations(struct link_object *object, size_t in
 	if (table && rel && *count &&
 	    read_addends(object->link, target, data, (Elf64_Rela *)(void *)table, *count))
 		return NULL;
+	if (table && !rel && object->link->arch->adds_fields)
+		add_fields(object->link, target, data, (Elf64_Rela *)(void *)table, *count);
 	return table;
 }

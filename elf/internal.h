@@ -13,6 +13,7 @@
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
+ *     exidx.c    arm's unwind information
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
  *     arch/      one file per machine, see arch.h  machines.c all of them, by name
  *
@@ -205,9 +206,11 @@ struct link_private {
 	uint32_t value_slots,
 		values_used;	  /* places in `values`, a power of two; how many are taken */
 	struct link_debug *debug; /* parts of debug information, a list */
-	bool got_based;		  /* something counts from the GOT's beginning */
-	uint64_t got_offset;	  /* in LINK_RODATA */
-	uint64_t stub_offset;	  /* in LINK_TEXT */
+	struct link_gap *gaps;	  /* in the index of unwind information: see exidx.c */
+	size_t gap_count;
+	bool got_based;	      /* something counts from the GOT's beginning */
+	uint64_t got_offset;  /* in LINK_RODATA */
+	uint64_t stub_offset; /* in LINK_TEXT */
 };
 
 /* What tables have. */
@@ -400,6 +403,23 @@ static inline uint64_t link_code_value(const struct link *link, uint8_t type, ui
 
 /* Set section->region by name and flags. */
 int link_choose_region(struct link_section *section);
+
+/* Append `size` bytes to a region; *offset is where. */
+int link_append(struct link *link, enum link_region region, uint64_t size, uint64_t align,
+		uint64_t *offset);
+
+/* ---- exidx.c -------------------------------------------------------------------------------- */
+
+/* Whether it is a part of the index of unwind information, and has its region. */
+bool link_is_index(const struct link_section *section);
+/* How many follow each other in what is placed, from `first` on. */
+size_t link_count_index(const struct link *link, size_t first);
+/* Bring them into the order of what they are about. */
+int link_order_index(struct link *link);
+/* Place all of them; sections of LINK_TEXT have their places, others are in order. */
+int link_place_index(struct link *link, struct link_section **sections, size_t count);
+/* Write the entries that no object has. */
+void link_write_index(struct link *link);
 
 /* ---- version.c ------------------------------------------------------------------------------ */
 

@@ -160,7 +160,7 @@ static bool is_loaded(const struct link_section *section)
 
 /* Kinds of one region, as they follow each other.  Objects' own slots are behind the GOT, from which they
  * are reached. */
-enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_ZERO, KIND_SLOTS, KINDS };
+enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_INDEX, KIND_ZERO, KIND_SLOTS, KINDS };
 
 static enum kind kind_of(const struct link_section *section)
 {
@@ -170,6 +170,8 @@ static enum kind kind_of(const struct link_section *section)
 		return KIND_ZERO;
 	if (section->region == LINK_RODATA && !strcmp(section->name, ".toc"))
 		return KIND_SLOTS;
+	if (link_is_index(section))
+		return KIND_INDEX;
 	return section->region == LINK_RODATA && !strcmp(section->name, LINK_FRAMES)
 		       ? KIND_FRAMES
 		       : KIND_CONTENTS;
@@ -283,9 +285,8 @@ static int fail_size(struct link *link)
 			 link->objects->name, (unsigned long long)LINK_MOST - 1);
 }
 
-/* Append `size` bytes to a region; *offset is where. */
-static int append(struct link *link, enum link_region region, uint64_t size, uint64_t align,
-		  uint64_t *offset)
+int link_append(struct link *link, enum link_region region, uint64_t size, uint64_t align,
+		uint64_t *offset)
 {
 	struct link_part *part = &link->part[region];
 
@@ -313,7 +314,7 @@ static int place_commons(struct link *link, struct link_section *common)
 
 		if (symbol->section != common)
 			continue;
-		error = append(link, common->region, symbol->size, align, &symbol->value);
+		error = link_append(link, common->region, symbol->size, align, &symbol->value);
 		if (!common->size)
 			common->offset = symbol->value;
 		common->size = part->size - common->offset;
@@ -336,7 +337,7 @@ static int place_cells(struct link *link)
 
 		if (!symbol || symbol->defined || !symbol->needed)
 			continue;
-		error = append(link, LINK_RODATA, cell->size, cells->align, &symbol->value);
+		error = link_append(link, LINK_RODATA, cell->size, cells->align, &symbol->value);
 		if (!cells->size)
 			cells->offset = symbol->value;
 		cells->size = link->part[LINK_RODATA].size - cells->offset;
@@ -357,7 +358,7 @@ static int extend_frames(struct link *link, const struct link_section *section)
 	if (!link->frames_size)
 		link->frames_offset = section->offset;
 	link->frames_size = section->offset + section->size - link->frames_offset;
-	return append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
+	return link_append(link, LINK_RODATA, LINK_FRAMES_ROOM, 1, &offset);
 }
 
 /* How many slots without a symbol there can be: two pages more than a region has bytes for, and those that
@@ -388,9 +389,9 @@ static int place_got(struct link *link)
 	int error = count_values(link, &values);
 
 	if (!error && (private->got_count > link->arch->got_reserved || private->got_based))
-		error = append(link, LINK_RODATA, (private->got_count + values) * bytes,
-			       link->arch->got_align ? link->arch->got_align : bytes,
-			       &private->got_offset);
+		error = link_append(link, LINK_RODATA, (private->got_count + values) * bytes,
+				    link->arch->got_align ? link->arch->got_align : bytes,
+				    &private->got_offset);
 	private->got.offset = private->got_offset;
 	return error;
 }
@@ -410,9 +411,15 @@ static int place_sections(struct link *link)
 			error = place_got(link);
 			placed_got = true;
 		}
-		if (!error)
-			error = append(link, section->region, section->size, section->align,
-				       &section->offset);
+		if (kind_of(section) == KIND_INDEX) {
+			size_t count = link_count_index(link, i);
+
+			error = link_place_index(link, private->placed + i, count);
+			i += count - 1;
+		} else if (!error) {
+			error = link_append(link, section->region, section->size, section->align,
+					    &section->offset);
+		}
 		if (!error && section->data)
 			link->part[section->region].filled = link->part[section->region].size;
 		if (!error && kind_of(section) == KIND_FRAMES)
@@ -425,9 +432,9 @@ static int place_sections(struct link *link)
 	if (!error)
 		error = place_commons(link, &private->tls_common);
 	if (!error && private->stub_count)
-		error = append(link, LINK_TEXT,
-			       (uint64_t) private->stub_count * link_stub_size(link),
-			       arch->stub_align, &private->stub_offset);
+		error = link_append(link, LINK_TEXT,
+				    (uint64_t) private->stub_count * link_stub_size(link),
+				    arch->stub_align, &private->stub_offset);
 	if (!error && !placed_got)
 		error = place_got(link);
 	return error ? error : place_cells(link);
@@ -486,6 +493,15 @@ static bool is_mapping_symbol(const struct link *link, const struct link_symbol 
 
 /* Local and global symbols that the object defines, without those that only name a section or a
  * source file, or what is in it. */
+/* An anchor; see object.c. */
+static bool is_outside(const struct link_symbol *symbol)
+{
+	const struct link_section *section = symbol->section;
+
+	return section && section->region < LINK_REGIONS && symbol->bind == STB_LOCAL &&
+	       link_code_value(symbol->object->link, symbol->type, symbol->value) > section->size;
+}
+
 static int list_defined(struct link_object *object)
 {
 	object->defined = link_allocate_array(object->link, object->symbol_count,
@@ -497,7 +513,7 @@ static int list_defined(struct link_object *object)
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
 		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
-		    (symbol->section && symbol->section->discarded))
+		    (symbol->section && symbol->section->discarded) || is_outside(symbol))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}
@@ -520,6 +536,8 @@ int link_layout(struct link *link)
 	link_define_tls_begin(link);
 	if (!error)
 		error = link_gather_bounds(link);
+	if (!error)
+		error = link_order_index(link);
 	if (!error)
 		error = link_scan(link);
 	if (!error)

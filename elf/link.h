@@ -186,6 +186,9 @@ struct link {
 	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
 	uint64_t frames_offset, frames_size;
+	/* The index of unwind information that is a table in the order of addresses (arm's .ARM.exidx), in
+	 * LINK_RODATA. */
+	uint64_t index_offset, index_size;
 	uint64_t tls_initial_size; /* bytes of LINK_TLS with contents; they come first */
 	struct link_tls *tls;	 /* thread-local variables that code refers to, own and external */
 	uint64_t tls_debug_base; /* what debug information has for offset 0 of the module's block */

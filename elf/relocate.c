@@ -180,12 +180,36 @@ void link_put_field(const struct link_arch *arch, const struct link_relocation_t
 	link_put(arch, field, type->bytes, bits);
 }
 
+/* What a slot's distance is too large for: there are too many of them. */
+static bool counts_slots(const struct link_relocation_type *type)
+{
+	switch (type->kind) {
+	case LINK_GOT_SLOT:
+	case LINK_TLS_GENERAL:
+	case LINK_TLS_LOCAL:
+	case LINK_TLS_INITIAL:
+		return true;
+	case LINK_SPECIAL:
+		return type->wants & LINK_WANTS_SLOT;
+	default:
+		return false;
+	}
+}
+
 static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
 {
 	bool far_call = relocation->type->kind == LINK_BRANCH && link->arch->far_calls;
 	int64_t least = 0, greatest = 0;
 
 	link_fit_range(relocation->type, &least, &greatest);
+	if (link->arch->far_slots && counts_slots(relocation->type))
+		return link_fail_relocation(link, -ERANGE, relocation,
+					    "has a GOT slot that is out of reach (found %" PRId64
+					    ", at least %" PRId64 " and at most %" PRId64
+					    "; there are %" PRIu32 " slots); %s",
+					    value, least, greatest,
+					    link->private->got_count + link->private->values_used,
+					    link->arch->far_slots);
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
 				    " and at most %" PRId64 "); compile with %s",
@@ -669,6 +693,7 @@ int link_relocate(struct link *link)
 	if (link->flaw)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
+	link_write_index(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

@@ -7,7 +7,8 @@
  *                           number of a module, distance from the thread pointer, descriptor (0: has none)
  *     RELOCATION_INFO()     their r_info
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
- *     TLS_FUNCTION          what compilers call instead of __tls_get_addr(), or are told to call beside it
+ *     TLS_FUNCTION          what compilers call beside TLS_GETTER
+ *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
@@ -84,7 +85,7 @@
 
 #define RELOCATE_MODULE R_390_TLS_DTPMOD
 #define RELOCATE_OFFSET R_390_TLS_TPOFF
-#define TLS_FUNCTION "__tls_get_offset"
+#define TLS_GETTER "__tls_get_offset"
 #define CONTEXT_PC(context) (context)->uc_mcontext.psw.addr
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[14]
 
@@ -157,6 +158,9 @@
 #define RELOCATION_INFO(symbol, type) ELF32_R_INFO(symbol, type)
 #endif
 #endif
+#ifndef TLS_GETTER
+#define TLS_GETTER "__tls_get_addr"
+#endif
 #ifndef TLS_BIAS
 #define TLS_BIAS 0
 #endif
@@ -169,6 +173,35 @@ static inline uintptr_t program_counter(const ucontext_t *context)
 	(void)context;
 	return (uintptr_t)CONTEXT_PC(context);
 }
+
+struct tls_index;
+
+#ifdef __s390x__
+/* It takes the index by its distance from what %r12 has, and tells that from the thread pointer. */
+static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+{
+	unsigned long distance;
+
+	__asm__ volatile("lgr %%r13, %%r12\n\t"
+			 "lgr %%r12, %[index]\n\t"
+			 "lghi %%r2, 0\n\t"
+			 "aghi %%r15, -160\n\t"
+			 "basr %%r14, %[getter]\n\t"
+			 "aghi %%r15, 160\n\t"
+			 "lgr %%r12, %%r13\n\t"
+			 "lgr %[distance], %%r2"
+			 : [distance] "=d"(distance)
+			 : [index] "a"(index), [getter] "a"(getter)
+			 : "0", "1", "2", "3", "4", "5", "13", "14", "f0", "f1", "f2", "f3", "f4",
+			   "f5", "f6", "f7", "cc", "memory");
+	return (char *)__builtin_thread_pointer() + distance;
+}
+#else
+static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+{
+	return getter(index);
+}
+#endif
 
 /* Calls leave it on top of the stack, or in a register. */
 static inline uintptr_t return_address(const ucontext_t *context)

@@ -219,7 +219,8 @@ static uint32_t bit_of(const struct permod_hook_record *record,
 void permod_hook_wake(uintptr_t slot)
 {
 	struct permod_hook_record *record = permod_hook_record_of(slot);
-	uint32_t bit = bit_of(record, (const struct permod_hook_slots *)(slot & ~(uintptr_t)15));
+	const uintptr_t slots = slot & ~(uintptr_t)(sizeof(struct permod_hook_slots) - 1);
+	uint32_t bit = bit_of(record, (const struct permod_hook_slots *)slots);
 	int saved = errno;
 
 	if (!(__atomic_fetch_and(&record->waited, ~bit, __ATOMIC_RELEASE) & bit))

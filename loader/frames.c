@@ -426,13 +426,14 @@ static int visit_record(struct rewrite *rewrite, struct record *record, size_t l
 	if (left < sizeof(length))
 		return fail_record(rewrite, record, "the length is cut off");
 	memcpy(&length, record->bytes, sizeof(length));
-	record->size = sizeof(length) + (size_t)length;
+	record->size = sizeof(length);
 	if (!length)
 		return 0;
-	if (record->size > left)
+	if (length > left - sizeof(length))
 		return fail_record(rewrite, record, "the length goes beyond the section");
 	if (length < sizeof(distance))
 		return fail_record(rewrite, record, "the length is too small");
+	record->size += length;
 	memcpy(&distance, record->bytes + sizeof(length), sizeof(distance));
 	return distance ? visit_function(rewrite, record, distance) : visit_common(rewrite, record);
 }

@@ -839,6 +839,8 @@ struct builtin {
 	bool function;
 };
 const struct builtin *find_builtin(const char *name);
+/* Whether linkers put it into each image, so that code may call it as hidden. */
+bool is_in_each_image(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
 

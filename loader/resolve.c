@@ -305,12 +305,13 @@ static int accept_symbol(struct load *load, struct link_symbol *symbol, struct f
 	return 0;
 }
 
-/* Hidden symbols can't come from outside. */
+/* Hidden symbols can't come from outside, but for what others get from linkers. */
 static int resolve_symbol(struct load *load, struct link_symbol *symbol, struct wanting *wanting)
 {
 	struct found found;
 
-	if (symbol->visibility == STV_DEFAULT && find_symbol(load, symbol, &found))
+	if ((symbol->visibility == STV_DEFAULT || is_in_each_image(symbol->name)) &&
+	    find_symbol(load, symbol, &found))
 		return accept_symbol(load, symbol, &found);
 	if (symbol->visibility == STV_DEFAULT && symbol->bind != STB_WEAK &&
 	    request_symbol(load, symbol->name) && find_symbol(load, symbol, &found))

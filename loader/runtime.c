@@ -7,12 +7,15 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #define PERMOD_MODULE
 #include <permod/module.h>
 #include <permod/percpu_counter.h>
 #include <permod/percpu_list.h>
 #include <permod/percpu_ref.h>
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +71,9 @@ void module_put(struct module *module)
 		permod_put(module->module);
 }
 
+/* Position-independent code calls it so where calls between images take a register. */
+#define LOCAL_STACK_CHECK "__stack_chk_fail_local"
+
 /* What tables of virtual functions have for pure ones: C++ without its library loads too. */
 static void pure_virtual(void)
 {
@@ -79,34 +85,14 @@ static void pure_virtual(void)
 /*
  * What compilers call where the machine has no instruction: division of 128-bit integers, counting
  * of bits, complex multiplication, ...  A linker would take them from libgcc; each image has its own,
- * and none exports them.
+ * and none exports them.  Which those are is different on each machine: helpers.awk lists them.
+ *
+ * They have other names in C: the compiler has an opinion of what types these have.
  */
-#ifdef __x86_64__
-/* clang-format off */
-#define HELPERS(X) \
-	X(__addtf3) X(__addvdi3) X(__addvsi3) X(__addvti3) X(__clrsbdi2) X(__clrsbti2) \
-	X(__cpu_indicator_init) X(__divdc3) X(__divmodti4) X(__divsc3) X(__divtc3) X(__divtf3) X(__divti3) \
-	X(__divxc3) X(__eqtf2) X(__extenddftf2) X(__extendsftf2) X(__extendxftf2) \
-	X(__fixdfti) X(__fixsfti) X(__fixtfdi) X(__fixtfsi) X(__fixtfti) X(__fixunsdfti) \
-	X(__fixunssfti) X(__fixunstfdi) X(__fixunstfsi) X(__fixunstfti) X(__fixunsxfti) \
-	X(__fixxfti) X(__floatditf) X(__floatsitf) X(__floattidf) X(__floattisf) \
-	X(__floattitf) X(__floattixf) X(__floatunditf) X(__floatunsitf) X(__floatuntidf) \
-	X(__floatuntisf) X(__floatuntitf) X(__floatuntixf) X(__getf2) X(__gttf2) X(__letf2) \
-	X(__lttf2) X(__modti3) X(__muldc3) X(__mulsc3) X(__multc3) X(__multf3) X(__mulvdi3) \
-	X(__mulvsi3) X(__mulvti3) X(__mulxc3) X(__negtf2) X(__negvdi2) X(__negvsi2) \
-	X(__negvti2) X(__netf2) X(__popcountdi2) X(__popcountti2) X(__powidf2) X(__powisf2) \
-	X(__powitf2) X(__powixf2) X(__subtf3) X(__subvdi3) X(__subvsi3) X(__subvti3) \
-	X(__trunctfdf2) X(__trunctfsf2) X(__trunctfxf2) X(__udivmodti4) X(__udivti3) \
-	X(__umodti3) X(__unordtf2)
-/* clang-format on */
-#else
-#define HELPERS(X)
-#endif
-
-/* Under other names in C: the compiler has an opinion of what types these have. */
-#define DECLARE_HELPER(name)                                                                       \
+#define X(name)                                                                                    \
 	extern const char helper##name[] __asm__(#name) __attribute__((visibility("hidden")));
-HELPERS(DECLARE_HELPER)
+#include "loader/helpers.h"
+#undef X
 
 /* ---- The tables ----------------------------------------------------------------------------- */
 
@@ -127,6 +113,7 @@ static const struct builtin builtins[] = {
 	{ "__cxa_thread_atexit_impl", (const void *)module_thread_atexit, true },
 	FUNCTION(__percpu_counter_compare),
 	FUNCTION(__stack_chk_fail),
+	{ LOCAL_STACK_CHECK, (const void *)__stack_chk_fail, true },
 	{ "atexit", (const void *)module_atexit, true },
 	FUNCTION(free_percpu),
 	FUNCTION(memcmp),
@@ -201,8 +188,10 @@ static const struct builtin builtins[] = {
 
 /* The last entry is behind the end, and lets there be no others. */
 static const struct builtin helpers[] = {
-#define HELPER(name) { #name, helper##name, true },
-	HELPERS(HELPER){ NULL, NULL, false },
+#define X(name) { #name, helper##name, true },
+#include "loader/helpers.h"
+#undef X
+	{ NULL, NULL, false },
 };
 
 #define NUM_HELPERS (sizeof(helpers) / sizeof(helpers[0]) - 1)
@@ -227,30 +216,47 @@ static const struct builtin *find_in(const struct builtin *table, size_t count, 
 }
 
 /* The dynamic linker's; as of others, what is not there has no address. */
-static struct builtin tls_get_addr = { .name = "__tls_get_addr", .function = true };
+static struct builtin tls_functions[] = {
+	{ .name = TLS_GETTER, .function = true },
+#ifdef TLS_FUNCTION
+	{ .name = TLS_FUNCTION, .function = true },
+#endif
+};
+#define TLS_FUNCTIONS (sizeof(tls_functions) / sizeof(tls_functions[0]))
 
-static void find_tls_get_addr(void)
+static void find_tls_functions(void)
 {
-	tls_get_addr.address = (const void *)tls_getter();
+	for (size_t i = 0; i < TLS_FUNCTIONS; i++)
+		tls_functions[i].address = dlsym(RTLD_DEFAULT, tls_functions[i].name);
 }
 
-static const struct builtin *get_tls_get_addr(void)
+static const struct builtin *find_tls_function(const char *name)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	size_t i = 0;
 
-	pthread_once(&once, find_tls_get_addr);
-	return &tls_get_addr;
+	while (i < TLS_FUNCTIONS && strcmp(name, tls_functions[i].name) != 0)
+		i++;
+	if (i == TLS_FUNCTIONS)
+		return NULL;
+	pthread_once(&once, find_tls_functions);
+	return &tls_functions[i];
 }
 
 const struct builtin *find_builtin(const char *name)
 {
-	const struct builtin *found = strcmp(name, "__tls_get_addr") == 0
-					      ? get_tls_get_addr()
-					      : find_in(builtins, BUILTINS, name);
+	const struct builtin *found = find_tls_function(name);
 
+	if (!found)
+		found = find_in(builtins, BUILTINS, name);
 	if (!found)
 		found = find_in(helpers, NUM_HELPERS, name);
 	return found && found->address ? found : NULL;
+}
+
+bool is_in_each_image(const char *name)
+{
+	return find_in(helpers, NUM_HELPERS, name) || !strcmp(name, LOCAL_STACK_CHECK);
 }
 
 /* Nobody misspells a helper. */

@@ -79,7 +79,7 @@ tls_getter_function *tls_getter(void)
 	tls_getter_function *found = __atomic_load_n(&getter, __ATOMIC_RELAXED);
 
 	if (!found) {
-		found = (tls_getter_function *)dlsym(RTLD_DEFAULT, "__tls_get_addr");
+		found = (tls_getter_function *)dlsym(RTLD_DEFAULT, TLS_GETTER);
 		__atomic_store_n(&getter, found, __ATOMIC_RELAXED);
 	}
 	return found;
@@ -90,7 +90,7 @@ void *tls_address(const struct tls_carrier *carrier, size_t offset)
 	struct tls_index index = { (unsigned long)carrier->module, offset - TLS_BIAS };
 	tls_getter_function *getter = tls_getter();
 
-	return getter ? getter(&index) : NULL;
+	return getter ? call_tls_getter(getter, &index) : NULL;
 }
 
 uint64_t tls_module(const struct tls_carrier *carrier)

@@ -28,6 +28,13 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$work" || exit 1
 
+# Under an emulator the command is called as what libtool's script calls.
+if [ -n "${EMULATOR-}" ]; then
+    permod=$work/permod
+    printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s %s "$@"\n' "$libs" "$EMULATOR" "$libs/permod" > permod
+    chmod +x permod
+fi
+
 if ! [ -x "$permod" ]; then
     echo "not ok command: $permod is not built (set top_builddir)"
     exit 1

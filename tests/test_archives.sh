@@ -16,12 +16,14 @@ here=$top_srcdir/tests/archives
 add_driver()
 {
     archive=$($CC -print-file-name="$2")
+    # What was compiled for another architecture is not in its compiler's folders.
+    [ -f "$archive" ] || archive=${PKG_CONFIG_LIBDIR-}/../$2
     driver=$1-driver.o
     if ! [ -f "$archive" ]; then
         skip "$1" "$2 is not installed (Debian: $3)"
         return 1
     fi
-    cp "$archive" "$1.a" && chmod u+w "$1.a" && $CC -O2 $include -c -o "$1-driver.o" "$here/$1.c" > log 2>&1 &&
+    cp "$archive" "$1.a" && chmod u+w "$1.a" && $CC -O2 $include ${PKG_CONFIG_LIBDIR:+-I$PKG_CONFIG_LIBDIR/../../include} -c -o "$1-driver.o" "$here/$1.c" > log 2>&1 &&
         ar rcs "$1.a" "$1-driver.o" && return
     not_ok "$1: its driver compiles"
     return 1

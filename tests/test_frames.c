@@ -21,7 +21,10 @@ static void *function_at(const void *address)
 	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
 
 	check_that(library != NULL);
-	find = (const void *(*)(void *, struct bases *))dlsym(library, "_Unwind_Find_FDE");
+	/* On i386 the C library has one too, and the others call that. */
+	find = (const void *(*)(void *, struct bases *))dlsym(RTLD_DEFAULT, "_Unwind_Find_FDE");
+	if (!find)
+		find = (const void *(*)(void *, struct bases *))dlsym(library, "_Unwind_Find_FDE");
 	check_that(find != NULL);
 	return find((char *)(uintptr_t)address, &bases) ? bases.function : NULL;
 }
@@ -277,7 +280,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, functions_are_found);
 	tcase_add_test(tests, init_is_found_until_it_has_returned);
-	tcase_add_test(tests, duplicates_are_found_once);
+	add_x86_64_test(tests, duplicates_are_found_once);
 	tcase_add_test(tests, foreign_functions_are_left_out);
 	tcase_add_test(tests, ends_are_skipped);
 	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));

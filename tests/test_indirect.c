@@ -317,8 +317,12 @@ int main(void)
 			    2);
 	tcase_add_test(tests, nothing_is_writable_and_executable_while_resolvers_run);
 	tcase_add_loop_test(tests, resolver_may_use_what_is_relocated, 0, 2);
+#if defined(__x86_64__) || defined(__i386__)
 	tcase_add_loop_test(tests, features_of_the_cpu_are_those_that_the_host_sees, 0, 3);
 	tcase_add_loop_test(tests, clones_for_several_targets_run, 0, 3);
+#else
+	printf("skipped: features of x86 CPUs\n");
+#endif
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

@@ -456,7 +456,8 @@ START_TEST(objects_joined_by_ld_are_one_module)
 	struct permod_module *m;
 	int (*add)(int);
 
-	command(text("ld -r -o '%s' '%s' '%s' '%s'", work_file("joined.ko"), module_file("plain"),
+	command(text("%s -r -nostdlib -o '%s' '%s' '%s' '%s'", setting("CC", "gcc"),
+		     work_file("joined.ko"), module_file("plain"),
 		     compile("uses.o", "",
 			     "int basic_add(int), plain_count(int);\n"
 			     "int uses(int n) { return basic_add(n) + plain_count(n); }\n"),

@@ -2,10 +2,12 @@
 /*
  * Every machine's relocations, byte for byte against its GNU ld: compiled C, assembly for each type,
  * and how far each reaches.  MACHINE names the machine; machines/NAME.h has what is special about it.
+ * With PERMOD_LONG=1 all members of the machine's libc.a too, with 8 each eighth.
  */
 #include "tests/machines/cross.h"
 
 #include "tests/machines/aarch64.h"
+#include "tests/machines/alpha.h"
 #include "tests/machines/arm.h"
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
@@ -15,12 +17,13 @@
 #include "tests/machines/ppc64.h"
 #include "tests/machines/riscv.h"
 #include "tests/machines/s390x.h"
+#include "tests/machines/sh4.h"
 #include "tests/machines/sparc.h"
 #include "tests/machines/x86_64.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &arm,	  &hppa,    &i386,    &m68k,  &mips,  &mips64,	&mips64el, &mipsel,
-	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sparc, &sparc64, &x86_64,
+	&aarch64, &alpha, &arm,	    &hppa,    &i386,  &m68k, &mips,  &mips64,  &mips64el, &mipsel,
+	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sh4,  &sparc, &sparc64, &x86_64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };
@@ -118,6 +121,47 @@ START_TEST(type_reaches_its_bounds_and_not_beyond)
 }
 END_TEST
 
+START_TEST(too_many_slots_are_told_of)
+{
+	struct world world = { 0 };
+	struct trial trial;
+	char text[4096];
+
+	for (int more = 0; more <= 1; more++) {
+		snprintf(text, sizeof(text), "more = %d\n%s", more, machine->crowd);
+		cross_assemble(machine, text);
+		cross_start(&trial, machine);
+		check_ok(&trial, add_file(&trial, "a.o", NULL));
+		check_ok(&trial, link_layout(trial.link));
+		find_externals(&trial, machine, &world, BASE + 0x200000);
+		ck_assert_int_eq(cross_relocate(&trial, BASE, BASE + 0x100000), more ? -ERANGE : 0);
+		if (more)
+			ck_assert_msg(strstr(trial.message, machine->crowd_is_told), "%s",
+				      trial.message);
+		end_trial(&trial);
+		world.count = 0;
+	}
+}
+END_TEST
+
+START_TEST(stub_leads_to_its_slot)
+{
+	static const struct {
+		uint64_t at, slot;
+	} places[] = { { BASE, BASE + 0x7ff8 },	    { BASE, BASE + 0x8000 },
+		       { BASE + 0x20, BASE - 16 },  { BASE + 12, BASE + 0x12348 },
+		       { BASE, BASE + 0x7ffefffc }, { BASE + 0x7fff0000, BASE } };
+	const struct link_arch *arch = link_find_machine(machine->name);
+	unsigned char stub[64];
+
+	ck_assert_uint_le(arch->stub_bytes, sizeof(stub));
+	for (size_t i = 0; i < COUNT(places); i++) {
+		ck_assert(arch->write_stub(stub, places[i].at, places[i].slot, false));
+		ck_assert_uint_eq(machine->slot_of_stub(stub, places[i].at), places[i].slot);
+	}
+}
+END_TEST
+
 /* ---- C -------------------------------------------------------------------------------------- */
 
 /* In each variant what is elsewhere has the instruction set of the objects, or nothing of the kind. */
@@ -161,6 +205,93 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 }
 END_TEST
 
+/* ---- Real code ------------------------------------------------------------------------------ */
+
+static char (*members)[128]; /* of the machine's libc.a */
+static int member_count;
+
+static const char *archive(void)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/usr/%.*s/lib/libc.a", (int)strlen(machine->prefix) - 1,
+		 machine->prefix);
+	return path;
+}
+
+/* Each step-th; again for each machine. */
+static void list_members(int step)
+{
+	char command[512], line[sizeof(*members)];
+	FILE *output;
+
+	member_count = 0;
+	if (step < 1)
+		step = 1;
+	snprintf(command, sizeof(command), "test ! -e %s || %sar t %s", archive(), machine->prefix,
+		 archive());
+	output = popen(command, "r");
+	if (!output)
+		return;
+	for (int i = 0; fgets(line, sizeof(line), output); i++) {
+		if (i % step)
+			continue;
+		members = realloc(members, (size_t)(member_count + 1) * sizeof(*members));
+		check_that(members);
+		line[strcspn(line, "\n")] = 0;
+		memcpy(members[member_count++], line, sizeof(line));
+	}
+	pclose(output);
+}
+
+/* What ld changes, or has elsewhere, in ways of its own. */
+static bool has_own_ways(const struct trial *trial)
+{
+	return trial->link->tls || link_has_indirects(trial->link);
+}
+
+/* ld has its stubs elsewhere. */
+static bool has_stubs(const struct trial *trial)
+{
+	const struct link_object *object = trial->link->objects;
+	bool stubs = false;
+
+	for (size_t i = 0; i < object->symbol_count; i++)
+		stubs |= object->symbols[i]->stub_used;
+	return stubs;
+}
+
+static bool needs_others(const struct trial *trial)
+{
+	return machine->needs_others && strstr(trial->message, machine->needs_others);
+}
+
+START_TEST(member_of_libc_is_as_ld_makes_it)
+{
+	/* No addend leads from one to another: slots are known by what they hold. */
+	struct world world = { .step = 0x410 };
+	struct trial trial;
+	int error;
+
+	/* ld makes one of strings and constants that are alike. */
+	run("%sar p %s '%s' > a.o && %sobjcopy --set-section-flags "
+	    "'.rodata.*=alloc,load,readonly,data,contents' a.o",
+	    machine->prefix, archive(), members[_i], machine->prefix);
+	cross_start(&trial, machine);
+	ck_assert_msg(!add_file(&trial, "a.o", NULL) && !link_layout(trial.link), "%s: %s",
+		      members[_i], trial.message);
+	if (!has_own_ways(&trial)) {
+		find_externals(&trial, machine, &world,
+			       BASE + (machine->elsewhere ?: 0x200000) + is_thumb(""));
+		error = cross_relocate(&trial, BASE, BASE + 0x100000);
+		ck_assert_msg(!error || needs_others(&trial), "%s: %s", members[_i], trial.message);
+		if (!error && !has_stubs(&trial))
+			cross_compare(&trial, machine, world.list, false);
+	}
+	end_trial(&trial);
+}
+END_TEST
+
 /* ---- The table ------------------------------------------------------------------------------ */
 
 static bool is_compared(const char *type)
@@ -178,6 +309,21 @@ static bool is_compared(const char *type)
 	}
 	return false;
 }
+
+/* Objects for aarch64 with pointers of 32 bits. */
+START_TEST(ilp32_is_refused_by_name)
+{
+	struct trial trial;
+
+	write_file("a.s", "nop\n", 4);
+	run("%sas -mabi=ilp32 -o a.o a.s", machine->prefix);
+	cross_start(&trial, machine);
+	ck_assert_int_eq(add_file(&trial, "a.o", NULL), -ENOEXEC);
+	ck_assert_msg(strstr(trial.message, "it is for ILP32; compile with -mabi=lp64"), "%s",
+		      trial.message);
+	end_trial(&trial);
+}
+END_TEST
 
 /* No type is supported that nobody looked at; and how many there are. */
 START_TEST(all_types_that_are_supported_are_compared)
@@ -225,6 +371,16 @@ static Suite *make_suite(void)
 			    (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
+	if (machine->crowd)
+		tcase_add_test(tests, too_many_slots_are_told_of);
+	if (machine->slot_of_stub)
+		tcase_add_test(tests, stub_leads_to_its_slot);
+	if (machine == &aarch64)
+		tcase_add_test(tests, ilp32_is_refused_by_name);
+	if (getenv("PERMOD_LONG")) {
+		list_members(atoi(getenv("PERMOD_LONG")));
+		tcase_add_loop_test(tests, member_of_libc_is_as_ld_makes_it, 0, member_count);
+	}
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -95,7 +95,12 @@ static const struct {
 
 START_TEST(values_are_right_with_other_settings)
 {
-	struct outcome outcome = play("values", scenes_to_play[_i].settings, 0);
+	struct outcome outcome;
+
+	/* 32 bits have no room for so much. */
+	if (sizeof(void *) == 4 && scenes_to_play[_i].settings[1] && _i == 1)
+		return;
+	outcome = play("values", scenes_to_play[_i].settings, 0);
 
 	ck_assert_msg(ended_well(&outcome) && strstr(outcome.text, scenes_to_play[_i].said),
 		      "status %d: %s", outcome.status, outcome.text);
@@ -141,9 +146,13 @@ START_TEST(variables_are_listed_with_cookie_and_size)
 	} expected[] = {
 		{ "percpu_counter", sizeof(long) },
 		{ "percpu_array", 5 * sizeof(int) },
-		{ "percpu_struct", 24 },
+		{ "percpu_struct", sizeof(struct {
+			  char tag[3];
+			  double number;
+			  const char *words;
+		  }) },
 		{ "percpu_byte", 1 },
-		{ "percpu_zeros", 16000 },
+		{ "percpu_zeros", 2000 * sizeof(long) },
 		{ "percpu_line", 4 },
 		{ "percpu_page", 4097 },
 		{ "percpu_mostly", 2 },
@@ -306,6 +315,8 @@ static void expect_percpu(const char *compiler, const char *flags)
 
 START_TEST(percpu_variables_and_stderr_in_code_of_every_kind)
 {
+	if (!knows_flags(ways[_i]))
+		return;
 	fflush(stderr);
 	expect_percpu(NULL, ways[_i]);
 	if (*setting("CLANG", ""))

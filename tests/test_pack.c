@@ -216,11 +216,6 @@ static bool is_all(const unsigned char *bytes, size_t size, unsigned char value)
 
 START_TEST(unloading_leaves_no_byte)
 {
-#ifdef __x86_64__
-	const unsigned char trap = 0xcc; /* int3 */
-#else
-	const unsigned char trap = 0;
-#endif
 	struct permod *pm = new_context();
 	struct permod_module *modules[3];
 	struct permod_region region;
@@ -241,7 +236,7 @@ START_TEST(unloading_leaves_no_byte)
 	ck_assert_uint_eq(count, 3);
 	must(pm, permod_unload(modules[1], 0));
 	for (unsigned int i = 0; i < count; i++)
-		ck_assert_msg(is_all((void *)address[i], size[i], code[i] ? trap : 0),
+		ck_assert_msg(is_all((void *)address[i], size[i], code[i] ? TRAP_BYTE : 0),
 			      "region %u of what was unloaded has something in it", i);
 	ck_assert_uint_eq(tick(modules[0]), 2);
 	ck_assert_uint_eq(tick(modules[2]), 2);
@@ -736,9 +731,7 @@ START_TEST(init_and_its_memory_go_in_shared_pages_too)
 	start = *(const int **)symbol(m, "start_address");
 	ck_assert_int_eq(*(int *)symbol(m, "result"), 6);
 	ck_assert_int_eq(*start, 0);
-#ifdef __x86_64__
-	ck_assert_uint_eq(*code, 0xcc);
-#endif
+	ck_assert_uint_eq(*code, TRAP_BYTE);
 	must(pm, permod_unload(m, 0));
 	look(&after);
 	expect_same(&before, &after, "it is gone");

@@ -54,9 +54,11 @@ static const struct {
 	{ "an_int=+5", "an_int", "5" },
 	{ "a_uint=4294967295", "a_uint", "4294967295" },
 	{ "a_uint=037777777777", "a_uint", "4294967295" },
+#if __SIZEOF_LONG__ == 8
 	{ "a_long=-9223372036854775808", "a_long", "-9223372036854775808" },
 	{ "a_long=9223372036854775807", "a_long", "9223372036854775807" },
 	{ "a_ulong=18446744073709551615", "a_ulong", "18446744073709551615" },
+#endif
 	{ "a_ullong=0xffffffffffffffff", "a_ullong", "18446744073709551615" },
 	{ "a_ullong=00001", "a_ullong", "1" },
 	/* "%#08x" in the kernel, which sets by base 0. */

@@ -58,8 +58,11 @@ START_TEST(version_that_is_asked_for_is_taken)
 {
 	static const char *const kinds[] = { "", "-fPIC", "-fno-pie -fno-pic",
 					     "-fPIC -mcmodel=large" };
-	struct permod *pm = new_context();
+	struct permod *pm;
 
+	if (!knows_flags(kinds[_i]))
+		return;
+	pm = new_context();
 	open_library();
 	ck_assert_int_eq(result_of(pm, "it@OLD", kinds[_i]), 1);
 	ck_assert_int_eq(result_of(pm, "it@MIDDLE", kinds[_i]), 2);

@@ -3,6 +3,7 @@
  * permod check: would a file load into this program?  plan.c shows what comes of it.  Nothing of the
  * file is run.
  */
+#include "foreign.h"
 #include "tool.h"
 
 #include <getopt.h>
@@ -13,6 +14,7 @@ struct wishes {
 	struct parts parts;
 	struct tree_place place;
 	struct trust trust;
+	struct foreign foreign;
 	bool json;
 };
 
@@ -22,7 +24,8 @@ static void take_option(struct wishes *wishes, int code)
 		wishes->place.dir = optarg;
 	else if (code == 'C')
 		add_config(&wishes->place, optarg);
-	else if (!take_parts_option(&wishes->parts, code, optarg) &&
+	else if (!take_foreign_option(&wishes->foreign, code, optarg) &&
+		 !take_parts_option(&wishes->parts, code, optarg) &&
 		 !take_trust_option(&wishes->trust, code, optarg))
 		wishes->json = true;
 }
@@ -39,6 +42,7 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 		{ "whole-archive", no_argument, NULL, 'W' },
 		{ "gc-sections", no_argument, NULL, 'g' },
 		TRUST_OPTIONS,
+		FOREIGN_OPTIONS,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -58,8 +62,10 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 					   argv[optind]);
 		parts->paths[0] = argv[optind++];
 	}
-	return parts->paths[0] ? check_trust(&check_command, &wishes->trust)
-			       : usage_error(&check_command, "no FILE given");
+	if (!parts->paths[0])
+		return usage_error(&check_command, "no FILE given");
+	status = check_foreign_options(&check_command, &wishes->foreign);
+	return status == STATUS_GO_ON ? check_trust(&check_command, &wishes->trust) : status;
 }
 
 static int make_plan(struct permod *pm, const struct parts *parts, struct permod_plan **plan)
@@ -131,7 +137,10 @@ static enum status check(int argc, char **argv)
 	enum status status = parse(argc, argv, &wishes);
 
 	if (status == STATUS_GO_ON)
-		status = check_wishes(&wishes);
+		status = wishes.foreign.machine
+				 ? check_foreign(&wishes.foreign, &wishes.parts, wishes.json)
+				 : check_wishes(&wishes);
+	free_foreign(&wishes.foreign);
 	free(wishes.trust.certificates);
 	free(wishes.parts.paths);
 	free(wishes.place.config);
@@ -150,7 +159,12 @@ const struct command check_command = {
 		"  --whole-archive    of archives, take everything\n"
 		"  --gc-sections      leave out sections that nothing needs\n"
 		"  --signatures WHAT  off, warn or enforce: whether it needs a good signature\n"
-		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n",
+		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n"
+		"  --for ARCH         link it for another machine, and run nothing: aarch64, mips, ...\n"
+		"  --base ADDRESS, --percpu ADDRESS\n"
+		"                     with --for: where it, and its per-CPU variables, would be\n"
+		"  --define NAME=ADDRESS\n"
+		"                     with --for: where a symbol is that it lacks; repeatable\n",
 	.takes_file = true,
 	.run = check,
 };

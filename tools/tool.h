@@ -2,7 +2,8 @@
 /*
  * The command's own header: read it first.
  *
- * The command is the first user of the library, and uses nothing but its public interface.  Each
+ * The command is the first user of the library, and uses nothing but its public interface (but for
+ * machines that the library is not for).  Each
  * subcommand is a `struct command` in a file of its own; the rest is what several of them need:
  *
  *     main.c     the table of subcommands, help, errors        table.c  aligned columns of text
@@ -17,6 +18,7 @@
  *     stamp.c    permod stamp                          types.c  the types of symbols, from DWARF
  *     object.c   an ELF file whose sections change         members.c the same in archives
  *     units.c    types in sections of their own            context.c a context as options want it
+ *     foreign.c  permod check --for, which links for other machines by elf/ itself
  *
  * Running out of memory for the command's own purposes ends it at once.
  */

@@ -13,7 +13,7 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* `count` bits from bit 5 or 0 of an instruction, in units of 4 bytes. */
 #define WORDS(number, kind, count, at)                                                             \
@@ -75,7 +75,7 @@ static const struct link_relocation_type types[] = {
 	REFUSED(P32_TLS_TPREL, ILP32),
 	REFUSED(P32_TLSDESC, ILP32),
 	REFUSED(P32_IRELATIVE, ILP32),
-	[256] = { "R_AARCH64_NULL", LINK_IGNORED, 0, LINK_FIT_ALL, NULL },
+	[256] = { "R_AARCH64_NULL", LINK_IGNORED, 0, LINK_FIT_ALL, .reason = NULL },
 
 	/* ld takes no negative numbers where the ABI does. */
 	DATA(ABS64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
@@ -132,8 +132,8 @@ static const struct link_relocation_type types[] = {
 	PAGE(ADR_GOT_PAGE, LINK_GOT_RELATIVE, LINK_FIT_SIGNED),
 	LOW(LD64_GOT_LO12_NC, LINK_GOT_RELATIVE, 3, LINK_FIT_ALL),
 	GOT_LOW(LD64_GOTPAGE_LO15, LINK_SPECIAL, LINK_WANTS_SLOT | LINK_WANTS_GOT),
-	[314] = { "R_AARCH64_PLT32", LINK_RELATIVE, 4, LINK_FIT_SIGNED, NULL },
-	[315] = { "R_AARCH64_GOTPCREL32", LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED, NULL },
+	[314] = { "R_AARCH64_PLT32", LINK_RELATIVE, 4, LINK_FIT_SIGNED, .reason = NULL },
+	[315] = { "R_AARCH64_GOTPCREL32", LINK_GOT_RELATIVE, 4, LINK_FIT_SIGNED, .reason = NULL },
 
 	ADR(TLSGD_ADR_PREL21, LINK_TLS_GENERAL),
 	PAGE(TLSGD_ADR_PAGE21, LINK_TLS_GENERAL, LINK_FIT_SIGNED),

@@ -43,7 +43,7 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 #define BITS(number, kind, count)                                                                  \
 	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count)                                   \
@@ -660,6 +660,7 @@ const struct link_arch link_arch_arm = {
 	.stub_align = 4,
 	.marked_stub_bytes = STUB_BYTES,
 	.mapping_symbols = "atd",
+	.index_type = SHT_ARM_EXIDX,
 	.code_bit = 1,
 	.far_calls = "-mlong-calls",
 	.relocation = find_relocation,

@@ -19,7 +19,7 @@
 
 #define REFUSED(number, why) [R_386_##number] = { "R_386_" #number, .reason = (why) }
 #define SUPPORTED(number, kind, bytes, fit)                                                        \
-	[R_386_##number] = { "R_386_" #number, kind, bytes, fit }
+	[R_386_##number] = { "R_386_" #number, kind, bytes, fit, .reason = NULL }
 #define COUNTED(number, kind, origin)                                                              \
 	[R_386_##number] = { "R_386_" #number, kind, 4, LINK_FIT_ALL, .from = (origin) }
 #define SLOT(number)                                                                               \
@@ -71,8 +71,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(TLS_DESC, DYNAMIC),
 	REFUSED(IRELATIVE, DYNAMIC),
 	SLOT(GOT32X),
-	[250] = { "R_386_GNU_VTINHERIT", LINK_IGNORED, 0, LINK_FIT_ALL, NULL },
-	[251] = { "R_386_GNU_VTENTRY", LINK_IGNORED, 0, LINK_FIT_ALL, NULL },
+	[250] = { "R_386_GNU_VTINHERIT", LINK_IGNORED, 0, LINK_FIT_ALL, .reason = NULL },
+	[251] = { "R_386_GNU_VTENTRY", LINK_IGNORED, 0, LINK_FIT_ALL, .reason = NULL },
 };
 
 static const struct link_relocation_type *find_relocation(uint32_t type)

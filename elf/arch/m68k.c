@@ -27,6 +27,12 @@
 	}                                                                                          \
 	, NAMED(number##8O), kind, 1, LINK_FIT_SIGNED, .from = LINK_FROM_GOT                       \
 	}
+#define IGNORED(number)                                                                            \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
+	}
+#define DATA(number, bytes, fit)                                                                   \
+	NAMED(number), LINK_ABSOLUTE, bytes, fit, .reason = NULL                                   \
+	}
 #define SLOT(number, bytes, fit)                                                                   \
 	NAMED(GOT##number), LINK_SPECIAL, bytes, fit, .wants = LINK_WANTS_SLOT                     \
 	}
@@ -37,28 +43,33 @@
 #define R_68K_GNU_VTINHERIT 23
 #define R_68K_GNU_VTENTRY 24
 
-static const struct link_relocation_type types[] = { NAMED(NONE), LINK_IGNORED },
-					 NAMED(32), LINK_ABSOLUTE, 4, LINK_FIT_ALL
-}
-, NAMED(16), LINK_ABSOLUTE, 2, LINK_FIT_EITHER
-}
-, NAMED(8), LINK_ABSOLUTE, 1, LINK_FIT_EITHER
-}
-, THREE(PC, LINK_RELATIVE, LINK_FROM_PLACE), SLOT(32, 4, LINK_FIT_ALL),
-	SLOT(16, 2, LINK_FIT_SIGNED), SLOT(8, 1, LINK_FIT_SIGNED), COUNTED(GOT, LINK_GOT_SLOT),
-	THREE(PLT, LINK_BRANCH, LINK_FROM_PLACE), COUNTED(PLT, LINK_GOT_OFFSET),
-	REFUSED(COPY, DYNAMIC), REFUSED(GLOB_DAT, DYNAMIC), REFUSED(JMP_SLOT, DYNAMIC),
-	REFUSED(RELATIVE, DYNAMIC), NAMED(GNU_VTINHERIT), LINK_IGNORED
-}
-, NAMED(GNU_VTENTRY), LINK_IGNORED
-}
-, THREE(TLS_GD, LINK_TLS_GENERAL, LINK_FROM_GOT), THREE(TLS_LDM, LINK_TLS_LOCAL, LINK_FROM_GOT),
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	DATA(32, 4, LINK_FIT_ALL),
+	DATA(16, 2, LINK_FIT_EITHER),
+	DATA(8, 1, LINK_FIT_EITHER),
+	THREE(PC, LINK_RELATIVE, LINK_FROM_PLACE),
+	SLOT(32, 4, LINK_FIT_ALL),
+	SLOT(16, 2, LINK_FIT_SIGNED),
+	SLOT(8, 1, LINK_FIT_SIGNED),
+	COUNTED(GOT, LINK_GOT_SLOT),
+	THREE(PLT, LINK_BRANCH, LINK_FROM_PLACE),
+	COUNTED(PLT, LINK_GOT_OFFSET),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC),
+	IGNORED(GNU_VTINHERIT),
+	IGNORED(GNU_VTENTRY),
+	THREE(TLS_GD, LINK_TLS_GENERAL, LINK_FROM_GOT),
+	THREE(TLS_LDM, LINK_TLS_LOCAL, LINK_FROM_GOT),
 	THREE(TLS_LDO, LINK_TLS_OFFSET, LINK_FROM_ZERO),
 	THREE(TLS_IE, LINK_TLS_INITIAL, LINK_FROM_GOT),
-	THREE(TLS_LE, LINK_TLS_DISTANCE, LINK_FROM_ZERO), REFUSED(TLS_DTPMOD32, DYNAMIC),
-	REFUSED(TLS_DTPREL32, DYNAMIC), REFUSED(TLS_TPREL32, DYNAMIC),
-}
-;
+	THREE(TLS_LE, LINK_TLS_DISTANCE, LINK_FROM_ZERO),
+	REFUSED(TLS_DTPMOD32, DYNAMIC),
+	REFUSED(TLS_DTPREL32, DYNAMIC),
+	REFUSED(TLS_TPREL32, DYNAMIC),
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

@@ -25,10 +25,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* The low 16 bits of an instruction. */
 #define HALF(number, kind, fit, right, carries, origin)                                            \
@@ -135,7 +135,7 @@ static const struct {
 	{ NEGATED_LO,
 	  { "R_MIPS_GPREL16/SUB/LO16", LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = 16,
 	    .wants = LINK_WANTS_GOT | LINK_WANTS_ADDRESS } },
-	{ GPREL_64, { "R_MIPS_GPREL32/64", LINK_GOT_OFFSET, 8, LINK_FIT_ALL, .bits = 0 } },
+	{ GPREL_64, { "R_MIPS_GPREL32/64", LINK_GOT_OFFSET, 8, LINK_FIT_ALL, .reason = NULL } },
 };
 
 static const struct link_relocation_type compact = { "R_MIPS16 or R_MICROMIPS", .reason = COMPACT };

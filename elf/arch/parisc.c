@@ -30,10 +30,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_ALL                                                       \
+	NAMED(number), kind, 4, LINK_FIT_ALL, .reason = NULL                                       \
 	}
 #define LEFT(number, kind, origin)                                                                 \
 	NAMED(number), kind, 4, LINK_FIT_ALL, .bits = 21, .shift = 11, .form = FORM_21,            \

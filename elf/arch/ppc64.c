@@ -22,10 +22,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 #define CODE(number, kind, count)                                                                  \
 	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,            \

@@ -20,10 +20,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* The high 20 bits. */
 #define HIGH(number, kind, origin)                                                                 \
@@ -327,6 +327,8 @@ struct cuts {
 static uint64_t moved(const struct cuts *cuts, uint64_t offset)
 {
 	size_t low = 0, high = cuts->count;
+	const struct cut *cut;
+	uint64_t before;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -336,7 +338,14 @@ static uint64_t moved(const struct cuts *cuts, uint64_t offset)
 		else
 			high = middle;
 	}
-	return low ? offset - cuts->cut[low - 1].removed : offset;
+	if (!low)
+		return offset;
+	before = low > 1 ? cuts->cut[low - 2].removed : 0;
+	cut = &cuts->cut[low - 1];
+	/* In what was taken out: where that was. */
+	if (offset - cut->offset < cut->removed - before)
+		return cut->offset - before;
+	return offset - cut->removed;
 }
 
 static int fail_align(const struct link_table *table, uint64_t offset, const char *why)

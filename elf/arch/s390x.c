@@ -17,10 +17,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 #define COUNTED(number, kind, bytes, fit, origin)                                                  \
 	NAMED(number), kind, bytes, fit, .from = (origin)                                          \

@@ -22,10 +22,10 @@
 	NAMED(number), .reason = (why)                                                             \
 	}
 #define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED                                                                \
+	NAMED(number), .kind = LINK_IGNORED                                                        \
 	}
 #define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit                                                            \
+	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
 	}
 /* `count` bits of an instruction, the low ones. */
 #define CODE(number, kind, fit, count, right, origin)                                              \

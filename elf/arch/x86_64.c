@@ -27,11 +27,11 @@
 
 #define REFUSED(number, why) [R_X86_64_##number] = { "R_X86_64_" #number, .reason = (why) }
 #define SUPPORTED(number, kind, bytes, fit)                                                        \
-	[R_X86_64_##number] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
+	[R_X86_64_##number] = { "R_X86_64_" #number, kind, bytes, fit, .reason = NULL }
 /* Those that older <elf.h> does not have. */
 #define NUMBERED(value, number, why) [value] = { "R_X86_64_" #number, .reason = (why) }
 #define NUMBERED_SUPPORTED(value, number, kind, bytes, fit)                                        \
-	[value] = { "R_X86_64_" #number, kind, bytes, fit, NULL }
+	[value] = { "R_X86_64_" #number, kind, bytes, fit, .reason = NULL }
 
 #define DYNAMIC "only in linked files"
 

@@ -101,10 +101,11 @@ struct permod_hook {
 #define PERMOD_HOOK_DEPTH 14
 #define PERMOD_HOOK_RECORD 256 /* bytes */
 
-/* Where a call notes the entry that it is in, and on its way the next one; both NULL: unused. */
+/* Where a call notes the entry that it is in, and on its way the next one; both NULL: unused.  By its
+ * alignment the address of one slot tells that of the other. */
 struct permod_hook_slots {
 	struct permod_hook_entry *held[2];
-};
+} __attribute__((aligned(2 * sizeof(void *))));
 
 /* A call of a hook: in registers, as a rule. */
 struct permod_hook_call {

@@ -158,6 +158,36 @@ static inline UNUSED const char *compile(const char *name, const char *flags, co
 	return compile_file(name, NULL, flags, path);
 }
 
+/* Whether a compiler ("" is none) knows these flags: some are for one compiler, or one machine. */
+static inline UNUSED bool compiles(const char *compiler, const char *flags)
+{
+	return *compiler &&
+	       system(text("echo 'int x;' | %s %s -Werror -x c -c -o /dev/null - 2>/dev/null",
+			   compiler, flags)) == 0;
+}
+
+/* ---- Other machines ------------------------------------------------------------------------- */
+
+/* What memory for code is filled with: see the manuals of the machines for what kills there. */
+#if defined(__x86_64__) || defined(__i386__)
+#define TRAP_BYTE 0xcc
+#elif defined(__arm__) || defined(__mips__) || defined(__m68k__)
+#define TRAP_BYTE 0xff
+#else
+#define TRAP_BYTE 0
+#endif
+
+/* A test that has x86-64's assembly or relocations in it: elsewhere it is skipped. */
+#ifdef __x86_64__
+#define add_x86_64_test(tcase, test) tcase_add_test(tcase, test)
+#define knows_flags(flags) true
+#else
+#define add_x86_64_test(tcase, test)                                                               \
+	((void)(test), (void)printf("skipped %s: it is written for x86-64\n", #test))
+/* Flags that the compiler has here: those of the tests are x86-64's. */
+#define knows_flags(flags) compiles(setting("CC", "gcc"), flags)
+#endif
+
 /* ---- Results -------------------------------------------------------------------------------- */
 
 /* A call that must return 0. */

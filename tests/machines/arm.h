@@ -157,6 +157,8 @@ static const char *const arm_variants[] = { "-O2",
 					    "-O2 -mlong-calls",
 					    "-O2 -marm -march=armv5te -mfloat-abi=soft",
 					    "-O2 -fno-section-anchors -mword-relocations",
+					    "-O2 -funwind-tables -ffunction-sections",
+					    "-Os -marm -fexceptions",
 					    NULL };
 
 static const struct machine arm = {
@@ -165,7 +167,9 @@ static const struct machine arm = {
 	.assemble = "-march=armv7-a",
 	.compile = "",
 	.variants = arm_variants,
-	.link = "",
+	/* ld works around a fault of Cortex-A8 (657417) by branches that it adds; we don't. */
+	.link = "--no-fix-cortex-a8 --no-merge-exidx-entries --defsym=__aeabi_unwind_cpp_pr0=0 "
+		"--defsym=__aeabi_unwind_cpp_pr1=0 --defsym=__aeabi_unwind_cpp_pr2=0",
 	.tls_bias = 8,
 	.has_types = true,
 	.shapes = arm_shapes,

@@ -104,12 +104,20 @@ struct machine {
 	size_t num_limits;
 	/* Types that are supported and not compared here, and why: in one text, "R_X: why\n". */
 	const char *not_compared;
+	/* Assembly that needs as many slots as are in reach, and `more` (0, 1); and what is said of that
+	 * one.  NULL: all are in reach. */
+	const char *crowd, *crowd_is_told;
+	/* What is said of a member of an archive that calls others in ways that leave no link; or NULL. */
+	const char *needs_others;
+	/* The slot that a stub at an address loads from, as its instructions say; NULL: not looked at. */
+	uint64_t (*slot_of_stub)(const unsigned char *stub, uint64_t at);
 };
 
 /* What is elsewhere, and where. */
 struct world {
 	struct external list[EXTERNALS + 1];
 	size_t count;
+	uint64_t step; /* from one to the next; 0: 16 bytes */
 };
 
 /* A copy, of which the GOT's beginning is changed. */
@@ -152,7 +160,7 @@ static UNUSED void find_tls(struct trial *trial, const struct machine *machine)
 	}
 }
 
-/* Give everything that is missing a place, 16 bytes apart. */
+/* Give everything that is missing a place. */
 static UNUSED void find_externals(struct trial *trial, const struct machine *machine,
 				  struct world *world, uint64_t address)
 {
@@ -162,7 +170,7 @@ static UNUSED void find_externals(struct trial *trial, const struct machine *mac
 		check_that(world->count < EXTERNALS);
 		world->list[world->count++] =
 			(struct external){ symbol->name, address, !machine->calls_directly };
-		address += 16;
+		address += world->step ? world->step : 16;
 	}
 	define_all(trial, world->list);
 }
@@ -356,6 +364,59 @@ static UNUSED void take_tls_slots(struct trial *trial, const struct output *outp
 	}
 }
 
+/* ---- An index of unwind information --------------------------------------------------------- */
+
+/* Some entries of .ARM.exidx, and where they are. */
+struct index {
+	const struct link_arch *arch;
+	const unsigned char *bytes;
+	uint64_t address, size;
+	uint32_t before; /* how all that lies before is unwound */
+};
+
+/* The address that a word has as a distance of 31 bits. */
+static UNUSED uint32_t word_address(const struct index *index, uint64_t at)
+{
+	uint32_t word = (uint32_t)link_get(index->arch, index->bytes + at, 4);
+
+	return (uint32_t)(index->address + at) + (word | (word & 0x40000000) << 1);
+}
+
+static UNUSED uint32_t function_of(const struct index *index, uint64_t at)
+{
+	return word_address(index, at) & 0x7fffffff;
+}
+
+/* How a function is unwound, in the entry itself or elsewhere. */
+static UNUSED uint32_t way_to_unwind(const struct index *index, uint64_t at)
+{
+	uint32_t word = (uint32_t)link_get(index->arch, index->bytes + at + 4, 4);
+
+	return word == 1 || word >> 31 ? word : word_address(index, at + 4);
+}
+
+/* What is said of an address: by the last entry that is not behind it. */
+static UNUSED uint32_t way_at(const struct index *index, uint32_t address)
+{
+	uint32_t way = index->before;
+
+	for (uint64_t at = 0; at < index->size && function_of(index, at) <= address; at += 8)
+		way = way_to_unwind(index, at);
+	return way;
+}
+
+/* ld makes one entry of several that are alike, also of several sections, and adds one at the end. */
+static UNUSED void compare_index(const struct index *ours, const struct index *theirs)
+{
+	for (uint64_t at = 0; at < ours->size; at += 8) {
+		uint32_t function = function_of(ours, at);
+
+		ck_assert_msg(way_to_unwind(ours, at) == way_at(theirs, function),
+			      "0x%x is unwound by 0x%x, ld: 0x%x", function,
+			      way_to_unwind(ours, at), way_at(theirs, function));
+	}
+}
+
 /* ---- Comparing ------------------------------------------------------------------------------ */
 
 /* Shared objects have their slots in both sections. */
@@ -460,8 +521,10 @@ static UNUSED bool is_same(const struct trial *trial, const struct machine *mach
 	       (machine->is_as_good && machine->is_as_good(trial, ours + word, theirs + word));
 }
 
+/* *unwound: what an index that came before says of what follows. */
 static UNUSED void compare_section(const struct trial *trial, const struct machine *machine,
-				   const struct output *output, const struct link_section *section)
+				   const struct output *output, const struct link_section *section,
+				   uint32_t *unwound)
 {
 	const char *object = link_object_name(section->object);
 	const unsigned char *ours = link_section_buffer(trial->link, section), *theirs;
@@ -470,7 +533,20 @@ static UNUSED void compare_section(const struct trial *trial, const struct machi
 
 	snprintf(name, sizeof(name), ".%s_%u", object, section->index);
 	theirs = section_bytes(output, name, &header);
-	ck_assert_msg(theirs, "ld made no section %s of %s", name, section->name);
+	if (!theirs && link_is_index(section))
+		header.sh_size = 0;
+	else
+		ck_assert_msg(theirs, "ld made no section %s of %s", name, section->name);
+	if (link_is_index(section)) {
+		struct index made = { trial->link->arch, theirs, header.sh_addr, header.sh_size,
+				      *unwound };
+
+		compare_index(&(struct index){ trial->link->arch, ours, place_of(trial, section),
+					       section->size, 0 },
+			      &made);
+		*unwound = way_at(&made, UINT32_MAX);
+		return;
+	}
 	ck_assert_uint_eq(header.sh_size, section->size);
 	ck_assert_uint_eq(header.sh_addr, place_of(trial, section));
 	for (size_t at = 0; at < section->size; at++)
@@ -484,6 +560,7 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 				 const struct external *external, bool shared)
 {
 	struct output output;
+	uint32_t unwound = 0;
 
 	if (!cross_ld_links(trial, machine, external, shared)) {
 		int ignored UNUSED = system("cat said >&2");
@@ -502,7 +579,7 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
 			if (is_placed(section) && section->type != SHT_NOBITS &&
 			    section->type != SHT_NOTE && !is_ld_s_own(section))
-				compare_section(trial, machine, &output, section);
+				compare_section(trial, machine, &output, section, &unwound);
 		}
 	}
 	close_output(&output);

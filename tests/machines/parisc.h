@@ -112,6 +112,24 @@ static bool hppa_is_as_good(const struct trial *trial, const unsigned char *ours
 	return hppa_counts_from_r19(word, other) || hppa_is_descriptor(link, word, other);
 }
 
+/* What ldil and ldw load from; the rest is as assemblers make it of the instructions. */
+static uint64_t hppa_slot_of_stub(const unsigned char *stub, uint64_t at UNUSED)
+{
+	static const uint32_t rest[] = { 0xc7c1c012, 0xd4201c1e, 0x0c281093, 0x0c201081,
+					 0xe820c002 };
+	const struct link_arch *arch = link_find_machine("hppa");
+	uint64_t left = link_get(arch, stub, 4), right = link_get(arch, stub + 4, 4);
+
+	ck_assert_uint_eq(left >> 21, 0x08 << 5 | 1);
+	ck_assert_uint_eq(right >> 14, 0x12 << 12 | 1 << 7 | 1 << 2);
+	for (size_t i = 0; i < COUNT(rest); i++)
+		ck_assert_uint_eq(link_get(arch, stub + 8 + 4 * i, 4), rest[i]);
+	ck_assert_uint_eq(right & 1, 0); /* the sign */
+	left = (left & 1) << 20 | (left >> 1 & 0x7ff) << 9 | (left >> 14 & 3) << 7 |
+	       (left >> 16 & 0x1f) << 2 | (left >> 12 & 3);
+	return (left << 11) + (right >> 1 & 0x1fff);
+}
+
 static const struct machine hppa = {
 	.name = "hppa",
 	.prefix = "hppa-linux-gnu-",
@@ -122,6 +140,7 @@ static const struct machine hppa = {
 	.sets_gp = true,
 	.elsewhere = 0x30000,
 	.is_as_good = hppa_is_as_good,
+	.slot_of_stub = hppa_slot_of_stub,
 	.tls_bias = 8,
 	.shapes = hppa_shapes,
 	.num_shapes = COUNT(hppa_shapes),

@@ -43,6 +43,10 @@ static const struct shape riscv_shapes[] = {
 		"R_RISCV_RVC_JUMP", BASE + 1000,
 		".text\nnop\n.reloc ., R_RISCV_RVC_JUMP, x\nc.j .\n.reloc ., R_RISCV_RVC_JUMP, x - 1500\nc.j .\n"),
 	SHAPE("R_RISCV_32_PCREL", ".data\n.word x - .\n.reloc 4, R_RISCV_32_PCREL, x\n.word 0\n"),
+	/* An anchor behind its section. */
+	SHAPE("R_RISCV_PCREL_HI20",
+	      ".data\n.set .LANCHOR1, . + 4096\nhere: .dword 1\n.text\n"
+	      "1: auipc a0, %pcrel_hi(.LANCHOR1)\nld a0, %pcrel_lo(1b)(a0)\n"),
 	/* What is to be aligned, with too many nops before it, and what is behind. */
 	SHAPE("R_RISCV_CALL_PLT",
 	      ".text\ncall x\nc.nop\n.balign 16\n1: c.nop\n.balign 8\n2: tail x\n.balign 32\n"
