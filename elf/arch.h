@@ -70,7 +70,8 @@ enum link_fit {
 #define LINK_WANTS_ADDRESS 8U
 #define LINK_WANTS_PAGE                                                                            \
 	16U /* of what is local: a slot that has its page of 64 KiB, by link_use_value() */
-#define LINK_WANTS_VALUE 32U /* a slot for what is an addend away, likewise */
+#define LINK_WANTS_POINTER 64U /* of what is not elsewhere: a stub, which stands for its address */
+#define LINK_WANTS_VALUE 32U   /* a slot for what is an addend away, likewise */
 
 /*
  * A value is shifted right, checked, and put in the field:
@@ -148,6 +149,8 @@ struct link_arch {
 	 * tell.  The others have theirs already; nobody has checked yet that fields lie in the section. */
 	int (*read_addends)(const struct link_section *section, const unsigned char *data,
 			    Elf64_Rela *entries, size_t count);
+	/* What of a value, which has no addend in it, and the addend is a field's; NULL: their sum. */
+	int64_t (*select)(const struct link_relocation *relocation, uint64_t value);
 	/* Do what a relocation of kind LINK_SPECIAL is about; `at` is the field's address. */
 	int (*apply)(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, uint64_t at);
@@ -162,9 +165,9 @@ struct link_arch {
 };
 
 /* One for each file of elf/arch/, by its name. */
-extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_i386,
-	link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el, link_arch_mipsel,
-	link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv, link_arch_s390x,
-	link_arch_sh4, link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
+extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_hppa,
+	link_arch_i386, link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el,
+	link_arch_mipsel, link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv,
+	link_arch_s390x, link_arch_sh4, link_arch_sparc, link_arch_sparc64, link_arch_x86_64;
 
 #endif

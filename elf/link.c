@@ -22,6 +22,8 @@
 #define HOST_ARCH (&link_arch_alpha)
 #elif defined(__arm__)
 #define HOST_ARCH (&link_arch_arm)
+#elif defined(__hppa__) && !defined(__LP64__)
+#define HOST_ARCH (&link_arch_hppa)
 #elif defined(__s390x__)
 #define HOST_ARCH (&link_arch_s390x)
 #elif defined(__m68k__)

@@ -362,11 +362,9 @@ uint64_t link_combine(const struct link_arch *arch, const struct link_relocation
 	}
 }
 
-static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
-			 uint64_t target, const struct place *place)
+static int64_t value_from(const struct link *link, const struct link_relocation *relocation,
+			  uint64_t value, const struct place *place)
 {
-	uint64_t value = target + (uint64_t)relocation->addend;
-
 	switch (link_counts_from(relocation->type)) {
 	case LINK_FROM_ZERO:
 		return (int64_t)link_combine(link->arch, relocation->type, place->field, value);
@@ -377,6 +375,15 @@ static int64_t value_for(const struct link *link, const struct link_relocation *
 	default:
 		return (int64_t)(value - place->address);
 	}
+}
+
+static int64_t value_for(const struct link *link, const struct link_relocation *relocation,
+			 uint64_t target, const struct place *place)
+{
+	if (link->arch->select)
+		return link->arch->select(relocation,
+					  (uint64_t)value_from(link, relocation, target, place));
+	return value_from(link, relocation, target + (uint64_t)relocation->addend, place);
 }
 
 /* What a relocation refers to: the symbol, or something that is made for it. */

@@ -76,6 +76,8 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 		want_slot(link, symbol);
 	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
 		want_stub(link, symbol);
+	if (wants & LINK_WANTS_POINTER && symbol->section)
+		want_stub(link, symbol);
 }
 
 /* A branch to code in the link that has to be entered in another way than the branch can. */

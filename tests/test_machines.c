@@ -12,6 +12,7 @@
 #include "tests/machines/i386.h"
 #include "tests/machines/m68k.h"
 #include "tests/machines/mips.h"
+#include "tests/machines/parisc.h"
 #include "tests/machines/powerpc.h"
 #include "tests/machines/ppc64.h"
 #include "tests/machines/riscv.h"
@@ -21,8 +22,8 @@
 #include "tests/machines/x86_64.h"
 
 static const struct machine *const machines[] = {
-	&aarch64, &alpha, &arm,	    &i386,    &m68k,  &mips, &mips64, &mips64el, &mipsel,
-	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sh4,  &sparc,  &sparc64,	 &x86_64,
+	&aarch64, &alpha, &arm,	    &hppa,    &i386,  &m68k, &mips,  &mips64,  &mips64el, &mipsel,
+	&powerpc, &ppc64, &ppc64le, &riscv64, &s390x, &sh4,  &sparc, &sparc64, &x86_64,
 };
 
 static const char *const sources[] = { "data", "calls", "large" };
@@ -198,7 +199,7 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 	for (size_t i = 0; i < COUNT(sources); i++)
 		run("%sgcc %s %s -c -o %s.o %s/tests/machines/shapes/%s.c", machine->prefix,
 		    machine->compile, variant, sources[i], top, sources[i]);
-	compare_at(objects, BASE, BASE + 0x200000 + is_thumb(variant));
+	compare_at(objects, BASE, BASE + (machine->elsewhere ?: 0x200000) + is_thumb(variant));
 	if (machine->high && strstr(variant, "-fPIC"))
 		compare_at(objects, HIGH_BASE, HIGH_BASE + 0x200000);
 }
@@ -280,7 +281,8 @@ START_TEST(member_of_libc_is_as_ld_makes_it)
 	ck_assert_msg(!add_file(&trial, "a.o", NULL) && !link_layout(trial.link), "%s: %s",
 		      members[_i], trial.message);
 	if (!has_own_ways(&trial)) {
-		find_externals(&trial, machine, &world, BASE + 0x200000 + is_thumb(""));
+		find_externals(&trial, machine, &world,
+			       BASE + (machine->elsewhere ?: 0x200000) + is_thumb(""));
 		error = cross_relocate(&trial, BASE, BASE + 0x100000);
 		ck_assert_msg(!error || needs_others(&trial), "%s: %s", members[_i], trial.message);
 		if (!error && !has_stubs(&trial))
