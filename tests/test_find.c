@@ -570,6 +570,41 @@ START_TEST(module_may_go_while_wishes_go)
 }
 END_TEST
 
+int take_base_away(void);
+int take_base_away(void)
+{
+	return permod_unload_by_name(unload_context, "base", PERMOD_UNLOAD_FORCE);
+}
+EXPORT_SYMBOL(take_base_away);
+
+/* The load holds what is needed, but somebody takes it away by force before it is used. */
+START_TEST(need_that_is_going_is_refused)
+{
+	const char *tree = copy_tree("taken");
+	struct permod *pm;
+
+	compile("taken/lib/modules/" TREE_VERSION "/kernel/taker.ko", "",
+		HEADER "int take_base_away(void);\n"
+		       "int init_module(void) { return take_base_away(); }\n"
+		       "void cleanup_module(void) {}\n");
+	compile("taken/lib/modules/" TREE_VERSION "/kernel/needing.ko", "",
+		HEADER LIFE("needing") "MODULE_SOFTDEP(\"pre: taker\");\n"
+				       "int base_value(void);\n"
+				       "int needing(void) { return base_value(); }\n");
+	run_depmod("taken");
+	/* modules.dep goes on saying that it needs base: no symbol tells that it is gone. */
+	compile("taken/lib/modules/" TREE_VERSION "/kernel/needing.ko", "",
+		HEADER LIFE("needing") "MODULE_SOFTDEP(\"pre: taker\");\n");
+	pm = unload_context = open_context(tree, NULL);
+	expect_error(pm, permod_load_by_name(pm, "needing", NULL, 0, NULL), -EBUSY, "needing",
+		     "a module that it needs is being unloaded");
+	ck_assert_str_eq(noted(), "base -base");
+	ck_assert_ptr_null(permod_find(pm, "needing"));
+	ck_assert_ptr_null(permod_find(pm, "base"));
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Nothing of the system's ---------------------------------------------------------------- */
 
 START_TEST(no_tree_is_taken_unasked)
@@ -1086,6 +1121,7 @@ static const TTest **const with_trees[] = {
 	&nothing_runs_for_tools,
 	&threads_share_dependencies,
 	&module_may_go_while_wishes_go,
+	&need_that_is_going_is_refused,
 	&no_tree_is_taken_unasked,
 	&kernel_command_line_does_not_count,
 	&trees_are_found,
