@@ -643,6 +643,52 @@ START_TEST(policies_are_three)
 }
 END_TEST
 
+/* Whether an address is in the file of pages that modules share. */
+static bool is_shared(const void *address)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool shared = false;
+	char line[512];
+
+	check_that(maps);
+	while (fgets(line, sizeof(line), maps)) {
+		unsigned long begin, end;
+
+		check_that(sscanf(line, "%lx-%lx", &begin, &end) == 2);
+		if ((uintptr_t)address - begin < end - begin)
+			shared = strstr(line, "permod-modules") != NULL;
+	}
+	fclose(maps);
+	return shared;
+}
+
+/* Other processes of the user can write to a file by /proc. */
+START_TEST(contexts_with_signatures_share_no_pages)
+{
+	static const unsigned int policies[] = { PERMOD_SIGNATURES_WARN,
+						 PERMOD_SIGNATURES_ENFORCE };
+	const char *path = compile("shares.o", "", "int which(void) { return 1; }");
+	struct bytes bytes = read_bytes(path);
+	struct permod_module *m;
+	struct permod *pm;
+
+	sign(&bytes);
+	for (size_t i = 0; i < COUNT(policies); i++) {
+		pm = context(policies[i], &us);
+		must(pm, permod_load_memory(pm, "shares", bytes.data, bytes.size, NULL, 0, &m));
+		ck_assert(!is_shared(symbol(m, "which")));
+		permod_free(pm);
+	}
+	pm = context(PERMOD_SIGNATURES_OFF, NULL);
+	must(pm, permod_load_memory(pm, "shares", bytes.data, bytes.size, NULL, 0, &m));
+	/* It would have been seen. */
+	if (!under_valgrind())
+		ck_assert(is_shared(symbol(m, "which")));
+	permod_free(pm);
+	free(bytes.data);
+}
+END_TEST
+
 /* ---- Several files -------------------------------------------------------------------------- */
 
 static void write_signed(const char *path, const char *from)
@@ -1070,6 +1116,7 @@ int main(void)
 		a_signature_alone_is_nothing,
 		certificates_that_are_none_are_refused,
 		policies_are_three,
+		contexts_with_signatures_share_no_pages,
 		each_file_of_a_module_is_signed,
 		an_archive_has_one_signature,
 		members_of_thin_archives_are_signed,
