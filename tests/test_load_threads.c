@@ -7,6 +7,7 @@
 #include "tests/loader/helper.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #define THREADS 4
@@ -347,6 +348,50 @@ START_TEST(those_who_wait_do_not_wake_each_other)
 }
 END_TEST
 
+struct complainer {
+	struct permod *pm;
+	const char *path;
+	unsigned int wrong;
+};
+
+/* Each line is whole, one of the two, and stays while others make lines. */
+static void *complain(void *arg)
+{
+	struct complainer *complainer = arg;
+
+	for (int i = 0; i < 300; i++) {
+		bool failed =
+			permod_load(complainer->pm, complainer->path, NULL, 0, NULL) == -ENOENT;
+		const char *line = permod_error(complainer->pm);
+		char *before = strdup(line);
+
+		sched_yield();
+		if (!failed || strcmp(before, line) ||
+		    (strcmp(line, "/nowhere/a.ko: No such file or directory") &&
+		     strcmp(line, "/nowhere/bb-bb.ko: No such file or directory")))
+			complainer->wrong++;
+		free(before);
+	}
+	return NULL;
+}
+
+START_TEST(lines_of_errors_are_the_threads_that_ask)
+{
+	struct permod *pm = new_context();
+	struct complainer complainers[] = { { pm, "/nowhere/a.ko", 0 },
+					    { pm, "/nowhere/bb-bb.ko", 0 } };
+	pthread_t threads[2];
+
+	for (int i = 0; i < 2; i++)
+		check_that(pthread_create(&threads[i], NULL, complain, &complainers[i]) == 0);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_uint_eq(complainers[0].wrong, 0);
+	ck_assert_uint_eq(complainers[1].wrong, 0);
+	permod_free(pm);
+}
+END_TEST
+
 static void *unload_plain(void *arg)
 {
 	return (void *)(intptr_t)permod_unload_by_name(arg, "plain", 0);
@@ -493,6 +538,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, provider_stays_while_any_thread_has_a_user);
 	tcase_add_test(tests, others_go_on_during_an_init);
 	tcase_add_test(tests, those_who_wait_do_not_wake_each_other);
+	tcase_add_test(tests, lines_of_errors_are_the_threads_that_ask);
 	tcase_add_test(tests, module_stays_until_its_load_is_done);
 	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
 	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
