@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
+#include <elf.h>
+
 /* ---- Loading and unloading ------------------------------------------------------------------ */
 
 START_TEST(load_runs_init_and_unload_runs_exit)
@@ -238,6 +240,36 @@ START_TEST(plain_object_loads_and_its_globals_are_found)
 END_TEST
 
 /* ---- References ----------------------------------------------------------------------------- */
+
+/*
+ * From number 0xff00 on a symbol has its section's number elsewhere; 0xfff1 and 0xfff2 would mean an
+ * absolute and a common symbol.
+ */
+START_TEST(sections_may_be_very_many)
+{
+	static const char source[] =
+		"__asm__(\".macro one_more\\n\"\n"
+		"	\".section .data.s\\\\@, \\\"aw\\\"\\n\"\n"
+		"	\".if \\\\@ >= 65200\\n.globl d\\\\@\\nd\\\\@: .long \\\\@\\n.endif\\n\"\n"
+		"	\".endm\\n.rept 65600\\none_more\\n.endr\\n.text\\n\");\n";
+	const char *path = compile("many_sections.o", "", source);
+	struct permod *pm = new_context();
+	struct permod_module *m;
+	size_t size;
+	unsigned char *data = read_file(path, &size);
+
+	/* As the number of sections is too large for its field. */
+	if (data[EI_CLASS] == ELFCLASS64)
+		ck_assert_uint_eq(((Elf64_Ehdr *)(void *)data)->e_shnum, 0);
+	else
+		ck_assert_uint_eq(((Elf32_Ehdr *)(void *)data)->e_shnum, 0);
+	free(data);
+	m = load_file(pm, path, NULL);
+	for (int i = 65200; i < 65600; i++)
+		ck_assert_int_eq(*(int *)symbol(m, text("d%d", i)), i);
+	permod_free(pm);
+}
+END_TEST
 
 START_TEST(unload_refused_while_referenced)
 {
@@ -608,6 +640,7 @@ static Suite *make_suite(void)
 	tcase_add_test(life, next_walks_in_the_order_of_loading);
 	tcase_add_test(life, symbol_finds_exported_and_global_names_only);
 	tcase_add_test(life, plain_object_loads_and_its_globals_are_found);
+	tcase_add_test(life, sections_may_be_very_many);
 	tcase_add_test(life, unload_refused_while_referenced);
 	tcase_add_test(life, unload_refused_while_used_and_the_user_is_named);
 	tcase_add_test(life, free_unloads_users_first_and_minds_no_references);
