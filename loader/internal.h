@@ -804,7 +804,9 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
-/* What is held while one is opened or closed, over a fork; false: it took too long, go on without. */
+/* What is held while one is opened or closed, or an unwinder is opened; and over a fork.  False: it took
+ * too long, go on without. */
+bool lock_tls(void);
 bool lock_tls_for_fork(void);
 void unlock_tls(bool locked);
 /* In the child of a fork: those that opened or closed some aren't there. */

@@ -100,8 +100,9 @@ uint64_t tls_module(const struct tls_carrier *carrier)
 
 /* ---- The stack ------------------------------------------------------------------------------ */
 
-/* Held while a carrier is opened or closed, so that our stack is in the same order as libc's; and over
- * forks, so that the child does not find libc's list of objects half changed. */
+/* Held while a carrier is opened or closed, so that our stack is in the same order as libc's; while
+ * an unwinder is opened; and over forks, so that the child does not find libc's list of objects half
+ * changed, or in it an object that is not relocated. */
 static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* But not waited for without end: who waits in a constructor of something that is being opened has
@@ -122,7 +123,7 @@ static bool lock_for(long most_ms)
 	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
 }
 
-static bool lock_tls(void)
+bool lock_tls(void)
 {
 	return lock_for(WAIT_TO_OPEN_MS);
 }

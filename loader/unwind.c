@@ -58,8 +58,9 @@ static struct unwound *all;
 
 /* ---- Finding them --------------------------------------------------------------------------- */
 
-/* Libraries are opened without a lock of ours: another thread may hold the dynamic linker's, and load
- * a module in a constructor. */
+/* Libraries are opened without a lock of ours that is waited for without end: another thread may hold the
+ * dynamic linker's, and load a module in a constructor.  lock_tls() keeps forks away: a child that finds
+ * libgcc_s in the list, but not relocated, would call what lies nowhere. */
 
 static void *function_of(void *library, const char *name)
 {
@@ -72,10 +73,19 @@ static bool is_static(void)
 	return !tls_getter();
 }
 
+/* It stays open. */
+static void *open_libgcc(void)
+{
+	bool locked = lock_tls();
+	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+
+	unlock_tls(locked);
+	return library;
+}
+
 static struct libgcc find_libgcc(void)
 {
-	/* It stays open. */
-	void *library = is_static() ? NULL : dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *library = is_static() ? NULL : open_libgcc();
 	void *add = function_of(library, "__register_frame_info");
 	void *remove = function_of(library, "__deregister_frame_info");
 
