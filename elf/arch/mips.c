@@ -311,7 +311,7 @@ static uint64_t slot_for(struct link *link, const struct link_relocation *reloca
 	case R_MIPS_GOT16:
 		if (!is_local(relocation->symbol))
 			break;
-		/* fall through */
+		__attribute__((fallthrough));
 	case R_MIPS_GOT_PAGE:
 		return link_use_value(link, (value + 0x8000) & ~(uint64_t)0xffff);
 	case R_MIPS_GOT_DISP:

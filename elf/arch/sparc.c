@@ -302,7 +302,7 @@ static int apply_distance(struct link *link, const struct link_relocation *reloc
 		return 0;
 	case R_SPARC_GOTDATA_OP_HIX22:
 		high = true;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		if (!near)
 			distance = (int64_t)(link_use_slot(link, symbol) - got);
