@@ -444,6 +444,23 @@ open("nameless.ko", "wb").write(file)' && refuses nameless.ko "have no names"
 }
 [ "$(uname -m)" != x86_64 ] || check "sections without names" nameless
 
+# A symbol table that says it is aligned to 2 GB is not padded so.
+aligned()
+{
+    cp "$CC-4/core.ko" aligned.ko && python3 - aligned.ko <<'END' || return
+import struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+start, size, count = (struct.unpack_from("<Q", data, 40)[0], *struct.unpack_from("<HH", data, 58))
+for header in range(start, start + size * count, size):
+    if struct.unpack_from("<I", data, header + 4)[0] == 2:
+        struct.pack_into("<Q", data, header + 48, 0x7F000008)
+open(sys.argv[1], "wb").write(data)
+END
+    timeout 60 "$permod" stamp aligned.ko > out 2> err
+    [ $? -lt 2 ] && [ "$(wc -c < aligned.ko)" -lt 1000000 ]
+}
+[ "$(uname -m)" != x86_64 ] || check "an enormous alignment" aligned
+
 # Bytes of a good file are changed, one or some at a time: it is stamped or refused, never a crash.
 check "damaged files" python3 "$top_srcdir/tests/stamp/damage.py" "$permod" $CC-4/core.ko
 printf 'int nothing;\n' | $CC -x c -c -o nothing.o - && ar rc whole.a nothing.o $CC-4/core.ko

@@ -220,8 +220,13 @@ static size_t end_of_rest(const struct object *object)
 	return end;
 }
 
+/* No section that is written here wants more; a damaged one may say that it wants gigabytes. */
+#define MOST_ALIGN ((size_t)4096)
+
 static void align_stream(FILE *stream, size_t align)
 {
+	if (align > MOST_ALIGN)
+		align = MOST_ALIGN;
 	while (align && (size_t)ftell(stream) % align)
 		fputc(0, stream);
 }
