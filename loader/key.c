@@ -36,24 +36,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CACHE_LINE 64
-#define LONGEST_NOP 9
-#define LONGEST_PLACE (2 * LONGEST_NOP)
-
-/* The places of a program, shared object or module. */
-struct places {
-	struct places *next;
-	const struct permod_key_place *begin, *end;
-	const struct permod_module *module;	  /* or NULL */
-	uintptr_t code, code_end;		  /* in which they can be changed */
-	unsigned int files;			  /* that told of them */
-	unsigned char (*original)[LONGEST_PLACE]; /* code of each; 0: not known */
-};
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct places *all;
-static size_t page_size; /* constant once there are places */
-static bool patching;	 /* atomic */
+static bool patching; /* atomic */
 
 bool patches_keys(void)
 {
@@ -71,6 +55,23 @@ void unlock_keys(void)
 }
 
 #ifdef __x86_64__
+
+#define CACHE_LINE 64
+#define LONGEST_NOP 9
+#define LONGEST_PLACE (2 * LONGEST_NOP)
+
+/* The places of a program, shared object or module. */
+struct places {
+	struct places *next;
+	const struct permod_key_place *begin, *end;
+	const struct permod_module *module;	  /* or NULL */
+	uintptr_t code, code_end;		  /* in which they can be changed */
+	unsigned int files;			  /* that told of them */
+	unsigned char (*original)[LONGEST_PLACE]; /* code of each; 0: not known */
+};
+
+static struct places *all;
+static size_t page_size; /* constant once there are places */
 
 /* ---- Places --------------------------------------------------------------------------------- */
 

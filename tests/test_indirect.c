@@ -257,6 +257,7 @@ START_TEST(resolver_may_use_what_is_relocated)
 }
 END_TEST
 
+#if defined(__x86_64__) || defined(__i386__)
 /* Compilers choose by what libgcc finds out about the CPU. */
 static const char features[] =
 	"int sse2, avx2, bmi2, vbmi2;\n"
@@ -299,6 +300,8 @@ START_TEST(clones_for_several_targets_run)
 	permod_free(pm);
 }
 END_TEST
+
+#endif
 
 /* --------------------------------------------------------------------------------------------- */
 

@@ -36,12 +36,32 @@
 #define PERMOD_MACHINE "riscv64"
 #elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
 #define PERMOD_MACHINE "ppc64le"
+#elif defined(__powerpc64__)
+#define PERMOD_MACHINE "ppc64"
+#elif defined(__powerpc__)
+#define PERMOD_MACHINE "powerpc"
 #elif defined(__s390x__)
 #define PERMOD_MACHINE "s390x"
 #elif defined(__mips64) && defined(__MIPSEL__)
 #define PERMOD_MACHINE "mips64el"
+#elif defined(__mips64)
+#define PERMOD_MACHINE "mips64"
 #elif defined(__mips__) && defined(__MIPSEL__)
 #define PERMOD_MACHINE "mipsel"
+#elif defined(__mips__)
+#define PERMOD_MACHINE "mips"
+#elif defined(__sparc__) && defined(__arch64__)
+#define PERMOD_MACHINE "sparc64"
+#elif defined(__sparc__)
+#define PERMOD_MACHINE "sparc"
+#elif defined(__alpha__)
+#define PERMOD_MACHINE "alpha"
+#elif defined(__hppa__)
+#define PERMOD_MACHINE "hppa"
+#elif defined(__m68k__)
+#define PERMOD_MACHINE "m68k"
+#elif defined(__sh__)
+#define PERMOD_MACHINE "sh"
 #else
 #define PERMOD_MACHINE "generic"
 #endif
