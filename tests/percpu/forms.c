@@ -345,8 +345,9 @@ static void check_nearness(void)
 		EXPECT(within_reach(map.cookies + map.static_size + map.reserved_size, module));
 		EXPECT(within_reach((uintptr_t)pcpu_near_layout(), module));
 	}
-	/* The heap has room to grow. */
-	EXPECT(sbrk(64 << 20) != (void *)-1);
+	/* The heap has room to grow, but for QEMU's, which has libraries right behind it. */
+	if (!*getenv("EMULATOR"))
+		EXPECT(sbrk(64 << 20) != (void *)-1);
 }
 
 int main(int argc, char **argv)
