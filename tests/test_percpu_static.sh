@@ -38,6 +38,8 @@ for linker in bfd gold lld mold; do
 	program "$linker, -static" "$CC" "-fno-pie" "$static" "-static -fuse-ld=$linker"
 	if [ $linker = gold ]; then
 		skip "gold, -static-pie" "gold does not know the option --no-dynamic-linker"
+	elif ! has_static_pie; then
+		skip "$linker, -static-pie" "the compiler can't"
 	else
 		program "$linker, -static-pie" "$CC" "-fPIE" "$static" \
 			"-static-pie -fuse-ld=$linker"
@@ -108,12 +110,14 @@ near() {
 
 compile second.o $CC -DSECOND_FILE -c "$here/forms.c"
 for kind in "-pie $shared" "-no-pie $shared" "-pie $static" "-static $static" "-static-pie $static"; do
+	case $kind in -static-pie*) has_static_pie || continue ;; esac
 	compile near $CC "$here/forms.c" "$work/second.o" $kind -pthread
 	title=$(echo "$kind" | sed 's/ .*\// /;s/,.*//')
 	near env > "$work/log" 2>&1 && ok "near libc: $title" || not_ok "near libc: $title"
 	case $kind in
 	-static-pie*) ;; # now and then too near to the stack for so large a unit
 	*)
+		is_wide || continue
 		near env PERCPU_UNIT=4G > "$work/log" 2>&1 && ok "near libc: $title, large unit" ||
 			not_ok "near libc: $title, large unit"
 		;;

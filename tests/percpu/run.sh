@@ -56,6 +56,16 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
+# Programs of this kind have no dynamic linker; a compiler that is told of one gives it to them.
+has_static_pie() {
+	case $CC in *--dynamic-linker*) return 1 ;; esac
+}
+
+# Whether addresses have 64 bits.
+is_wide() {
+	[ "$(echo __SIZEOF_POINTER__ | $CC -E -P -)" = 8 ]
+}
+
 # check NAME COMMAND...: the command must succeed.
 check() {
 	name=$1
