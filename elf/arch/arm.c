@@ -501,9 +501,10 @@ static bool is_thumb_call(const struct link_relocation_type *type)
 	return type == &types[R_ARM_THM_CALL];
 }
 
-static bool is_function(const struct link_symbol *symbol)
+/* What is elsewhere has an address as others store it, whatever the reference's type. */
+static bool tells_state(const struct link_symbol *symbol)
 {
-	return symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC || symbol->function;
+	return symbol->type == STT_FUNC || symbol->type == STT_GNU_IFUNC || symbol->external;
 }
 
 /* ARM goes to where `thumb` is the state: BL and BLX become each other. */
@@ -547,7 +548,7 @@ static bool enter(const struct link_relocation *relocation, unsigned char *field
 	bool from_thumb = is_for_thumb(type);
 	bool thumb = from_thumb;
 
-	if (is_function(relocation->symbol))
+	if (tells_state(relocation->symbol))
 		thumb = *target & 1;
 	else if (is_thumb_call(type))
 		thumb = get(field, 4) & THUMB_BL;
