@@ -377,7 +377,7 @@ static int count_values(struct link *link, uint64_t *most)
 		return fail_size(link);
 	while (places < 2 * *most)
 		places *= 2;
-	private->values = link_allocate_array(link, places, sizeof(*private->values));
+	private->values = link_allocate_array(link, (size_t)places, sizeof(*private->values));
 	private->value_slots = (uint32_t)places;
 	return private->values ? 0 : -ENOMEM;
 }

@@ -478,8 +478,8 @@ START_TEST(setting_cpus_adds_possible_cpus_but_takes_none_away)
 	};
 	unsigned int real = (unsigned int)sysconf(_SC_NPROCESSORS_CONF);
 
-	/* The last needs more address space than 32 bits have. */
-	for (size_t i = 0; i < COUNT(cases) - !WIDE; i++) {
+	/* The last needs more address space than 32 bits have, and than an emulator keeps books of in time. */
+	for (size_t i = 0; i < COUNT(cases) - (!WIDE || emulator()); i++) {
 		struct printed printed = layout_with(cases[i].setting, NULL);
 		unsigned int cpus = cases[i].cpus ? cases[i].cpus : real;
 

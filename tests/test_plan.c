@@ -255,7 +255,9 @@ START_TEST(plan_says_who_provides_a_symbol)
 	ck_assert_ptr_null(found->provider);
 	ck_assert_int_eq(found->weak, 1);
 	ck_assert_uint_eq(found->address, 0);
+#ifndef __i386__ /* whose instruction can have the address itself, which is near always */
 	ck_assert_int_eq(found->got, 1);
+#endif
 	/* The program is far from its libraries, as a rule. */
 	found = plan_symbol(plan, "note");
 	if (!under_valgrind() && sizeof(void *) == 8)

@@ -206,10 +206,10 @@ static UNUSED void give_buffers(struct trial *trial)
 	for (size_t i = 0; i < LINK_REGIONS; i++) {
 		struct link_part *part = &trial->link->part[i];
 
-		part->buffer = part->size ? malloc(part->size) : NULL;
+		part->buffer = part->size ? malloc((size_t)part->size) : NULL;
 		check_that(!part->size || part->buffer);
 		if (part->size)
-			memset(part->buffer, 0xa5, part->size);
+			memset(part->buffer, 0xa5, (size_t)part->size);
 	}
 }
 
@@ -357,7 +357,7 @@ static UNUSED const unsigned char *output_section(const unsigned char *data, con
 	const char *names = (const char *)data + section[header->e_shstrndx].sh_offset;
 
 	for (size_t i = 0; i < header->e_shnum; i++) {
-		*size = section[i].sh_size;
+		*size = (size_t)section[i].sh_size;
 		if (!strcmp(names + section[i].sh_name, name))
 			return section[i].sh_type == SHT_NOBITS ? NULL
 								: data + section[i].sh_offset;
