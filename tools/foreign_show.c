@@ -7,6 +7,7 @@
 #include "elf/arch.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const region_names[LINK_REGIONS] = {
@@ -59,7 +60,7 @@ static const char *way_to(const struct foreign_result *result,
 /* What tables ask for. */
 struct view {
 	const struct foreign_result *result;
-	struct link_section *const *sections;
+	const struct link_section **sections; /* that are not empty */
 	size_t num_sections;
 	size_t regions[LINK_REGIONS]; /* those that have something */
 	size_t num_regions;
@@ -193,13 +194,21 @@ static const char *type_cell(const void *data, size_t row, size_t column, char *
 
 /* ---- Text ----------------------------------------------------------------------------------- */
 
+/* Its sections are to be freed. */
 static struct view view_of(const struct foreign_result *result)
 {
 	struct view view = { .result = result };
+	struct link_section *const *placed;
+	size_t count;
 
 	if (!result->laid_out)
 		return view;
-	view.sections = link_placed_sections(result->link, &view.num_sections);
+	placed = link_placed_sections(result->link, &count);
+	view.sections = allocate(count, sizeof(*view.sections));
+	for (size_t i = 0; i < count; i++) {
+		if (placed[i]->size)
+			view.sections[view.num_sections++] = placed[i];
+	}
 	for (size_t i = 0; i < LINK_REGIONS; i++) {
 		if (result->link->part[i].size)
 			view.regions[view.num_regions++] = i;
@@ -238,7 +247,7 @@ static size_t count_assumed(const struct foreign_result *result)
 void show_foreign(const struct foreign_result *result)
 {
 	const struct link *link = result->link;
-	struct view view = view_of(result);
+	struct view view;
 	size_t assumed = count_assumed(result);
 
 	print_text(stdout, result->path);
@@ -250,6 +259,7 @@ void show_foreign(const struct foreign_result *result)
 	}
 	if (!result->laid_out)
 		return;
+	view = view_of(result);
 	printf("it begins at 0x%" PRIx64 " and takes %" PRIu64 " bytes, in pages of %" PRIu64 "\n",
 	       link->base, link->block_size, link->page_size);
 	if (assumed)
@@ -257,6 +267,7 @@ void show_foreign(const struct foreign_result *result)
 		       "right behind it\n",
 		       assumed);
 	print_tables(&view);
+	free(view.sections);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
@@ -384,4 +395,5 @@ void show_foreign_json(const struct foreign_result *result)
 		json_end(&json, '{');
 	}
 	json_end(&json, '{');
+	free(view.sections);
 }
