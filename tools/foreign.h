@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * permod check --for: its options, what is done with them (foreign.c, just_symbols.c), and what is
- * shown of that (foreign_show.c).
+ * permod check --for: its options (foreign_options.c), what is done with them (foreign.c,
+ * just_symbols.c), and what is shown of that (foreign_show.c).
  */
 #ifndef TOOLS_FOREIGN_H
 #define TOOLS_FOREIGN_H

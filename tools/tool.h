@@ -19,7 +19,8 @@
  *     object.c   an ELF file whose sections change         members.c the same in archives
  *     units.c    types in sections of their own            context.c a context as options want it
  *     foreign.c  permod check --for, which links for other machines by elf/ itself
- *     foreign_show.c  what that shows                     just_symbols.c  symbols of a program
+ *     foreign_options.c, foreign_show.c  its options, and what it shows
+ *     just_symbols.c  the symbols of a program for another machine
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
