@@ -115,6 +115,7 @@ struct link_arch {
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint32_t index_type;	   /* SHT_* of the index of unwind information: see exidx.c; or 0 */
+	uint8_t code_addend; /* code counts from its instruction, and so has up to this for the field: bytes */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */

@@ -534,6 +534,8 @@ __attribute__((cold, format(printf, 4, 5))) int
 link_fail_relocation(struct link *link, int error, const struct link_relocation *relocation,
 		     const char *format, ...);
 
+/* Whether one field has an address or a distance, not parts of it that belong together. */
+bool link_is_whole(const struct link_relocation_type *type);
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */

@@ -108,7 +108,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
 		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL &&
-		    !relocation->type->shift)
+		    link_is_whole(relocation->type))
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:
