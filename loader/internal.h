@@ -522,7 +522,8 @@ void forget_known(struct known_table *table);
 struct image_tables {
 	const ElfW(Sym) * symbols;
 	const char *strings;
-	const uint32_t *hashes, *old_hashes; /* DT_GNU_HASH and DT_HASH, or NULL */
+	const uint32_t *hashes;	      /* DT_GNU_HASH, or NULL */
+	const Elf_Symndx *old_hashes; /* DT_HASH, whose words some machines have longer; or NULL */
 };
 
 /* False if there are none, as in static programs. */
