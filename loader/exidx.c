@@ -119,9 +119,6 @@ static int check_entry(struct walk *walk, uint64_t offset)
 
 typedef uintptr_t find_index_function(uintptr_t address, int *entries);
 
-/* The unwinder's name for it; the C library's is of this version, and so is ours: see libpermod_arm.map. */
-find_index_function __gnu_Unwind_Find_exidx;
-
 /* A linker's: the program's own, of a static one. */
 extern const unsigned char __exidx_start[] __attribute__((weak, visibility("hidden")));
 extern const unsigned char __exidx_end[] __attribute__((weak, visibility("hidden")));
@@ -137,7 +134,7 @@ __attribute__((constructor)) static void find_next(void)
 	__atomic_store_n(&next_function, found, __ATOMIC_RELAXED);
 }
 
-uintptr_t __gnu_Unwind_Find_exidx(uintptr_t address, int *entries)
+static uintptr_t find_index(uintptr_t address, int *entries)
 {
 	size_t size = 0;
 	uintptr_t index = find_unwind_index(address, &size);
@@ -156,12 +153,16 @@ uintptr_t __gnu_Unwind_Find_exidx(uintptr_t address, int *entries)
 	return (uintptr_t)__exidx_start;
 }
 
+/* The unwinder's name for it; the C library's is of this version, and so is ours: see libpermod_arm.map.
+ * By the name it would be here too whichever is found first. */
+extern find_index_function __gnu_Unwind_Find_exidx __attribute__((alias("find_index")));
+
 /* In a static program all is one, and dlsym() finds nothing. */
 static bool is_found_by_unwinders(void)
 {
 	void *found = dlsym(RTLD_DEFAULT, "__gnu_Unwind_Find_exidx");
 
-	return !found || found == (void *)__gnu_Unwind_Find_exidx;
+	return !found || found == (void *)find_index;
 }
 
 /* What it needs for exceptions, its own or those that go through it. */
