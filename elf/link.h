@@ -336,6 +336,7 @@ struct link_use {
 	uint64_t offset;  /* in the section */
 	const char *type; /* "R_X86_64_PC32" */
 	enum link_way way;
+	bool call; /* a branch, which a stub would serve too */
 };
 
 /* Visit all relocations of what is loaded, after link_layout(). */

@@ -11,7 +11,7 @@ static const struct link_arch *const machines[] = {
 	&link_arch_aarch64,  &link_arch_alpha,	 &link_arch_arm,     &link_arch_hppa,
 	&link_arch_i386,     &link_arch_m68k,	 &link_arch_mips,    &link_arch_mips64,
 	&link_arch_mips64el, &link_arch_mipsel,	 &link_arch_powerpc, &link_arch_ppc64,
-	&link_arch_ppc64le,  &link_arch_s390x,	 &link_arch_riscv,   &link_arch_sh4,
+	&link_arch_ppc64le,  &link_arch_riscv,	 &link_arch_s390x,   &link_arch_sh4,
 	&link_arch_sparc,    &link_arch_sparc64, &link_arch_x86_64,
 };
 

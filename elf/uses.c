@@ -71,6 +71,12 @@ static enum link_way way_of(const struct link *link, const struct link_relocatio
 	}
 }
 
+static bool is_call(const struct link_relocation *relocation)
+{
+	return relocation->type->kind == LINK_BRANCH || (relocation->type->kind == LINK_SPECIAL &&
+							 relocation->type->wants & LINK_WANTS_STUB);
+}
+
 /* False if scanning found fault with it. */
 static bool read_relocation(struct link *link, const struct link_table *table, size_t index,
 			    struct link_relocation *relocation)
@@ -112,6 +118,7 @@ void link_each_use(struct link *link, void (*visit)(void *arg, const struct link
 					.offset = relocation.offset,
 					.type = relocation.type->name,
 					.way = way_of(link, &relocation),
+					.call = is_call(&relocation),
 				};
 				visit(arg, &use);
 			}

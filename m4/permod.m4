@@ -84,8 +84,8 @@ permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/link.c" |
     ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
     sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
 # One file serves both orders of bytes, or both classes, of some.
-AS_CASE([$permod_arch], [ppc64le], [permod_arch_file=ppc64], [sparc64], [permod_arch_file=sparc],
-    [permod_arch_file=$permod_arch])
+permod_arch_file=$(grep -l "^const struct link_arch link_arch_${permod_arch:-none} = " "$srcdir"/elf/arch/*.c |
+    sed 's|.*/||; s|\.c$||')
 AC_SUBST([permod_arch_file])
 AC_MSG_RESULT([${permod_arch:-none}])
 AC_ARG_ENABLE([loader],

@@ -53,16 +53,22 @@ build libobject.so -shared -fPIC "$work/object.o" "$work/second.o" "$work/libbel
 for library in "$shared" "$static" "-static $static" "-flto $shared"; do
 	title=$(echo "$library" | sed 's/\/.*\///;s/ -Wl.*//')
 	build program "$work/program.o" "$work/second.o" $library -pthread
-	ends_well "program: $title" "program ended\n" "$work/program"
-	ends_well "program, atomic: $title" "program ended\n" env PERCPU_OPS=atomic "$work/program"
+	ends_well "program: $title" "program ended\n" $EMULATOR "$work/program"
+	ends_well "program, atomic: $title" "program ended\n" env PERCPU_OPS=atomic $EMULATOR \
+		"$work/program"
 done
+
+# with VARIABLE=VALUE: what sets it for a program, but not for an emulator.
+with() {
+	echo "${EMULATOR:-env}${EMULATOR:+ -E} $1"
+}
 
 three="object ended\ncalled after the object's end\n"
 for order in "$work/libobject.so $shared" "$shared $work/libobject.so"; do
 	title=$(echo "$order" | sed 's/[^ ]*\///g;s/ -Wl[^ ]*//')
 	build program -Wl,--no-as-needed "$work/linked.o" "$work/second.o" $order $rpath -pthread
-	ends_well "linked: $title" "program ended\n$three" "$work/program"
-	LD_DEBUG=files "$work/program" 2>&1 | sed -n 's/.*calling init: .*\/\([^/]*\)$/\1/p' |
+	ends_well "linked: $title" "program ended\n$three" $EMULATOR "$work/program"
+	$(with LD_DEBUG=files) "$work/program" 2>&1 | sed -n 's/.*calling init: .*\/\([^/]*\)$/\1/p' |
 		grep "^libobject\|^libpercpu" > "$work/log"
 	head -n 1 "$work/log" >> "$work/first"
 done
@@ -71,10 +77,10 @@ cp "$work/first" "$work/log"
 check "an object was initialised before libpercpu" grep -q "^libobject" "$work/first"
 
 build program -DOPEN="\"$work/libobject.so\"" "$early" "$work/second.o" $shared -pthread
-ends_well "opened and never closed" "program ended\n$three" "$work/program"
+ends_well "opened and never closed" "program ended\n$three" $EMULATOR "$work/program"
 echo 'int main(void) { return 42; }' > "$work/none.c"
 build none "$work/none.c" -Wl,--no-as-needed "$work/libobject.so" $shared $rpath
-ends_well "a program that knows nothing" "$three" "$work/none"
+ends_well "a program that knows nothing" "$three" $EMULATOR "$work/none"
 
 # ---- Before malloc works -----------------------------------------------------------------------
 
@@ -99,15 +105,19 @@ counts() {
 		not_ok "$title"
 	fi
 }
-counts "malloc that uses per-CPU variables: ls" ls -l "$top_srcdir"
-counts "malloc that uses per-CPU variables: sort" sort -u "$here/early.c"
-counts "malloc that uses per-CPU variables, atomic" env PERCPU_OPS=atomic ls -l "$top_srcdir"
-counts "malloc that uses per-CPU variables, settings" env PERCPU_CPUS=300 PERCPU_DEBUG=1 \
-	PERCPU_UNIT=64M ls "$top_srcdir"
 build program "$work/program.o" "$work/second.o" $shared -pthread
-ends_well "program with such a malloc" "program ended\n" env LD_PRELOAD="$work/malloc.so" \
+ends_well "program with such a malloc" "program ended\n" $(with LD_PRELOAD="$work/malloc.so") \
 	"$work/program"
-if command -v unshare > "$work/log" && unshare -m true 2> "$work/log"; then
+if is_native; then
+	counts "malloc that uses per-CPU variables: ls" ls -l "$top_srcdir"
+	counts "malloc that uses per-CPU variables: sort" sort -u "$here/early.c"
+	counts "malloc that uses per-CPU variables, atomic" env PERCPU_OPS=atomic ls -l "$top_srcdir"
+	counts "malloc that uses per-CPU variables, settings" env PERCPU_CPUS=300 PERCPU_DEBUG=1 \
+		PERCPU_UNIT=64M ls "$top_srcdir"
+else
+	skip "malloc that uses per-CPU variables: ls, sort" "they are another machine's"
+fi
+if is_native && command -v unshare > "$work/log" && unshare -m true 2> "$work/log"; then
 	counts "malloc that uses per-CPU variables, no sysfs" unshare -m sh -c \
 		'mount -t tmpfs none /sys && exec ls /'
 else
@@ -125,13 +135,13 @@ has_little_tls() {
 }
 holds "little thread-local storage" has_little_tls
 
-if command -v python3 > "$work/log"; then
+if is_native && command -v python3 > "$work/log"; then
 	for ops in "" atomic; do
 		check "opened by Python with threads ${ops:+($ops)}" env ${ops:+PERCPU_OPS=$ops} \
 			python3 "$here/opened.py" "$libs/libpercpu.so"
 	done
 else
-	skip "opened by Python" "python3 is not installed"
+	skip "opened by Python" "no python3 of this machine"
 fi
 
 finish

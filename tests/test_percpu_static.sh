@@ -27,8 +27,8 @@ program() {
 # ---- Linkers and kinds of programs ------------------------------------------------------------
 
 for linker in bfd gold lld mold; do
-	if ! command -v ld.$linker > "$work/log"; then
-		skip "linker $linker" "ld.$linker is not installed"
+	if ! has_linker $linker; then
+		skip "linker $linker" "there is no ld.$linker"
 		continue
 	fi
 	for kind in "-fPIE -pie" "-fno-pie -no-pie" "-fPIC -pie" "-O0 -fPIE -pie"; do
@@ -38,6 +38,8 @@ for linker in bfd gold lld mold; do
 	program "$linker, -static" "$CC" "-fno-pie" "$static" "-static -fuse-ld=$linker"
 	if [ $linker = gold ]; then
 		skip "gold, -static-pie" "gold does not know the option --no-dynamic-linker"
+	elif ! has_static_pie; then
+		skip "$linker, -static-pie" "the compiler can't"
 	else
 		program "$linker, -static-pie" "$CC" "-fPIE" "$static" \
 			"-static-pie -fuse-ld=$linker"
@@ -73,7 +75,7 @@ strict() {
 }
 
 for linker in bfd gold lld mold; do
-	command -v ld.$linker > "$work/log" || continue
+	has_linker $linker || continue
 	strict "strict, $linker" "$CC" "$shared -fuse-ld=$linker"
 	strict "strict, $linker, fixed" "$CC -fno-pie" "-no-pie $static -fuse-ld=$linker"
 	strict "strict, $linker, static" "$CC -fno-pie" "-static $static -fuse-ld=$linker"
@@ -102,24 +104,26 @@ strict "strict, link-time optimisation" "$CC -flto" "$shared"
 
 near() {
 	for run in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		"$@" "$work/near" near || return 1
+		"$@" $EMULATOR "$work/near" near || return 1
 	done
 }
 
 compile second.o $CC -DSECOND_FILE -c "$here/forms.c"
 for kind in "-pie $shared" "-no-pie $shared" "-pie $static" "-static $static" "-static-pie $static"; do
+	case $kind in -static-pie*) has_static_pie || continue ;; esac
 	compile near $CC "$here/forms.c" "$work/second.o" $kind -pthread
 	title=$(echo "$kind" | sed 's/ .*\// /;s/,.*//')
 	near env > "$work/log" 2>&1 && ok "near libc: $title" || not_ok "near libc: $title"
 	case $kind in
 	-static-pie*) ;; # now and then too near to the stack for so large a unit
 	*)
+		is_wide || continue
 		near env PERCPU_UNIT=4G > "$work/log" 2>&1 && ok "near libc: $title, large unit" ||
 			not_ok "near libc: $title, large unit"
 		;;
 	esac
 	for layout in -R -L; do
-		if setarch "$(uname -m)" $layout true 2> "$work/log"; then
+		if is_native && setarch "$(uname -m)" $layout true 2> "$work/log"; then
 			near setarch "$(uname -m)" $layout > "$work/log" 2>&1 &&
 				ok "near libc: $title, setarch $layout" ||
 				not_ok "near libc: $title, setarch $layout"
@@ -144,15 +148,15 @@ plugin middle.so -DSIZE=3000
 plugin large.so -DSIZE=500000
 compile host $CC "$here/host.c" $shared
 compile bare $CC -DBARE "$here/host.c"
-check "shared object opened 1 000 times" "$work/host" "$work/small.so"
-check "three shared objects opened 1 000 times" "$work/host" "$work/small.so" "$work/large.so" \
+check "shared object opened 1 000 times" $EMULATOR "$work/host" "$work/small.so"
+check "three shared objects opened 1 000 times" $EMULATOR "$work/host" "$work/small.so" "$work/large.so" \
 	"$work/middle.so"
-check "shared object opened by a program that knows nothing of it" "$work/bare" "$work/small.so"
-check "three of them" "$work/bare" "$work/small.so" "$work/large.so" "$work/middle.so"
+check "shared object opened by a program that knows nothing of it" $EMULATOR "$work/bare" "$work/small.so"
+check "three of them" $EMULATOR "$work/bare" "$work/small.so" "$work/large.so" "$work/middle.so"
 for linker in gold lld mold; do
-	command -v ld.$linker > "$work/log" || continue
+	has_linker $linker || continue
 	plugin small.so -fuse-ld=$linker
-	check "shared object by $linker opened 1 000 times" "$work/host" "$work/small.so"
+	check "shared object by $linker opened 1 000 times" $EMULATOR "$work/host" "$work/small.so"
 done
 
 plugin libfirst.so -DNAME=first
@@ -166,7 +170,7 @@ build_and_run "linked shared objects, none of its own" $CC $flags -DNO_OWN "$her
 	$linked $shared
 
 # The message when the reserved region is too small.
-if PERCPU_RESERVED=64 quietly "$work/host" "$work/large.so" ||
+if PERCPU_RESERVED=64 quietly $EMULATOR "$work/host" "$work/large.so" ||
 	! grep -q "reserved region of 64; set PERCPU_RESERVED higher" "$work/log"; then
 	not_ok "no room for a shared object's variables is said"
 else
@@ -181,7 +185,7 @@ for library in "$shared" "$static" "-static $static"; do
 	for case in "FAIL:No such device" "SKIP:Invalid argument" "TOO_SMALL:static"; do
 		rm -f "$work/program"
 		compile program $CC "-D${case%%:*}" "$here/own_setup.c" $library -pthread
-		if quietly "$work/program" || ! grep -q "^libpercpu: .*${case#*:}" "$work/log"; then
+		if quietly $EMULATOR "$work/program" || ! grep -q "^libpercpu: .*${case#*:}" "$work/log"; then
 			not_ok "own set-up, ${case%%:*}: $title"
 		else
 			ok "own set-up, ${case%%:*}: $title"
@@ -192,13 +196,13 @@ done
 for library in "$shared" "$static" "-static $static"; do
 	title=$(echo "$library" | sed 's/\/.*\///;s/ -Wl.*//')
 	build_and_run "own pages: $title" $CC $flags "$here/own_pages.c" $library
-	if PERCPU_DEBUG=1 quietly "$work/program" && grep -q "^percpu: Paged " "$work/log"; then
+	if PERCPU_DEBUG=1 quietly $EMULATOR "$work/program" && grep -q "^percpu: Paged " "$work/log"; then
 		ok "own pages are told: $title"
 	else
 		not_ok "own pages are told: $title"
 	fi
 	compile program $CC -DFAIL "$here/own_pages.c" $library -pthread
-	if quietly "$work/program" || ! grep -q "^libpercpu: .*No space left" "$work/log"; then
+	if quietly $EMULATOR "$work/program" || ! grep -q "^libpercpu: .*No space left" "$work/log"; then
 		not_ok "own pages, no more: $title"
 	else
 		ok "own pages, no more: $title"

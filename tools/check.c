@@ -64,6 +64,10 @@ static enum status parse(int argc, char **argv, struct wishes *wishes)
 	}
 	if (!parts->paths[0])
 		return usage_error(&check_command, "no FILE given");
+	if (wishes->foreign.machine && (wishes->place.dir || wishes->place.num_config ||
+					wishes->trust.policy || wishes->trust.count))
+		return usage_error(&check_command, "--module-dir, --config, --signatures and "
+						   "--certificate are not for --for");
 	status = check_foreign_options(&check_command, &wishes->foreign);
 	return status == STATUS_GO_ON ? check_trust(&check_command, &wishes->trust) : status;
 }
@@ -160,11 +164,16 @@ const struct command check_command = {
 		"  --gc-sections      leave out sections that nothing needs\n"
 		"  --signatures WHAT  off, warn or enforce: whether it needs a good signature\n"
 		"  --certificate FILE whose signatures are good, PEM or DER; repeatable\n"
-		"  --for ARCH         link it for another machine, and run nothing: aarch64, mips, ...\n"
-		"  --base ADDRESS, --percpu ADDRESS\n"
-		"                     with --for: where it, and its per-CPU variables, would be\n"
-		"  --define NAME=ADDRESS\n"
-		"                     with --for: where a symbol is that it lacks; repeatable\n",
+		"  --for ARCH         link it for another machine, and run nothing; with it:\n"
+		"    --base ADDRESS       where it begins (0x10000000)\n"
+		"    --page SIZE          of what the parts of it begin at a multiple\n"
+		"    --percpu ADDRESS     where its per-CPU variables would be\n"
+		"    --define NAME=ADDRESS  where a symbol is that it lacks; repeatable\n"
+		"    --just-symbols PROGRAM  the same for all symbols that PROGRAM has; repeatable\n"
+		"    --no-undefined       symbols of which nobody says where they are, are an error\n"
+		"    --output FILE        write it there as it would be in memory\n"
+		"  ARCH is one of aarch64 alpha arm hppa i386 m68k mips mips64 mips64el mipsel powerpc\n"
+		"  ppc64 ppc64le riscv64 s390x sh4 sparc sparc64 x86-64.\n",
 	.takes_file = true,
 	.run = check,
 };

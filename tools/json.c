@@ -6,6 +6,8 @@
  */
 #include "tool.h"
 
+#include <inttypes.h>
+
 static void begin_value(struct json *json, const char *key)
 {
 	if (json->filled)
@@ -89,10 +91,10 @@ void json_bool(struct json *json, const char *key, bool value)
 	fputs(value ? "true" : "false", json->out);
 }
 
-void json_address(struct json *json, const char *key, uintptr_t value)
+void json_address(struct json *json, const char *key, uint64_t value)
 {
 	char text[CELL_TEXT];
 
-	snprintf(text, sizeof(text), "0x%zx", (size_t)value);
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
 	json_string(json, key, text);
 }

@@ -19,6 +19,8 @@
  *     object.c   an ELF file whose sections change         members.c the same in archives
  *     units.c    types in sections of their own            context.c a context as options want it
  *     foreign.c  permod check --for, which links for other machines by elf/ itself
+ *     foreign_options.c, foreign_show.c  its options, and what it shows
+ *     just_symbols.c  the symbols of a program for another machine
  *
  * Running out of memory for the command's own purposes ends it at once.
  */
@@ -166,7 +168,7 @@ void json_signed(struct json *json, const char *key, int64_t value);
 void json_unsigned(struct json *json, const char *key, uint64_t value);
 void json_seconds(struct json *json, const char *key, double value);
 void json_bool(struct json *json, const char *key, bool value);
-void json_address(struct json *json, const char *key, uintptr_t value);
+void json_address(struct json *json, const char *key, uint64_t value);
 
 /* ---- trust.c -------------------------------------------------------------------------------- */
 

@@ -8,53 +8,39 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_AARCH64_##number] = { "R_AARCH64_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_AARCH64_##number] = { "R_AARCH64_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* `count` bits from bit 5 or 0 of an instruction, in units of 4 bytes. */
 #define WORDS(number, kind, count, at)                                                             \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = (at),         \
-						 .exact = true                                     \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = (at),          \
+	      .exact = true)
 /* The low twelve bits of what `kind` makes, in units of 2^right bytes; LINK_FIT_UNSIGNED: it has no more. */
 #define LOW(number, kind, right, fit)                                                              \
-	NAMED(number), kind, 4, fit, .bits = 12 - (right), .shift = (right), .low = 10,            \
-				     .exact = true, .from = LINK_FROM_ZERO                         \
-	}
+	ENTRY(number, kind, 4, fit, .bits = 12 - (right), .shift = (right), .low = 10,             \
+	      .exact = true, .from = LINK_FROM_ZERO)
 /* The twelve bits above them. */
 #define HIGH(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_UNSIGNED, .bits = 12, .shift = 12, .low = 10              \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_UNSIGNED, .bits = 12, .shift = 12, .low = 10)
 #define PAGE(number, kind, fit)                                                                    \
-	NAMED(number), kind, 4, fit, .bits = 21, .shift = 12, .form = FORM_ADR,                    \
-				     .from = LINK_FROM_PAGE                                        \
-	}
-#define ADR(number, kind)                                                                          \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = 21, .form = FORM_ADR                      \
-	}
+	ENTRY(number, kind, 4, fit, .bits = 21, .shift = 12, .form = FORM_ADR,                     \
+	      .from = LINK_FROM_PAGE)
+#define ADR(number, kind) ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = 21, .form = FORM_ADR)
 /* Sixteen bits of a value, those from 16 * group on: of an instruction that moves them as they are, or of
  * one that becomes MOVZ or, for a value below zero, MOVN. */
 #define MOVE(number, kind, fit, group)                                                             \
-	NAMED(number), kind, 4, fit, .bits = 16, .shift = 16 * (group), .low = 5                   \
-	}
+	ENTRY(number, kind, 4, fit, .bits = 16, .shift = 16 * (group), .low = 5)
 #define SIGNED_MOVE(number, kind, group)                                                           \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = 17, .shift = 16 * (group),                \
-						 .form = FORM_SIGNED_MOVE                          \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = 17, .shift = 16 * (group),                 \
+	      .form = FORM_SIGNED_MOVE)
 #define GOT_MOVE(number, kind, group)                                                              \
-	NAMED(number), kind, 4, LINK_FIT_ALL, .bits = 16, .shift = 16 * (group), .low = 5,         \
-					      .from = LINK_FROM_GOT                                \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_ALL, .bits = 16, .shift = 16 * (group), .low = 5,          \
+	      .from = LINK_FROM_GOT)
 
 /* Fifteen bits, in units of slots. */
 #define GOT_LOW(number, kind, want)                                                                \
-	NAMED(number), kind, 4, LINK_FIT_UNSIGNED, .bits = 12, .shift = 3, .low = 10,              \
-						   .exact = true, .wants = (want)                  \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_UNSIGNED, .bits = 12, .shift = 3, .low = 10,               \
+	      .exact = true, .wants = (want))
 
 #define FORM_ADR 1	   /* two bits at 29, the others at 5 */
 #define FORM_SIGNED_MOVE 2 /* the sign in the opcode, 16 bits at 5 */

@@ -16,28 +16,19 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_ALPHA_##number] = { "R_ALPHA_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED, .reason = NULL                                                \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_ALPHA_##number] = { "R_ALPHA_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, LINK_IGNORED, .reason = NULL)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* The low 16 bits of an instruction. */
 #define HALF(number, kind, fit, right)                                                             \
-	NAMED(number), kind, 4, fit, .bits = 16, .shift = (right), .carry = (right) ? 15 : 0,      \
-				     .from = LINK_FROM_KIND                                        \
-	}
+	ENTRY(number, kind, 4, fit, .bits = 16, .shift = (right), .carry = (right) ? 15 : 0,       \
+	      .from = LINK_FROM_KIND)
 #define SLOT(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = 16, .from = LINK_FROM_GOT                 \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = 16, .from = LINK_FROM_GOT)
 #define SPECIAL(number, count, right, what)                                                        \
-	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),        \
-							 .exact = true, .wants = (what)            \
-	}
+	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),         \
+	      .exact = true, .wants = (what))
 
 #define DYNAMIC "only in linked files"
 #define OLD "it is for ECOFF files"

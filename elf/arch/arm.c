@@ -38,34 +38,24 @@
 #define R_ARM_TLS_LDM32_FDPIC 166
 #define R_ARM_TLS_IE32_FDPIC 167
 
-#define NAMED(number) [R_ARM_##number] = { "R_ARM_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
-#define BITS(number, kind, count)                                                                  \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count)                                   \
-	}
+#define ENTRY(number, ...) [R_ARM_##number] = { "R_ARM_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
+#define BITS(number, kind, count) ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = (count))
 /* A branch in `count` bits, or others that lie apart. */
 #define BRANCH(number, bytes, fit, count, right, form_of)                                          \
-	NAMED(number), LINK_BRANCH, bytes, fit, .bits = (count), .shift = (right), .exact = true,  \
-						.form = (form_of)                                  \
-	}
+	ENTRY(number, LINK_BRANCH, bytes, fit, .bits = (count), .shift = (right), .exact = true,   \
+	      .form = (form_of))
 /* Sixteen bits, from `right` on. */
 #define MOVE(number, kind, right, form_of)                                                         \
-	NAMED(number), kind, 4, LINK_FIT_ALL, .bits = 16, .shift = (right), .form = (form_of)      \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_ALL, .bits = 16, .shift = (right), .form = (form_of))
 /* A byte of an address, from `right` on. */
 #define BYTE(number, right)                                                                        \
-	NAMED(number), LINK_ABSOLUTE, 2, LINK_FIT_ALL, .bits = 8, .shift = (right)                 \
-	}
+	ENTRY(number, LINK_ABSOLUTE, 2, LINK_FIT_ALL, .bits = 8, .shift = (right))
 /* What apply() does; for a group, `low` is its number, and `exact`: nothing may be left. */
 #define OWN(number, bytes, form_of, group, all)                                                    \
-	NAMED(number), LINK_SPECIAL, bytes, LINK_FIT_ALL,                                          \
-		.form = (form_of), .low = (group), .exact = (all), .wants = LINK_WANTS_ADDRESS     \
-	}
+	ENTRY(number, LINK_SPECIAL, bytes, LINK_FIT_ALL, .form = (form_of), .low = (group),        \
+	      .exact = (all), .wants = LINK_WANTS_ADDRESS)
 
 enum form {
 	FORM_PLAIN,

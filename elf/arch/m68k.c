@@ -8,34 +8,21 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_68K_##number] = { "R_68K_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
+#define ENTRY(number, ...) [R_68K_##number] = { "R_68K_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
 /* Of 32, 16 and 8 bits. */
 #define THREE(number, kind, from_where)                                                            \
-	NAMED(number##32), kind, 4, LINK_FIT_ALL, .from = (from_where)                             \
-	}                                                                                          \
-	, NAMED(number##16), kind, 2, LINK_FIT_SIGNED, .from = (from_where)                        \
-	}                                                                                          \
-	, NAMED(number##8), kind, 1, LINK_FIT_SIGNED, .from = (from_where)                         \
-	}
+	ENTRY(number##32, kind, 4, LINK_FIT_ALL, .from = (from_where)),                            \
+		ENTRY(number##16, kind, 2, LINK_FIT_SIGNED, .from = (from_where)),                 \
+		ENTRY(number##8, kind, 1, LINK_FIT_SIGNED, .from = (from_where))
 #define COUNTED(number, kind)                                                                      \
-	NAMED(number##32O), kind, 4, LINK_FIT_ALL, .from = LINK_FROM_GOT                           \
-	}                                                                                          \
-	, NAMED(number##16O), kind, 2, LINK_FIT_SIGNED, .from = LINK_FROM_GOT                      \
-	}                                                                                          \
-	, NAMED(number##8O), kind, 1, LINK_FIT_SIGNED, .from = LINK_FROM_GOT                       \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, bytes, fit)                                                                   \
-	NAMED(number), LINK_ABSOLUTE, bytes, fit, .reason = NULL                                   \
-	}
+	ENTRY(number##32O, kind, 4, LINK_FIT_ALL, .from = LINK_FROM_GOT),                          \
+		ENTRY(number##16O, kind, 2, LINK_FIT_SIGNED, .from = LINK_FROM_GOT),               \
+		ENTRY(number##8O, kind, 1, LINK_FIT_SIGNED, .from = LINK_FROM_GOT)
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, bytes, fit) ENTRY(number, LINK_ABSOLUTE, bytes, fit, .reason = NULL)
 #define SLOT(number, bytes, fit)                                                                   \
-	NAMED(GOT##number), LINK_SPECIAL, bytes, fit, .wants = LINK_WANTS_SLOT                     \
-	}
+	ENTRY(GOT##number, LINK_SPECIAL, bytes, fit, .wants = LINK_WANTS_SLOT)
 
 #define DYNAMIC "only in linked files"
 

@@ -20,29 +20,20 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_MIPS_##number] = { "R_MIPS_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_MIPS_##number] = { "R_MIPS_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* The low 16 bits of an instruction. */
 #define HALF(number, kind, fit, right, carries, origin)                                            \
-	NAMED(number), kind, 4, fit, .bits = 16, .shift = (right), .carry = (carries),             \
-				     .from = (origin)                                              \
-	}
+	ENTRY(number, kind, 4, fit, .bits = 16, .shift = (right), .carry = (carries),              \
+	      .from = (origin))
 #define SPECIAL(number, right, what)                                                               \
-	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 16, .shift = (right),             \
-							 .wants = (what)                           \
-	}
+	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 16, .shift = (right),              \
+	      .wants = (what))
 #define BRANCH(number, count, right)                                                               \
-	NAMED(number), LINK_RELATIVE, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),       \
-							  .exact = true                            \
-	}
+	ENTRY(number, LINK_RELATIVE, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),        \
+	      .exact = true)
 
 #define DYNAMIC "only in linked files"
 #define UNUSED_TYPE "compilers do not make it"
@@ -65,42 +56,47 @@ enum {
 
 #define LOCAL_SLOT (LINK_WANTS_SLOT | LINK_WANTS_GOT | LINK_WANTS_PAGE)
 
-static const struct link_relocation_type
-	types[] = { IGNORED(NONE),
-		    HALF(16, LINK_ABSOLUTE, LINK_FIT_SIGNED, 0, 0, LINK_FROM_ZERO),
-		    DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
-		    DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
-		    NAMED(26),
-		    LINK_SPECIAL,
-		    4,
-		    LINK_FIT_ALL,
-		    .bits = 26,
-		    .shift = 2,
-		    .exact = true,
-		    .wants = LINK_WANTS_STUB },
-	SPECIAL(HI16, 16, LINK_WANTS_ADDRESS), SPECIAL(LO16, 0, LINK_WANTS_ADDRESS),
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	HALF(16, LINK_ABSOLUTE, LINK_FIT_SIGNED, 0, 0, LINK_FROM_ZERO),
+	DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
+	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
+	ENTRY(26, LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = 26, .shift = 2, .exact = true,
+	      .wants = LINK_WANTS_STUB),
+	SPECIAL(HI16, 16, LINK_WANTS_ADDRESS),
+	SPECIAL(LO16, 0, LINK_WANTS_ADDRESS),
 	HALF(GPREL16, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
 	HALF(LITERAL, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
-	SPECIAL(GOT16, 0, LOCAL_SLOT), BRANCH(PC16, 16, 2),
+	SPECIAL(GOT16, 0, LOCAL_SLOT),
+	BRANCH(PC16, 16, 2),
 	SPECIAL(CALL16, 0, LINK_WANTS_SLOT | LINK_WANTS_GOT),
-	DATA(GPREL32, LINK_GOT_OFFSET, 4, LINK_FIT_ALL), REFUSED(SHIFT5, UNUSED_TYPE),
-	REFUSED(SHIFT6, UNUSED_TYPE), DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
+	DATA(GPREL32, LINK_GOT_OFFSET, 4, LINK_FIT_ALL),
+	REFUSED(SHIFT5, UNUSED_TYPE),
+	REFUSED(SHIFT6, UNUSED_TYPE),
+	DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
 	SPECIAL(GOT_DISP, 0, LINK_WANTS_SLOT | LINK_WANTS_GOT | LINK_WANTS_VALUE),
-	SPECIAL(GOT_PAGE, 0, LOCAL_SLOT), SPECIAL(GOT_OFST, 0, LINK_WANTS_ADDRESS),
+	SPECIAL(GOT_PAGE, 0, LOCAL_SLOT),
+	SPECIAL(GOT_OFST, 0, LINK_WANTS_ADDRESS),
 	HALF(GOT_HI16, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, 15, LINK_FROM_GOT),
-	HALF(GOT_LO16, LINK_GOT_SLOT, LINK_FIT_ALL, 0, 0, LINK_FROM_GOT), REFUSED(SUB, "alone"),
-	REFUSED(INSERT_A, UNUSED_TYPE), REFUSED(INSERT_B, UNUSED_TYPE),
-	REFUSED(DELETE, UNUSED_TYPE), SPECIAL(HIGHER, 32, LINK_WANTS_ADDRESS),
+	HALF(GOT_LO16, LINK_GOT_SLOT, LINK_FIT_ALL, 0, 0, LINK_FROM_GOT),
+	REFUSED(SUB, "alone"),
+	REFUSED(INSERT_A, UNUSED_TYPE),
+	REFUSED(INSERT_B, UNUSED_TYPE),
+	REFUSED(DELETE, UNUSED_TYPE),
+	SPECIAL(HIGHER, 32, LINK_WANTS_ADDRESS),
 	SPECIAL(HIGHEST, 48, LINK_WANTS_ADDRESS),
 	HALF(CALL_HI16, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, 15, LINK_FROM_GOT),
 	HALF(CALL_LO16, LINK_GOT_SLOT, LINK_FIT_ALL, 0, 0, LINK_FROM_GOT),
-	REFUSED(SCN_DISP, UNUSED_TYPE), REFUSED(REL16, UNUSED_TYPE),
-	REFUSED(ADD_IMMEDIATE, UNUSED_TYPE), REFUSED(PJUMP, UNUSED_TYPE),
-	REFUSED(RELGOT, UNUSED_TYPE), NAMED(JALR), LINK_SPECIAL, 4, LINK_FIT_ALL,
-	.wants = LINK_WANTS_ADDRESS
-}
-, REFUSED(TLS_DTPMOD32, DYNAMIC), DATA(TLS_DTPREL32, LINK_TLS_OFFSET, 4, LINK_FIT_ALL),
-	REFUSED(TLS_DTPMOD64, DYNAMIC), DATA(TLS_DTPREL64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
+	REFUSED(SCN_DISP, UNUSED_TYPE),
+	REFUSED(REL16, UNUSED_TYPE),
+	REFUSED(ADD_IMMEDIATE, UNUSED_TYPE),
+	REFUSED(PJUMP, UNUSED_TYPE),
+	REFUSED(RELGOT, UNUSED_TYPE),
+	ENTRY(JALR, LINK_SPECIAL, 4, LINK_FIT_ALL, .wants = LINK_WANTS_ADDRESS),
+	REFUSED(TLS_DTPMOD32, DYNAMIC),
+	DATA(TLS_DTPREL32, LINK_TLS_OFFSET, 4, LINK_FIT_ALL),
+	REFUSED(TLS_DTPMOD64, DYNAMIC),
+	DATA(TLS_DTPREL64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
 	HALF(TLS_GD, LINK_TLS_GENERAL, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
 	HALF(TLS_LDM, LINK_TLS_LOCAL, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
 	HALF(TLS_DTPREL_HI16, LINK_TLS_OFFSET, LINK_FIT_SIGNED, 16, 15, LINK_FROM_ZERO),
@@ -110,15 +106,21 @@ static const struct link_relocation_type
 	DATA(TLS_TPREL64, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL),
 	HALF(TLS_TPREL_HI16, LINK_TLS_DISTANCE, LINK_FIT_SIGNED, 16, 15, LINK_FROM_ZERO),
 	HALF(TLS_TPREL_LO16, LINK_TLS_DISTANCE, LINK_FIT_ALL, 0, 0, LINK_FROM_ZERO),
-	REFUSED(GLOB_DAT, DYNAMIC), BRANCH(PC21_S2, 21, 2), BRANCH(PC26_S2, 26, 2),
-	BRANCH(PC18_S3, 18, 3), BRANCH(PC19_S2, 19, 2),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	BRANCH(PC21_S2, 21, 2),
+	BRANCH(PC26_S2, 26, 2),
+	BRANCH(PC18_S3, 18, 3),
+	BRANCH(PC19_S2, 19, 2),
 	HALF(PCHI16, LINK_RELATIVE, LINK_FIT_SIGNED, 16, 15, LINK_FROM_PLACE),
-	HALF(PCLO16, LINK_RELATIVE, LINK_FIT_ALL, 0, 0, LINK_FROM_PLACE), REFUSED(COPY, DYNAMIC),
-	REFUSED(JUMP_SLOT, DYNAMIC), DATA(PC32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
-	REFUSED(EH, UNUSED_TYPE), BRANCH(GNU_REL16_S2, 16, 2), IGNORED(GNU_VTINHERIT),
+	HALF(PCLO16, LINK_RELATIVE, LINK_FIT_ALL, 0, 0, LINK_FROM_PLACE),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(JUMP_SLOT, DYNAMIC),
+	DATA(PC32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
+	REFUSED(EH, UNUSED_TYPE),
+	BRANCH(GNU_REL16_S2, 16, 2),
+	IGNORED(GNU_VTINHERIT),
 	IGNORED(GNU_VTENTRY),
-}
-;
+};
 
 /* What n64 makes of several. */
 #define NEGATED_HI (R_MIPS_GPREL16 | R_MIPS_SUB << 8 | R_MIPS_HI16 << 16)

@@ -11,30 +11,20 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_PPC_##number] = { "R_PPC_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_PPC_##number] = { "R_PPC_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* A branch: `count` bits over the lowest two. */
 #define CODE(number, kind, count)                                                                  \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,            \
-						 .exact = true                                     \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,             \
+	      .exact = true)
 #define HINTED(number, counted)                                                                    \
-	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 14, .shift = 2, .low = 2,         \
-							 .exact = true, .from = (counted),         \
-							 .wants = LINK_WANTS_ADDRESS               \
-	}
+	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 14, .shift = 2, .low = 2,          \
+	      .exact = true, .from = (counted), .wants = LINK_WANTS_ADDRESS)
 #define HALF(number, kind, fit, right, carries, origin)                                            \
-	NAMED(number), kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,    \
-				     .from = (origin)                                              \
-	}
+	ENTRY(number, kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,     \
+	      .from = (origin))
 /* All 16 bits, and the three parts. */
 #define HALVES(number, kind, whole, origin)                                                        \
 	HALF(number, kind, whole, 0, false, origin),                                               \
@@ -47,37 +37,41 @@
 #define OF_PLT "it names a procedure linkage table"
 #define EMBEDDED "it is for embedded systems; compile with -msdata=none"
 
-static const struct link_relocation_type
-	types[] = { IGNORED(NONE),
-		    DATA(ADDR32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
-		    CODE(ADDR24, LINK_ABSOLUTE, 24),
-		    HALVES(ADDR16, LINK_ABSOLUTE, LINK_FIT_EITHER, LINK_FROM_ZERO),
-		    CODE(ADDR14, LINK_ABSOLUTE, 14),
-		    HINTED(ADDR14_BRTAKEN, LINK_FROM_ZERO),
-		    HINTED(ADDR14_BRNTAKEN, LINK_FROM_ZERO),
-		    CODE(REL24, LINK_BRANCH, 24),
-		    CODE(REL14, LINK_RELATIVE, 14),
-		    HINTED(REL14_BRTAKEN, LINK_FROM_PLACE),
-		    HINTED(REL14_BRNTAKEN, LINK_FROM_PLACE),
-		    HALVES(GOT16, LINK_GOT_SLOT, LINK_FIT_SIGNED, LINK_FROM_GOT),
-		    NAMED(PLTREL24),
-		    LINK_SPECIAL,
-		    4,
-		    LINK_FIT_SIGNED,
-		    .bits = 24,
-		    .shift = 2,
-		    .low = 2,
-		    .exact = true,
-		    .wants = LINK_WANTS_STUB },
-	REFUSED(COPY, DYNAMIC), REFUSED(GLOB_DAT, DYNAMIC), REFUSED(JMP_SLOT, DYNAMIC),
-	REFUSED(RELATIVE, DYNAMIC), CODE(LOCAL24PC, LINK_BRANCH, 24),
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	DATA(ADDR32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
+	CODE(ADDR24, LINK_ABSOLUTE, 24),
+	HALVES(ADDR16, LINK_ABSOLUTE, LINK_FIT_EITHER, LINK_FROM_ZERO),
+	CODE(ADDR14, LINK_ABSOLUTE, 14),
+	HINTED(ADDR14_BRTAKEN, LINK_FROM_ZERO),
+	HINTED(ADDR14_BRNTAKEN, LINK_FROM_ZERO),
+	CODE(REL24, LINK_BRANCH, 24),
+	CODE(REL14, LINK_RELATIVE, 14),
+	HINTED(REL14_BRTAKEN, LINK_FROM_PLACE),
+	HINTED(REL14_BRNTAKEN, LINK_FROM_PLACE),
+	HALVES(GOT16, LINK_GOT_SLOT, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	ENTRY(PLTREL24, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 24, .shift = 2, .low = 2,
+	      .exact = true, .wants = LINK_WANTS_STUB),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC),
+	CODE(LOCAL24PC, LINK_BRANCH, 24),
 	DATA(UADDR32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
 	DATA(UADDR16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
-	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL), REFUSED(PLT32, OF_PLT),
-	REFUSED(PLTREL32, OF_PLT), REFUSED(PLT16_LO, OF_PLT), REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT), REFUSED(SDAREL16, SMALL), REFUSED(SECTOFF, SMALL),
-	REFUSED(SECTOFF_LO, SMALL), REFUSED(SECTOFF_HI, SMALL), REFUSED(SECTOFF_HA, SMALL),
-	IGNORED(TLS), REFUSED(DTPMOD32, DYNAMIC),
+	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
+	REFUSED(PLT32, OF_PLT),
+	REFUSED(PLTREL32, OF_PLT),
+	REFUSED(PLT16_LO, OF_PLT),
+	REFUSED(PLT16_HI, OF_PLT),
+	REFUSED(PLT16_HA, OF_PLT),
+	REFUSED(SDAREL16, SMALL),
+	REFUSED(SECTOFF, SMALL),
+	REFUSED(SECTOFF_LO, SMALL),
+	REFUSED(SECTOFF_HI, SMALL),
+	REFUSED(SECTOFF_HA, SMALL),
+	IGNORED(TLS),
+	REFUSED(DTPMOD32, DYNAMIC),
 	HALVES(TPREL16, LINK_TLS_DISTANCE, LINK_FIT_SIGNED, LINK_FROM_ZERO),
 	DATA(TPREL32, LINK_TLS_DISTANCE, 4, LINK_FIT_ALL),
 	HALVES(DTPREL16, LINK_TLS_OFFSET, LINK_FIT_SIGNED, LINK_FROM_ZERO),
@@ -88,22 +82,35 @@ static const struct link_relocation_type
 	REFUSED(GOT_DTPREL16, "compilers do not make it"),
 	REFUSED(GOT_DTPREL16_LO, "compilers do not make it"),
 	REFUSED(GOT_DTPREL16_HI, "compilers do not make it"),
-	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"), IGNORED(TLSGD), IGNORED(TLSLD),
-	REFUSED(EMB_NADDR32, EMBEDDED), REFUSED(EMB_NADDR16, EMBEDDED),
-	REFUSED(EMB_NADDR16_LO, EMBEDDED), REFUSED(EMB_NADDR16_HI, EMBEDDED),
-	REFUSED(EMB_NADDR16_HA, EMBEDDED), REFUSED(EMB_SDAI16, EMBEDDED),
-	REFUSED(EMB_SDA2I16, EMBEDDED), REFUSED(EMB_SDA2REL, EMBEDDED),
-	REFUSED(EMB_SDA21, EMBEDDED), REFUSED(EMB_MRKREF, EMBEDDED),
-	REFUSED(EMB_RELSEC16, EMBEDDED), REFUSED(EMB_RELST_LO, EMBEDDED),
-	REFUSED(EMB_RELST_HI, EMBEDDED), REFUSED(EMB_RELST_HA, EMBEDDED),
-	REFUSED(EMB_BIT_FLD, EMBEDDED), REFUSED(EMB_RELSDA, EMBEDDED),
-	REFUSED(DIAB_SDA21_LO, EMBEDDED), REFUSED(DIAB_SDA21_HI, EMBEDDED),
-	REFUSED(DIAB_SDA21_HA, EMBEDDED), REFUSED(DIAB_RELSDA_LO, EMBEDDED),
-	REFUSED(DIAB_RELSDA_HI, EMBEDDED), REFUSED(DIAB_RELSDA_HA, EMBEDDED),
-	REFUSED(IRELATIVE, DYNAMIC), HALVES(REL16, LINK_RELATIVE, LINK_FIT_SIGNED, LINK_FROM_PLACE),
+	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"),
+	IGNORED(TLSGD),
+	IGNORED(TLSLD),
+	REFUSED(EMB_NADDR32, EMBEDDED),
+	REFUSED(EMB_NADDR16, EMBEDDED),
+	REFUSED(EMB_NADDR16_LO, EMBEDDED),
+	REFUSED(EMB_NADDR16_HI, EMBEDDED),
+	REFUSED(EMB_NADDR16_HA, EMBEDDED),
+	REFUSED(EMB_SDAI16, EMBEDDED),
+	REFUSED(EMB_SDA2I16, EMBEDDED),
+	REFUSED(EMB_SDA2REL, EMBEDDED),
+	REFUSED(EMB_SDA21, EMBEDDED),
+	REFUSED(EMB_MRKREF, EMBEDDED),
+	REFUSED(EMB_RELSEC16, EMBEDDED),
+	REFUSED(EMB_RELST_LO, EMBEDDED),
+	REFUSED(EMB_RELST_HI, EMBEDDED),
+	REFUSED(EMB_RELST_HA, EMBEDDED),
+	REFUSED(EMB_BIT_FLD, EMBEDDED),
+	REFUSED(EMB_RELSDA, EMBEDDED),
+	REFUSED(DIAB_SDA21_LO, EMBEDDED),
+	REFUSED(DIAB_SDA21_HI, EMBEDDED),
+	REFUSED(DIAB_SDA21_HA, EMBEDDED),
+	REFUSED(DIAB_RELSDA_LO, EMBEDDED),
+	REFUSED(DIAB_RELSDA_HI, EMBEDDED),
+	REFUSED(DIAB_RELSDA_HA, EMBEDDED),
+	REFUSED(IRELATIVE, DYNAMIC),
+	HALVES(REL16, LINK_RELATIVE, LINK_FIT_SIGNED, LINK_FROM_PLACE),
 	REFUSED(TOC16, "it counts from a table of contents, which only 64 bits have"),
-}
-;
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

@@ -17,34 +17,23 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_PPC64_##number] = { "R_PPC64_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_PPC64_##number] = { "R_PPC64_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 #define CODE(number, kind, count)                                                                  \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,            \
-						 .exact = true                                     \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = (count), .shift = 2, .low = 2,             \
+	      .exact = true)
 #define HINTED(number, counted)                                                                    \
-	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 14, .shift = 2, .low = 2,         \
-							 .exact = true, .from = (counted),         \
-							 .wants = LINK_WANTS_ADDRESS               \
-	}
+	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 14, .shift = 2, .low = 2,          \
+	      .exact = true, .from = (counted), .wants = LINK_WANTS_ADDRESS)
 #define HALF(number, kind, fit, right, carries, origin)                                            \
-	NAMED(number), kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,    \
-				     .from = (origin)                                              \
-	}
+	ENTRY(number, kind, 2, fit, .bits = 16, .shift = (right), .carry = (carries) ? 15 : 0,     \
+	      .from = (origin))
 /* Without the lowest two bits. */
 #define SHORT(number, kind, fit, origin)                                                           \
-	NAMED(number), kind, 2, fit, .bits = 14, .shift = 2, .low = 2, .exact = true,              \
-				     .from = (origin)                                              \
-	}
+	ENTRY(number, kind, 2, fit, .bits = 14, .shift = 2, .low = 2, .exact = true,               \
+	      .from = (origin))
 /* All 16 bits, and the three parts of 32. */
 #define UPPER(number, kind, origin)                                                                \
 	HALF(number##_HI, kind, LINK_FIT_SIGNED, 16, false, origin),                               \
@@ -104,45 +93,58 @@ enum {
 	R_PPC64_REL16DX_HA,
 };
 
-static const struct link_relocation_type
-	types[] = { IGNORED(NONE),
-		    DATA(ADDR32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
-		    CODE(ADDR24, LINK_ABSOLUTE, 24),
-		    HALVES(ADDR16, LINK_ABSOLUTE, LINK_FIT_EITHER, LINK_FROM_ZERO),
-		    CODE(ADDR14, LINK_ABSOLUTE, 14),
-		    HINTED(ADDR14_BRTAKEN, LINK_FROM_ZERO),
-		    HINTED(ADDR14_BRNTAKEN, LINK_FROM_ZERO),
-		    NAMED(REL24),
-		    LINK_SPECIAL,
-		    4,
-		    LINK_FIT_SIGNED,
-		    .bits = 24,
-		    .shift = 2,
-		    .low = 2,
-		    .exact = true,
-		    .wants = LINK_WANTS_STUB },
-	CODE(REL14, LINK_RELATIVE, 14), HINTED(REL14_BRTAKEN, LINK_FROM_PLACE),
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	DATA(ADDR32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
+	CODE(ADDR24, LINK_ABSOLUTE, 24),
+	HALVES(ADDR16, LINK_ABSOLUTE, LINK_FIT_EITHER, LINK_FROM_ZERO),
+	CODE(ADDR14, LINK_ABSOLUTE, 14),
+	HINTED(ADDR14_BRTAKEN, LINK_FROM_ZERO),
+	HINTED(ADDR14_BRNTAKEN, LINK_FROM_ZERO),
+	ENTRY(REL24, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 24, .shift = 2, .low = 2,
+	      .exact = true, .wants = LINK_WANTS_STUB),
+	CODE(REL14, LINK_RELATIVE, 14),
+	HINTED(REL14_BRTAKEN, LINK_FROM_PLACE),
 	HINTED(REL14_BRNTAKEN, LINK_FROM_PLACE),
-	HALVES(GOT16, LINK_GOT_SLOT, LINK_FIT_SIGNED, LINK_FROM_GOT), REFUSED(COPY, DYNAMIC),
-	REFUSED(GLOB_DAT, DYNAMIC), REFUSED(JMP_SLOT, DYNAMIC), REFUSED(RELATIVE, DYNAMIC),
+	HALVES(GOT16, LINK_GOT_SLOT, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC),
 	DATA(UADDR32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
 	DATA(UADDR16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
-	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_SIGNED), REFUSED(PLT32, OF_PLT),
-	REFUSED(PLTREL32, OF_PLT), REFUSED(PLT16_LO, OF_PLT), REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT), REFUSED(SECTOFF, OF_SECTION), REFUSED(SECTOFF_LO, OF_SECTION),
-	REFUSED(SECTOFF_HI, OF_SECTION), REFUSED(SECTOFF_HA, OF_SECTION),
-	REFUSED(ADDR30, "compilers do not make it"), DATA(ADDR64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
-	HIGHER(ADDR16, LINK_ABSOLUTE), DATA(UADDR64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
-	DATA(REL64, LINK_RELATIVE, 8, LINK_FIT_ALL), REFUSED(PLT64, OF_PLT),
-	REFUSED(PLTREL64, OF_PLT), HALVES(TOC16, LINK_GOT_OFFSET, LINK_FIT_SIGNED, LINK_FROM_GOT),
-	NAMED(TOC), LINK_GOT_BASE, 8, LINK_FIT_ALL, .from = LINK_FROM_ZERO
-}
-, REFUSED(PLTGOT16, OF_PLT), REFUSED(PLTGOT16_LO, OF_PLT), REFUSED(PLTGOT16_HI, OF_PLT),
-	REFUSED(PLTGOT16_HA, OF_PLT), SHORTS(ADDR16, LINK_ABSOLUTE, LINK_FROM_ZERO),
-	SHORTS(GOT16, LINK_GOT_SLOT, LINK_FROM_GOT), REFUSED(PLT16_LO_DS, OF_PLT),
-	REFUSED(SECTOFF_DS, OF_SECTION), REFUSED(SECTOFF_LO_DS, OF_SECTION),
-	SHORTS(TOC16, LINK_GOT_OFFSET, LINK_FROM_GOT), REFUSED(PLTGOT16_DS, OF_PLT),
-	REFUSED(PLTGOT16_LO_DS, OF_PLT), IGNORED(TLS),
+	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
+	REFUSED(PLT32, OF_PLT),
+	REFUSED(PLTREL32, OF_PLT),
+	REFUSED(PLT16_LO, OF_PLT),
+	REFUSED(PLT16_HI, OF_PLT),
+	REFUSED(PLT16_HA, OF_PLT),
+	REFUSED(SECTOFF, OF_SECTION),
+	REFUSED(SECTOFF_LO, OF_SECTION),
+	REFUSED(SECTOFF_HI, OF_SECTION),
+	REFUSED(SECTOFF_HA, OF_SECTION),
+	REFUSED(ADDR30, "compilers do not make it"),
+	DATA(ADDR64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
+	HIGHER(ADDR16, LINK_ABSOLUTE),
+	DATA(UADDR64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
+	DATA(REL64, LINK_RELATIVE, 8, LINK_FIT_ALL),
+	REFUSED(PLT64, OF_PLT),
+	REFUSED(PLTREL64, OF_PLT),
+	HALVES(TOC16, LINK_GOT_OFFSET, LINK_FIT_SIGNED, LINK_FROM_GOT),
+	ENTRY(TOC, LINK_GOT_BASE, 8, LINK_FIT_ALL, .from = LINK_FROM_ZERO),
+	REFUSED(PLTGOT16, OF_PLT),
+	REFUSED(PLTGOT16_LO, OF_PLT),
+	REFUSED(PLTGOT16_HI, OF_PLT),
+	REFUSED(PLTGOT16_HA, OF_PLT),
+	SHORTS(ADDR16, LINK_ABSOLUTE, LINK_FROM_ZERO),
+	SHORTS(GOT16, LINK_GOT_SLOT, LINK_FROM_GOT),
+	REFUSED(PLT16_LO_DS, OF_PLT),
+	REFUSED(SECTOFF_DS, OF_SECTION),
+	REFUSED(SECTOFF_LO_DS, OF_SECTION),
+	SHORTS(TOC16, LINK_GOT_OFFSET, LINK_FROM_GOT),
+	REFUSED(PLTGOT16_DS, OF_PLT),
+	REFUSED(PLTGOT16_LO_DS, OF_PLT),
+	IGNORED(TLS),
 	DATA(DTPMOD64, LINK_TLS_MODULE, 8, LINK_FIT_ALL),
 	HALVES(TPREL16, LINK_TLS_DISTANCE, LINK_FIT_SIGNED, LINK_FROM_ZERO),
 	DATA(TPREL64, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL),
@@ -156,27 +158,46 @@ static const struct link_relocation_type
 	REFUSED(GOT_DTPREL16_LO_DS, "compilers do not make it"),
 	REFUSED(GOT_DTPREL16_HI, "compilers do not make it"),
 	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"),
-	SHORTS(TPREL16, LINK_TLS_DISTANCE, LINK_FROM_ZERO), HIGHER(TPREL16, LINK_TLS_DISTANCE),
-	SHORTS(DTPREL16, LINK_TLS_OFFSET, LINK_FROM_ZERO), HIGHER(DTPREL16, LINK_TLS_OFFSET),
-	IGNORED(TLSGD), IGNORED(TLSLD), IGNORED(TOCSAVE), REFUSED(REL24_NOTOC, PREFIXED),
-	REFUSED(ADDR64_LOCAL, "compilers do not make it"), IGNORED(ENTRY), REFUSED(PLTSEQ, OF_PLT),
-	REFUSED(PLTCALL, OF_PLT), REFUSED(PLTSEQ_NOTOC, OF_PLT), REFUSED(PLTCALL_NOTOC, OF_PLT),
-	REFUSED(PCREL_OPT, PREFIXED), REFUSED(D34, PREFIXED), REFUSED(D34_LO, PREFIXED),
-	REFUSED(D34_HI30, PREFIXED), REFUSED(D34_HA30, PREFIXED), REFUSED(PCREL34, PREFIXED),
-	REFUSED(GOT_PCREL34, PREFIXED), REFUSED(PLT_PCREL34, PREFIXED),
-	REFUSED(PLT_PCREL34_NOTOC, PREFIXED), REFUSED(TPREL34, PREFIXED),
-	REFUSED(DTPREL34, PREFIXED), REFUSED(GOT_TLSGD_PCREL34, PREFIXED),
-	REFUSED(GOT_TLSLD_PCREL34, PREFIXED), REFUSED(GOT_TPREL_PCREL34, PREFIXED),
-	REFUSED(GOT_DTPREL_PCREL34, PREFIXED), REFUSED(REL16_HIGH, "compilers do not make it"),
+	SHORTS(TPREL16, LINK_TLS_DISTANCE, LINK_FROM_ZERO),
+	HIGHER(TPREL16, LINK_TLS_DISTANCE),
+	SHORTS(DTPREL16, LINK_TLS_OFFSET, LINK_FROM_ZERO),
+	HIGHER(DTPREL16, LINK_TLS_OFFSET),
+	IGNORED(TLSGD),
+	IGNORED(TLSLD),
+	IGNORED(TOCSAVE),
+	REFUSED(REL24_NOTOC, PREFIXED),
+	REFUSED(ADDR64_LOCAL, "compilers do not make it"),
+	IGNORED(ENTRY),
+	REFUSED(PLTSEQ, OF_PLT),
+	REFUSED(PLTCALL, OF_PLT),
+	REFUSED(PLTSEQ_NOTOC, OF_PLT),
+	REFUSED(PLTCALL_NOTOC, OF_PLT),
+	REFUSED(PCREL_OPT, PREFIXED),
+	REFUSED(D34, PREFIXED),
+	REFUSED(D34_LO, PREFIXED),
+	REFUSED(D34_HI30, PREFIXED),
+	REFUSED(D34_HA30, PREFIXED),
+	REFUSED(PCREL34, PREFIXED),
+	REFUSED(GOT_PCREL34, PREFIXED),
+	REFUSED(PLT_PCREL34, PREFIXED),
+	REFUSED(PLT_PCREL34_NOTOC, PREFIXED),
+	REFUSED(TPREL34, PREFIXED),
+	REFUSED(DTPREL34, PREFIXED),
+	REFUSED(GOT_TLSGD_PCREL34, PREFIXED),
+	REFUSED(GOT_TLSLD_PCREL34, PREFIXED),
+	REFUSED(GOT_TPREL_PCREL34, PREFIXED),
+	REFUSED(GOT_DTPREL_PCREL34, PREFIXED),
+	REFUSED(REL16_HIGH, "compilers do not make it"),
 	REFUSED(REL16_HIGHA, "compilers do not make it"),
 	REFUSED(REL16_HIGHER, "compilers do not make it"),
 	REFUSED(REL16_HIGHERA, "compilers do not make it"),
 	REFUSED(REL16_HIGHEST, "compilers do not make it"),
 	REFUSED(REL16_HIGHESTA, "compilers do not make it"),
-	REFUSED(REL16DX_HA, "compilers do not make it"), REFUSED(JMP_IREL, DYNAMIC),
-	REFUSED(IRELATIVE, DYNAMIC), HALVES(REL16, LINK_RELATIVE, LINK_FIT_SIGNED, LINK_FROM_PLACE),
-}
-;
+	REFUSED(REL16DX_HA, "compilers do not make it"),
+	REFUSED(JMP_IREL, DYNAMIC),
+	REFUSED(IRELATIVE, DYNAMIC),
+	HALVES(REL16, LINK_RELATIVE, LINK_FIT_SIGNED, LINK_FROM_PLACE),
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

@@ -15,34 +15,24 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_RISCV_##number] = { "R_RISCV_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_RISCV_##number] = { "R_RISCV_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* The high 20 bits. */
 #define HIGH(number, kind, origin)                                                                 \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = 20, .shift = 12, .low = 12, .carry = 11,  \
-						 .from = (origin)                                  \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = 20, .shift = 12, .low = 12, .carry = 11,   \
+	      .from = (origin))
 #define LOW(number, kind, how)                                                                     \
-	NAMED(number), kind, 4, LINK_FIT_ALL, .bits = 12, .form = (how), .from = LINK_FROM_ZERO,   \
-					      .wants = LINK_WANTS_ADDRESS                          \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_ALL, .bits = 12, .form = (how), .from = LINK_FROM_ZERO,    \
+	      .wants = LINK_WANTS_ADDRESS)
 /* A branch, in halfwords. */
 #define FORMED(number, kind, bytes, count, how)                                                    \
-	NAMED(number), kind, bytes, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true,   \
-						     .form = (how)                                 \
-	}
+	ENTRY(number, kind, bytes, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true,    \
+	      .form = (how))
 /* auipc and jalr. */
 #define CALL_OF(number)                                                                            \
-	NAMED(number), LINK_BRANCH, 8, LINK_FIT_SIGNED, .bits = 32, .carry = 11, .form = FORM_CALL \
-	}
+	ENTRY(number, LINK_BRANCH, 8, LINK_FIT_SIGNED, .bits = 32, .carry = 11, .form = FORM_CALL)
 
 #define DYNAMIC "only in linked files"
 #define OF_LINKER "linkers make it of others"
@@ -69,76 +59,70 @@ enum form {
 	FORM_CALL,
 };
 
-static const struct link_relocation_type
-	types[] = { IGNORED(NONE),
-		    DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
-		    DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
-		    REFUSED(RELATIVE, DYNAMIC),
-		    REFUSED(COPY, DYNAMIC),
-		    REFUSED(JUMP_SLOT, DYNAMIC),
-		    REFUSED(TLS_DTPMOD32, DYNAMIC),
-		    REFUSED(TLS_DTPMOD64, DYNAMIC),
-		    DATA(TLS_DTPREL32, LINK_TLS_OFFSET, 4, LINK_FIT_ALL),
-		    DATA(TLS_DTPREL64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
-		    REFUSED(TLS_TPREL32, DYNAMIC),
-		    REFUSED(TLS_TPREL64, DYNAMIC),
-		    FORMED(BRANCH, LINK_RELATIVE, 4, 12, FORM_B),
-		    FORMED(JAL, LINK_BRANCH, 4, 20, FORM_J),
-		    CALL_OF(CALL),
-		    CALL_OF(CALL_PLT),
-		    HIGH(GOT_HI20, LINK_GOT_RELATIVE, LINK_FROM_PLACE),
-		    HIGH(TLS_GOT_HI20, LINK_TLS_INITIAL, LINK_FROM_PLACE),
-		    HIGH(TLS_GD_HI20, LINK_TLS_GENERAL, LINK_FROM_PLACE),
-		    HIGH(PCREL_HI20, LINK_RELATIVE, LINK_FROM_PLACE),
-		    LOW(PCREL_LO12_I, LINK_SPECIAL, FORM_I),
-		    LOW(PCREL_LO12_S, LINK_SPECIAL, FORM_S),
-		    HIGH(HI20, LINK_ABSOLUTE, LINK_FROM_ZERO),
-		    LOW(LO12_I, LINK_ABSOLUTE, FORM_I),
-		    LOW(LO12_S, LINK_ABSOLUTE, FORM_S),
-		    HIGH(TPREL_HI20, LINK_TLS_DISTANCE, LINK_FROM_ZERO),
-		    LOW(TPREL_LO12_I, LINK_TLS_DISTANCE, FORM_I),
-		    LOW(TPREL_LO12_S, LINK_TLS_DISTANCE, FORM_S),
-		    IGNORED(TPREL_ADD),
-		    DATA(ADD8, LINK_SUM, 1, LINK_FIT_ALL),
-		    DATA(ADD16, LINK_SUM, 2, LINK_FIT_ALL),
-		    DATA(ADD32, LINK_SUM, 4, LINK_FIT_ALL),
-		    DATA(ADD64, LINK_SUM, 8, LINK_FIT_ALL),
-		    DATA(SUB8, LINK_DIFFERENCE, 1, LINK_FIT_ALL),
-		    DATA(SUB16, LINK_DIFFERENCE, 2, LINK_FIT_ALL),
-		    DATA(SUB32, LINK_DIFFERENCE, 4, LINK_FIT_ALL),
-		    DATA(SUB64, LINK_DIFFERENCE, 8, LINK_FIT_ALL),
-		    IGNORED(GNU_VTINHERIT),
-		    IGNORED(GNU_VTENTRY),
-		    IGNORED(ALIGN), /* what is to be done is done by prepare() */
-		    FORMED(RVC_BRANCH, LINK_RELATIVE, 2, 8, FORM_CB),
-		    FORMED(RVC_JUMP, LINK_BRANCH, 2, 11, FORM_CJ),
-		    REFUSED(RVC_LUI, OF_LINKER),
-		    REFUSED(GPREL_I, OF_LINKER),
-		    REFUSED(GPREL_S, OF_LINKER),
-		    REFUSED(TPREL_I, OF_LINKER),
-		    REFUSED(TPREL_S, OF_LINKER),
-		    IGNORED(RELAX),
-		    NAMED(SUB6),
-		    LINK_DIFFERENCE,
-		    1,
-		    LINK_FIT_ALL,
-		    .bits = 6 },
-	NAMED(SET6), LINK_ABSOLUTE, 1, LINK_FIT_ALL, .bits = 6
-}
-, DATA(SET8, LINK_ABSOLUTE, 1, LINK_FIT_ALL), DATA(SET16, LINK_ABSOLUTE, 2, LINK_FIT_ALL),
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
+	DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
+	REFUSED(RELATIVE, DYNAMIC),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(JUMP_SLOT, DYNAMIC),
+	REFUSED(TLS_DTPMOD32, DYNAMIC),
+	REFUSED(TLS_DTPMOD64, DYNAMIC),
+	DATA(TLS_DTPREL32, LINK_TLS_OFFSET, 4, LINK_FIT_ALL),
+	DATA(TLS_DTPREL64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
+	REFUSED(TLS_TPREL32, DYNAMIC),
+	REFUSED(TLS_TPREL64, DYNAMIC),
+	FORMED(BRANCH, LINK_RELATIVE, 4, 12, FORM_B),
+	FORMED(JAL, LINK_BRANCH, 4, 20, FORM_J),
+	CALL_OF(CALL),
+	CALL_OF(CALL_PLT),
+	HIGH(GOT_HI20, LINK_GOT_RELATIVE, LINK_FROM_PLACE),
+	HIGH(TLS_GOT_HI20, LINK_TLS_INITIAL, LINK_FROM_PLACE),
+	HIGH(TLS_GD_HI20, LINK_TLS_GENERAL, LINK_FROM_PLACE),
+	HIGH(PCREL_HI20, LINK_RELATIVE, LINK_FROM_PLACE),
+	LOW(PCREL_LO12_I, LINK_SPECIAL, FORM_I),
+	LOW(PCREL_LO12_S, LINK_SPECIAL, FORM_S),
+	HIGH(HI20, LINK_ABSOLUTE, LINK_FROM_ZERO),
+	LOW(LO12_I, LINK_ABSOLUTE, FORM_I),
+	LOW(LO12_S, LINK_ABSOLUTE, FORM_S),
+	HIGH(TPREL_HI20, LINK_TLS_DISTANCE, LINK_FROM_ZERO),
+	LOW(TPREL_LO12_I, LINK_TLS_DISTANCE, FORM_I),
+	LOW(TPREL_LO12_S, LINK_TLS_DISTANCE, FORM_S),
+	IGNORED(TPREL_ADD),
+	DATA(ADD8, LINK_SUM, 1, LINK_FIT_ALL),
+	DATA(ADD16, LINK_SUM, 2, LINK_FIT_ALL),
+	DATA(ADD32, LINK_SUM, 4, LINK_FIT_ALL),
+	DATA(ADD64, LINK_SUM, 8, LINK_FIT_ALL),
+	DATA(SUB8, LINK_DIFFERENCE, 1, LINK_FIT_ALL),
+	DATA(SUB16, LINK_DIFFERENCE, 2, LINK_FIT_ALL),
+	DATA(SUB32, LINK_DIFFERENCE, 4, LINK_FIT_ALL),
+	DATA(SUB64, LINK_DIFFERENCE, 8, LINK_FIT_ALL),
+	IGNORED(GNU_VTINHERIT),
+	IGNORED(GNU_VTENTRY),
+	IGNORED(ALIGN), /* what is to be done is done by prepare() */
+	FORMED(RVC_BRANCH, LINK_RELATIVE, 2, 8, FORM_CB),
+	FORMED(RVC_JUMP, LINK_BRANCH, 2, 11, FORM_CJ),
+	REFUSED(RVC_LUI, OF_LINKER),
+	REFUSED(GPREL_I, OF_LINKER),
+	REFUSED(GPREL_S, OF_LINKER),
+	REFUSED(TPREL_I, OF_LINKER),
+	REFUSED(TPREL_S, OF_LINKER),
+	IGNORED(RELAX),
+	ENTRY(SUB6, LINK_DIFFERENCE, 1, LINK_FIT_ALL, .bits = 6),
+	ENTRY(SET6, LINK_ABSOLUTE, 1, LINK_FIT_ALL, .bits = 6),
+	DATA(SET8, LINK_ABSOLUTE, 1, LINK_FIT_ALL),
+	DATA(SET16, LINK_ABSOLUTE, 2, LINK_FIT_ALL),
 	DATA(SET32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
-	DATA(32_PCREL, LINK_RELATIVE, 4, LINK_FIT_SIGNED), REFUSED(IRELATIVE, DYNAMIC),
-	DATA(PLT32, LINK_BRANCH, 4, LINK_FIT_SIGNED), NAMED(SET_ULEB128), LINK_SPECIAL,
-	1, LINK_FIT_ALL, .wants = LINK_WANTS_ADDRESS
-}
-, NAMED(SUB_ULEB128), LINK_SPECIAL, 1, LINK_FIT_ALL, .wants = LINK_WANTS_ADDRESS
-}
-, REFUSED(TLSDESC_HI20, "compile with -mtls-dialect=trad"),
+	DATA(32_PCREL, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
+	REFUSED(IRELATIVE, DYNAMIC),
+	DATA(PLT32, LINK_BRANCH, 4, LINK_FIT_SIGNED),
+	ENTRY(SET_ULEB128, LINK_SPECIAL, 1, LINK_FIT_ALL, .wants = LINK_WANTS_ADDRESS),
+	ENTRY(SUB_ULEB128, LINK_SPECIAL, 1, LINK_FIT_ALL, .wants = LINK_WANTS_ADDRESS),
+	REFUSED(TLSDESC_HI20, "compile with -mtls-dialect=trad"),
 	REFUSED(TLSDESC_LOAD_LO12, "compile with -mtls-dialect=trad"),
 	REFUSED(TLSDESC_ADD_LO12, "compile with -mtls-dialect=trad"),
 	REFUSED(TLSDESC_CALL, "compile with -mtls-dialect=trad"),
-}
-;
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

@@ -12,30 +12,18 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_390_##number] = { "R_390_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
-#define COUNTED(number, kind, bytes, fit, origin)                                                  \
-	NAMED(number), kind, bytes, fit, .from = (origin)                                          \
-	}
+#define ENTRY(number, ...) [R_390_##number] = { "R_390_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
+#define COUNTED(number, kind, bytes, fit, origin) ENTRY(number, kind, bytes, fit, .from = (origin))
 /* The low `count` bits of `bytes`. */
-#define CODE(number, kind, bytes, fit, count)                                                      \
-	NAMED(number), kind, bytes, fit, .bits = (count)                                           \
-	}
+#define CODE(number, kind, bytes, fit, count) ENTRY(number, kind, bytes, fit, .bits = (count))
 #define LONG(number, kind, origin)                                                                 \
-	NAMED(number), kind, 4, LINK_FIT_SIGNED, .bits = 20, .form = FORM_LONG, .from = (origin)   \
-	}
+	ENTRY(number, kind, 4, LINK_FIT_SIGNED, .bits = 20, .form = FORM_LONG, .from = (origin))
 /* Halfwords. */
 #define HALF(number, kind, bytes, count)                                                           \
-	NAMED(number), kind, bytes, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true    \
-	}
+	ENTRY(number, kind, bytes, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true)
 
 #define DYNAMIC "only in linked files"
 #define NARROW "it is for programs of 31 bits"
@@ -45,74 +33,75 @@ enum { R_390_PC12DBL = 62, R_390_PLT12DBL, R_390_PC24DBL, R_390_PLT24DBL };
 
 #define FORM_LONG 1
 
-static const struct link_relocation_type
-	types[] = { IGNORED(NONE),
-		    DATA(8, LINK_ABSOLUTE, 1, LINK_FIT_EITHER),
-		    CODE(12, LINK_ABSOLUTE, 2, LINK_FIT_UNSIGNED, 12),
-		    DATA(16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
-		    DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
-		    DATA(PC32, LINK_RELATIVE, 4, LINK_FIT_EITHER),
-		    CODE(GOT12, LINK_GOT_SLOT, 2, LINK_FIT_UNSIGNED, 12),
-		    DATA(GOT32, LINK_GOT_SLOT, 4, LINK_FIT_EITHER),
-		    DATA(PLT32, LINK_BRANCH, 4, LINK_FIT_EITHER),
-		    REFUSED(COPY, DYNAMIC),
-		    REFUSED(GLOB_DAT, DYNAMIC),
-		    REFUSED(JMP_SLOT, DYNAMIC),
-		    REFUSED(RELATIVE, DYNAMIC),
-		    REFUSED(GOTOFF32, NARROW),
-		    DATA(GOTPC, LINK_GOT_BASE, 8, LINK_FIT_ALL),
-		    DATA(GOT16, LINK_GOT_SLOT, 2, LINK_FIT_EITHER),
-		    DATA(PC16, LINK_RELATIVE, 2, LINK_FIT_EITHER),
-		    HALF(PC16DBL, LINK_RELATIVE, 2, 16),
-		    HALF(PLT16DBL, LINK_BRANCH, 2, 16),
-		    HALF(PC32DBL, LINK_RELATIVE, 4, 32),
-		    HALF(PLT32DBL, LINK_BRANCH, 4, 32),
-		    HALF(GOTPCDBL, LINK_GOT_BASE, 4, 32),
-		    DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
-		    DATA(PC64, LINK_RELATIVE, 8, LINK_FIT_ALL),
-		    DATA(GOT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
-		    DATA(PLT64, LINK_BRANCH, 8, LINK_FIT_ALL),
-		    HALF(GOTENT, LINK_GOT_RELATIVE, 4, 32),
-		    DATA(GOTOFF16, LINK_GOT_OFFSET, 2, LINK_FIT_EITHER),
-		    DATA(GOTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
-		    CODE(GOTPLT12, LINK_GOT_SLOT, 2, LINK_FIT_UNSIGNED, 12),
-		    DATA(GOTPLT16, LINK_GOT_SLOT, 2, LINK_FIT_EITHER),
-		    REFUSED(GOTPLT32, NARROW),
-		    DATA(GOTPLT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
-		    HALF(GOTPLTENT, LINK_GOT_RELATIVE, 4, 32),
-		    DATA(PLTOFF16, LINK_GOT_OFFSET, 2, LINK_FIT_EITHER),
-		    DATA(PLTOFF32, LINK_GOT_OFFSET, 4, LINK_FIT_EITHER),
-		    DATA(PLTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
-		    IGNORED(TLS_LOAD),
-		    IGNORED(TLS_GDCALL),
-		    IGNORED(TLS_LDCALL),
-		    REFUSED(TLS_GD32, NARROW),
-		    COUNTED(TLS_GD64, LINK_TLS_GENERAL, 8, LINK_FIT_ALL, LINK_FROM_GOT),
-		    NAMED(TLS_GOTIE12),
-		    LINK_TLS_INITIAL,
-		    2,
-		    LINK_FIT_UNSIGNED,
-		    .bits = 12,
-		    .from = LINK_FROM_GOT },
+static const struct link_relocation_type types[] = {
+	IGNORED(NONE),
+	DATA(8, LINK_ABSOLUTE, 1, LINK_FIT_EITHER),
+	CODE(12, LINK_ABSOLUTE, 2, LINK_FIT_UNSIGNED, 12),
+	DATA(16, LINK_ABSOLUTE, 2, LINK_FIT_EITHER),
+	DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_EITHER),
+	DATA(PC32, LINK_RELATIVE, 4, LINK_FIT_EITHER),
+	CODE(GOT12, LINK_GOT_SLOT, 2, LINK_FIT_UNSIGNED, 12),
+	DATA(GOT32, LINK_GOT_SLOT, 4, LINK_FIT_EITHER),
+	DATA(PLT32, LINK_BRANCH, 4, LINK_FIT_EITHER),
+	REFUSED(COPY, DYNAMIC),
+	REFUSED(GLOB_DAT, DYNAMIC),
+	REFUSED(JMP_SLOT, DYNAMIC),
+	REFUSED(RELATIVE, DYNAMIC),
+	REFUSED(GOTOFF32, NARROW),
+	DATA(GOTPC, LINK_GOT_BASE, 8, LINK_FIT_ALL),
+	DATA(GOT16, LINK_GOT_SLOT, 2, LINK_FIT_EITHER),
+	DATA(PC16, LINK_RELATIVE, 2, LINK_FIT_EITHER),
+	HALF(PC16DBL, LINK_RELATIVE, 2, 16),
+	HALF(PLT16DBL, LINK_BRANCH, 2, 16),
+	HALF(PC32DBL, LINK_RELATIVE, 4, 32),
+	HALF(PLT32DBL, LINK_BRANCH, 4, 32),
+	HALF(GOTPCDBL, LINK_GOT_BASE, 4, 32),
+	DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
+	DATA(PC64, LINK_RELATIVE, 8, LINK_FIT_ALL),
+	DATA(GOT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	DATA(PLT64, LINK_BRANCH, 8, LINK_FIT_ALL),
+	HALF(GOTENT, LINK_GOT_RELATIVE, 4, 32),
+	DATA(GOTOFF16, LINK_GOT_OFFSET, 2, LINK_FIT_EITHER),
+	DATA(GOTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
+	CODE(GOTPLT12, LINK_GOT_SLOT, 2, LINK_FIT_UNSIGNED, 12),
+	DATA(GOTPLT16, LINK_GOT_SLOT, 2, LINK_FIT_EITHER),
+	REFUSED(GOTPLT32, NARROW),
+	DATA(GOTPLT64, LINK_GOT_SLOT, 8, LINK_FIT_ALL),
+	HALF(GOTPLTENT, LINK_GOT_RELATIVE, 4, 32),
+	DATA(PLTOFF16, LINK_GOT_OFFSET, 2, LINK_FIT_EITHER),
+	DATA(PLTOFF32, LINK_GOT_OFFSET, 4, LINK_FIT_EITHER),
+	DATA(PLTOFF64, LINK_GOT_OFFSET, 8, LINK_FIT_ALL),
+	IGNORED(TLS_LOAD),
+	IGNORED(TLS_GDCALL),
+	IGNORED(TLS_LDCALL),
+	REFUSED(TLS_GD32, NARROW),
+	COUNTED(TLS_GD64, LINK_TLS_GENERAL, 8, LINK_FIT_ALL, LINK_FROM_GOT),
+	ENTRY(TLS_GOTIE12, LINK_TLS_INITIAL, 2, LINK_FIT_UNSIGNED, .bits = 12,
+	      .from = LINK_FROM_GOT),
 	REFUSED(TLS_GOTIE32, NARROW),
 	COUNTED(TLS_GOTIE64, LINK_TLS_INITIAL, 8, LINK_FIT_ALL, LINK_FROM_GOT),
 	REFUSED(TLS_LDM32, NARROW),
 	COUNTED(TLS_LDM64, LINK_TLS_LOCAL, 8, LINK_FIT_ALL, LINK_FROM_GOT),
 	REFUSED(TLS_IE32, NARROW),
 	COUNTED(TLS_IE64, LINK_TLS_INITIAL, 8, LINK_FIT_ALL, LINK_FROM_ZERO),
-	HALF(TLS_IEENT, LINK_TLS_INITIAL, 4, 32), REFUSED(TLS_LE32, NARROW),
-	DATA(TLS_LE64, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL), REFUSED(TLS_LDO32, NARROW),
+	HALF(TLS_IEENT, LINK_TLS_INITIAL, 4, 32),
+	REFUSED(TLS_LE32, NARROW),
+	DATA(TLS_LE64, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL),
+	REFUSED(TLS_LDO32, NARROW),
 	DATA(TLS_LDO64, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
 	DATA(TLS_DTPMOD, LINK_TLS_MODULE, 8, LINK_FIT_ALL),
 	DATA(TLS_DTPOFF, LINK_TLS_OFFSET, 8, LINK_FIT_ALL),
 	DATA(TLS_TPOFF, LINK_TLS_DISTANCE, 8, LINK_FIT_ALL),
-	LONG(20, LINK_ABSOLUTE, LINK_FROM_ZERO), LONG(GOT20, LINK_GOT_SLOT, LINK_FROM_GOT),
+	LONG(20, LINK_ABSOLUTE, LINK_FROM_ZERO),
+	LONG(GOT20, LINK_GOT_SLOT, LINK_FROM_GOT),
 	LONG(GOTPLT20, LINK_GOT_SLOT, LINK_FROM_GOT),
-	LONG(TLS_GOTIE20, LINK_TLS_INITIAL, LINK_FROM_GOT), REFUSED(IRELATIVE, DYNAMIC),
-	HALF(PC12DBL, LINK_RELATIVE, 2, 12), HALF(PLT12DBL, LINK_BRANCH, 2, 12),
-	HALF(PC24DBL, LINK_RELATIVE, 3, 24), HALF(PLT24DBL, LINK_BRANCH, 3, 24),
-}
-;
+	LONG(TLS_GOTIE20, LINK_TLS_INITIAL, LINK_FROM_GOT),
+	REFUSED(IRELATIVE, DYNAMIC),
+	HALF(PC12DBL, LINK_RELATIVE, 2, 12),
+	HALF(PLT12DBL, LINK_BRANCH, 2, 12),
+	HALF(PC24DBL, LINK_RELATIVE, 3, 24),
+	HALF(PLT24DBL, LINK_BRANCH, 3, 24),
+};
 
 static const struct link_relocation_type *find_relocation(uint32_t type)
 {

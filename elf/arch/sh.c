@@ -14,30 +14,18 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_SH_##number] = { "R_SH_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), LINK_IGNORED, .reason = NULL                                                \
-	}
-#define WORD(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_ALL, .reason = NULL                                       \
-	}
+#define ENTRY(number, ...) [R_SH_##number] = { "R_SH_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, LINK_IGNORED, .reason = NULL)
+#define WORD(number, kind) ENTRY(number, kind, 4, LINK_FIT_ALL, .reason = NULL)
 /* A slot's distance from the GOT. */
-#define SLOT(number, kind)                                                                         \
-	NAMED(number), kind, 4, LINK_FIT_ALL, .from = LINK_FROM_GOT                                \
-	}
+#define SLOT(number, kind) ENTRY(number, kind, 4, LINK_FIT_ALL, .from = LINK_FROM_GOT)
 #define SHORT(number, fits, right)                                                                 \
-	NAMED(number), LINK_SPECIAL, 2, fits, .bits = 8, .shift = (right), .exact = true,          \
-					      .wants = LINK_WANTS_ADDRESS                          \
-	}
-#define PART(number, bytes)                                                                        \
-	NAMED(number), LINK_ABSOLUTE, bytes, LINK_FIT_EITHER, .reason = NULL                       \
-	}
+	ENTRY(number, LINK_SPECIAL, 2, fits, .bits = 8, .shift = (right), .exact = true,           \
+	      .wants = LINK_WANTS_ADDRESS)
+#define PART(number, bytes) ENTRY(number, LINK_ABSOLUTE, bytes, LINK_FIT_EITHER, .reason = NULL)
 #define BRANCH(number, count)                                                                      \
-	NAMED(number), LINK_BRANCH, 2, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true \
-	}
+	ENTRY(number, LINK_BRANCH, 2, LINK_FIT_SIGNED, .bits = (count), .shift = 1, .exact = true)
 
 #define DYNAMIC "only in linked files"
 #define UNUSED_TYPE "compilers do not make it"

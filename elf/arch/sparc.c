@@ -17,27 +17,18 @@
  */
 #include "elf/internal.h"
 
-#define NAMED(number) [R_SPARC_##number] = { "R_SPARC_" #number
-#define REFUSED(number, why)                                                                       \
-	NAMED(number), .reason = (why)                                                             \
-	}
-#define IGNORED(number)                                                                            \
-	NAMED(number), .kind = LINK_IGNORED                                                        \
-	}
-#define DATA(number, kind, bytes, fit)                                                             \
-	NAMED(number), kind, bytes, fit, .reason = NULL                                            \
-	}
+#define ENTRY(number, ...) [R_SPARC_##number] = { "R_SPARC_" #number, __VA_ARGS__ }
+#define REFUSED(number, why) ENTRY(number, .reason = (why))
+#define IGNORED(number) ENTRY(number, .kind = LINK_IGNORED)
+#define DATA(number, kind, bytes, fit) ENTRY(number, kind, bytes, fit, .reason = NULL)
 /* `count` bits of an instruction, the low ones. */
 #define CODE(number, kind, fit, count, right, origin)                                              \
-	NAMED(number), kind, 4, fit, .bits = (count), .shift = (right), .from = (origin)           \
-	}
+	ENTRY(number, kind, 4, fit, .bits = (count), .shift = (right), .from = (origin))
 #define FORMED(number, kind, fit, count, right, how, origin)                                       \
-	NAMED(number), kind, 4, fit, .bits = (count), .shift = (right), .form = (how),             \
-				     .from = (origin)                                              \
-	}
+	ENTRY(number, kind, 4, fit, .bits = (count), .shift = (right), .form = (how),              \
+	      .from = (origin))
 #define SPECIAL(number, count, what)                                                               \
-	NAMED(number), LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = (count), .wants = (what)             \
-	}
+	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = (count), .wants = (what))
 
 #define DYNAMIC "only in linked files"
 #define OF_PLT "it counts from a procedure linkage table"

@@ -98,15 +98,15 @@ static const struct variable {
 		(void *)&name, sizeof(name), align                                                 \
 	}
 	VARIABLE(plain, 4),
-	VARIABLE(file_local, 8),
+	VARIABLE(file_local, _Alignof(long)),
 	VARIABLE(odd, 1),
 	VARIABLE(array, 4),
 	VARIABLE(matrix, 2),
-	VARIABLE(structure, 8),
-	VARIABLE(pointer, 8),
-	VARIABLE(text, 8),
+	VARIABLE(structure, _Alignof(struct item)),
+	VARIABLE(pointer, _Alignof(void *)),
+	VARIABLE(text, _Alignof(void *)),
 	VARIABLE(byte, 1),
-	VARIABLE(zero, 8),
+	VARIABLE(zero, _Alignof(uint64_t)),
 	VARIABLE(aligned, 64),
 	VARIABLE(shared_aligned, 64),
 	VARIABLE(paged, 4096),
@@ -345,8 +345,9 @@ static void check_nearness(void)
 		EXPECT(within_reach(map.cookies + map.static_size + map.reserved_size, module));
 		EXPECT(within_reach((uintptr_t)pcpu_near_layout(), module));
 	}
-	/* The heap has room to grow. */
-	EXPECT(sbrk(64 << 20) != (void *)-1);
+	/* The heap has room to grow, but for QEMU's, which has libraries right behind it. */
+	if (!*getenv("EMULATOR"))
+		EXPECT(sbrk(64 << 20) != (void *)-1);
 }
 
 int main(int argc, char **argv)

@@ -26,7 +26,8 @@ int setup_per_cpu_areas(void)
 #endif
 	if (pcpu_embed_first_chunk(pcpu_static_size(), 8192, 0, 4096) != -EINVAL)
 		return -EPROTO;
-	if (pcpu_embed_first_chunk(pcpu_static_size(), 8192, 0, (ptrdiff_t)1 << 62) != -ENOMEM)
+	if (pcpu_embed_first_chunk(pcpu_static_size(), 8192, 0, PTRDIFF_MAX / 65536 * 65536) !=
+	    -ENOMEM)
 		return -EPROTO;
 	unit = pcpu_embed_first_chunk(pcpu_static_size(), 8192, 0, 32 << 20);
 	return unit < 0 ? (int)unit : 0;

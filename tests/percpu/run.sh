@@ -11,6 +11,8 @@ top_builddir=${top_builddir:-$top_srcdir}
 CC=${CC:-gcc}
 CXX=${CXX-g++}
 CLANG=${CLANG-clang}
+# What command lines of built programs begin with, where this machine can't run them itself.
+export EMULATOR=${EMULATOR-}
 
 here=$top_srcdir/tests/percpu
 libs=$top_builddir/.libs
@@ -44,6 +46,26 @@ quietly() {
 	timeout 120 "$@" > "$work/log" 2>&1
 }
 
+# Whether programs of this machine and those that are built here can be in one process.
+is_native() {
+	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ]
+}
+
+# has_linker NAME: whether the compiler has it.  For other machines there may be others, that lack much.
+has_linker() {
+	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
+}
+
+# Programs of this kind have no dynamic linker; a compiler that is told of one gives it to them.
+has_static_pie() {
+	case $CC in *--dynamic-linker*) return 1 ;; esac
+}
+
+# Whether addresses have 64 bits.
+is_wide() {
+	[ "$(echo __SIZEOF_POINTER__ | $CC -E -P -)" = 8 ]
+}
+
 # check NAME COMMAND...: the command must succeed.
 check() {
 	name=$1
@@ -57,7 +79,7 @@ build_and_run() {
 	shift
 	rm -f "$work/program"
 	if quietly "$@" -I"$top_srcdir/include" -o "$work/program" -pthread &&
-		quietly "$work/program"; then
+		quietly $EMULATOR "$work/program"; then
 		ok "$name"
 	else
 		not_ok "$name"
