@@ -6,6 +6,9 @@
  *     RELOCATE_*            the dynamic relocations by which libc tells where thread-local variables are:
  *                           number of a module, distance from the thread pointer, descriptor (0: has none)
  *     RELOCATION_INFO()     their r_info
+ *     MACHINE_ENTRIES()     what the dynamic linker reads of each object's dynamic section without asking
+ *                           whether it is there: so many as MACHINE_ENTRY_COUNT, in braces; `got` is where two
+ *                           slots are, of which the second has MACHINE_GOT_MARK, `symbols` how many there are
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
@@ -98,6 +101,17 @@
 /* Three types of a byte each are there, and none of them where others have one. */
 #define RELOCATION_INFO(symbol, type) ((uint64_t)(symbol) | (uint64_t)(type) << 56)
 #endif
+/* The part of the GOT that has no symbols is these two, and no symbol has a slot. */
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{ DT_PLTGOT, (got) }, { DT_MIPS_LOCAL_GOTNO, 2 }, { DT_MIPS_GOTSYM, (symbols) },           \
+		{ DT_MIPS_SYMTABNO, (symbols) }, { DT_MIPS_BASE_ADDRESS, 0 },                      \
+		{ DT_MIPS_RLD_VERSION, 1 },                                                        \
+	{                                                                                          \
+		DT_MIPS_FLAGS, RHF_NOTPOT                                                          \
+	}
+#define MACHINE_ENTRY_COUNT 7
+/* The second slot is not for a symbol either. */
+#define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -157,6 +171,14 @@
 #else
 #define RELOCATION_INFO(symbol, type) ELF32_R_INFO(symbol, type)
 #endif
+#endif
+#ifndef MACHINE_ENTRIES
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{                                                                                          \
+		DT_NULL, 0                                                                         \
+	}
+#define MACHINE_ENTRY_COUNT 0
+#define MACHINE_GOT_MARK 0
 #endif
 #ifndef TLS_GETTER
 #define TLS_GETTER "__tls_get_addr"
