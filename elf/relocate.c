@@ -252,6 +252,12 @@ uint64_t link_got_pointer(const struct link *link)
 	return link_slot_address(link, 0) + link->arch->got_bias;
 }
 
+/* What code counts from that a register tells of. */
+static uint64_t link_origin(const struct link *link, const struct link_object *object)
+{
+	return object->data_based ? link->data_pointer : link_got_pointer(link);
+}
+
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
 {
 	return link_slot_address(link, symbol->got - 1);
@@ -270,10 +276,42 @@ void link_write_slot(struct link *link, uint32_t number, uint64_t value)
 	link_put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
 }
 
+/* ---- Pointers ------------------------------------------------------------------------------- */
+
+/* Of a machine where pointers lead to more than code: whether it has what they lead to. */
+static bool has_pointer(const struct link *link, const struct link_symbol *symbol)
+{
+	return link->arch->pointer_offset && symbol->stub && symbol->section && !symbol->resolved;
+}
+
+uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol)
+{
+	return has_pointer(link, symbol)
+		       ? link_stub_address(link, symbol) + link->arch->pointer_offset
+		       : link_symbol_address(link, symbol);
+}
+
+uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
+{
+	if (has_pointer(link, symbol))
+		link->arch->write_pointer(link, symbol);
+	return link_pointer(link, symbol);
+}
+
+static void write_pointers(struct link *link)
+{
+	struct link_symbol *symbol = NULL;
+
+	while (link->hosted && (symbol = link_next_defined(link, symbol)))
+		link_use_pointer(link, symbol);
+}
+
+/* ---- Slots and stubs, in use ---------------------------------------------------------------- */
+
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 {
 	symbol->got_used = true;
-	link_write_slot(link, symbol->got - 1, link_symbol_address(link, symbol));
+	link_write_slot(link, symbol->got - 1, link_use_pointer(link, symbol));
 	return link_got_address(link, symbol);
 }
 
@@ -376,7 +414,7 @@ static int64_t value_from(const struct link *link, const struct link_relocation 
 	case LINK_FROM_ZERO:
 		return (int64_t)link_combine(link->arch, relocation->type, place->field, value);
 	case LINK_FROM_GOT:
-		return (int64_t)(value - link_got_pointer(link));
+		return (int64_t)(value - link_origin(link, relocation->object));
 	case LINK_FROM_PAGE:
 		return (int64_t)((value & ~LINK_PAGE_MASK) - (place->address & ~LINK_PAGE_MASK));
 	default:
@@ -701,6 +739,7 @@ int link_relocate(struct link *link)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
 	link_write_index(link);
+	write_pointers(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

@@ -320,6 +320,18 @@ static void describe(const struct address_range *range, uintptr_t address,
 	found->size = symbol ? symbol->st_size : section ? section->sh_size : 0;
 }
 
+/* Functions are known by their code. */
+static const struct address_range *find_code_range(uintptr_t *address)
+{
+	const struct address_range *range = find_range(*address);
+	uintptr_t code = range ? code_of(range->module, *address) : *address;
+
+	if (code == *address)
+		return range;
+	*address = code;
+	return find_range(code);
+}
+
 int permod_addr(const volatile void *address, struct permod_address *found)
 {
 	uintptr_t place = (uintptr_t)address, cookie;
@@ -335,7 +347,7 @@ int permod_addr(const volatile void *address, struct permod_address *found)
 	else
 		cpu = -1;
 	mine = begin_reading();
-	range = find_range(place);
+	range = find_code_range(&place);
 	if (range) {
 		describe(range, place, found);
 		found->cpu = cpu;

@@ -15,6 +15,9 @@
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
+ *     data_pointer()        what a register has in all code of the process, from which code of programs counts
+ *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
+ *                           no pointer, or that address itself
  *     flush_code()          let code be run that was written as data
  */
 #ifndef LOADER_ARCH_H
@@ -237,6 +240,33 @@ static inline uintptr_t return_address(const ucontext_t *context)
 	return 0;
 #endif
 }
+
+#ifdef __hppa__
+static inline uintptr_t data_pointer(void)
+{
+	uintptr_t pointer;
+
+	__asm__("copy %%r27, %0" : "=r"(pointer));
+	return pointer;
+}
+
+/* Addresses of code that come from the CPU have the privilege level there, which is 3. */
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return (address & 3) == 2 ? address - 2 : 0;
+}
+#else
+static inline uintptr_t data_pointer(void)
+{
+	return 0;
+}
+
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	(void)address;
+	return 0;
+}
+#endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */
 #if defined(__powerpc__)
