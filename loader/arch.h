@@ -9,12 +9,16 @@
  *     MACHINE_ENTRIES()     what the dynamic linker reads of each object's dynamic section without asking
  *                           whether it is there: so many as MACHINE_ENTRY_COUNT, in braces; `got` is where two
  *                           slots are, of which the second has MACHINE_GOT_MARK, `symbols` how many there are
+ *     SYMBOL_COUNT          the entry of a dynamic section that has the count of symbols; DT_NULL: none has
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
+ *     data_pointer()        what a register has in all code of the process, from which code of programs counts
+ *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
+ *                           no pointer, or that address itself
  *     flush_code()          let code be run that was written as data
  */
 #ifndef LOADER_ARCH_H
@@ -112,6 +116,7 @@
 #define MACHINE_ENTRY_COUNT 7
 /* The second slot is not for a symbol either. */
 #define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
+#define SYMBOL_COUNT DT_MIPS_SYMTABNO
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -180,6 +185,9 @@
 #define MACHINE_ENTRY_COUNT 0
 #define MACHINE_GOT_MARK 0
 #endif
+#ifndef SYMBOL_COUNT
+#define SYMBOL_COUNT DT_NULL
+#endif
 #ifndef TLS_GETTER
 #define TLS_GETTER "__tls_get_addr"
 #endif
@@ -237,6 +245,33 @@ static inline uintptr_t return_address(const ucontext_t *context)
 	return 0;
 #endif
 }
+
+#ifdef __hppa__
+static inline uintptr_t data_pointer(void)
+{
+	uintptr_t pointer;
+
+	__asm__("copy %%r27, %0" : "=r"(pointer));
+	return pointer;
+}
+
+/* Addresses of code that come from the CPU have the privilege level there, which is 3. */
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return (address & 3) == 2 ? address - 2 : 0;
+}
+#else
+static inline uintptr_t data_pointer(void)
+{
+	return 0;
+}
+
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	(void)address;
+	return 0;
+}
+#endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */
 #if defined(__powerpc__)

@@ -311,7 +311,7 @@ static void add_tests_of_resolvers(TCase *tests)
 	tcase_add_test(tests, plan_calls_no_resolver);
 	tcase_add_test(tests, no_resolver_runs_if_init_does_not);
 	tcase_add_test(tests, function_that_is_chosen_can_be_exported);
-	tcase_add_test(tests, nothing_is_writable_and_executable_while_resolvers_run);
+	add_test_of_maps(tests, nothing_is_writable_and_executable_while_resolvers_run);
 	tcase_add_loop_test(tests, resolver_may_use_what_is_relocated, 0, 2);
 }
 

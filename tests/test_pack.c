@@ -690,7 +690,7 @@ END_TEST
 START_TEST(large_parts_and_small_ones_of_a_module_find_each_other)
 {
 	static const char source[] =
-		"char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
+		"_Alignas(32) char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
 		"static const int once __attribute__((section(\".data..ro_after_init\"))) = 4;\n"
 		"int sum(void); int sum(void) { return large[0] + small + word[0] + once; }\n";
 	struct permod *pm = new_context();
@@ -897,5 +897,10 @@ static Suite *make_suite(void)
 
 int main(void)
 {
+	/* QEMU 7.2 runs what it has translated, though what it was made of was changed by another mapping. */
+	if (emulator()) {
+		printf("skipped: modules share no pages under an emulator\n");
+		return 77;
+	}
 	return run_suite(make_suite());
 }
