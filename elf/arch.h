@@ -115,6 +115,7 @@ struct link_arch {
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint32_t index_type;	   /* SHT_* of the index of unwind information: see exidx.c; or 0 */
+	uint8_t code_addend; /* code counts from its instruction, and so has up to this for the field: bytes */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
@@ -123,7 +124,8 @@ struct link_arch {
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
 	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
-	uint32_t got_bias;	    /* see link_kind */
+	uint32_t got_bias; /* see link_kind */
+	uint8_t pointer_offset; /* how far pointers to functions of the link lead behind their stubs; 0: they lead to the code */
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
@@ -134,6 +136,9 @@ struct link_arch {
 	 * directly.  false: left alone, use the slot. */
 	bool (*relax)(uint32_t type, unsigned char *field, uint64_t before, uint64_t at,
 		      uint64_t value, int64_t addend);
+
+	/* Write what a pointer to a function leads to; NULL if there is no pointer_offset. */
+	void (*write_pointer)(struct link *link, const struct link_symbol *symbol);
 
 	/* What follows may be NULL. */
 

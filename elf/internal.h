@@ -106,7 +106,8 @@ struct link_object {
 	size_t defined_count;
 	struct link_table *tables; /* when entered */
 	size_t table_count;
-	bool member;		 /* of an archive */
+	bool member;	 /* of an archive */
+	bool data_based; /* its code counts from link->data_pointer what others' counts from the GOT */
 	struct link_mark *marks; /* by section; gc.c */
 };
 
@@ -522,6 +523,8 @@ uint64_t link_combine(const struct link_arch *arch, const struct link_relocation
 enum link_from link_counts_from(const struct link_relocation_type *type);
 /* What code takes for the GOT's address. */
 uint64_t link_got_pointer(const struct link *link);
+/* link_pointer(), and write what it leads to. */
+uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol);
 /* Fill in the symbol's slot, and tell its address; likewise its stub, which uses the slot. */
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
@@ -534,6 +537,8 @@ __attribute__((cold, format(printf, 4, 5))) int
 link_fail_relocation(struct link *link, int error, const struct link_relocation *relocation,
 		     const char *format, ...);
 
+/* Whether one field has an address or a distance, not parts of it that belong together. */
+bool link_is_whole(const struct link_relocation_type *type);
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */

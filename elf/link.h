@@ -176,6 +176,10 @@ struct link {
 	uint64_t base;		 /* address of the block */
 	uint64_t percpu_address; /* of the per-CPU region: a cookie */
 	uint64_t rseq_address;	 /* of region LINK_RSEQ; 0: not known yet, and bounds nothing */
+	/* This process is to run it, in which compilers for programs take a register to have this address;
+	 * functions get what link_pointer() tells. */
+	bool hosted;
+	uint64_t data_pointer;
 
 	int flaw; /* the first error that was passed over, and why nothing can be relocated; or 0 */
 	const struct link_arch *arch;
@@ -304,6 +308,10 @@ int link_interval(struct link *link, struct link_interval *interval);
  * what the resolver chose. */
 uint64_t link_symbol_address(const struct link *link, const struct link_symbol *symbol);
 uint64_t link_section_address(const struct link *link, const struct link_section *section);
+
+/* What a pointer to a symbol is: its address, or that of a function's descriptor.  Global functions of a
+ * hosted link have such, others if a relocation asks for it. */
+uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol);
 
 /* A section's bytes in the caller's buffer; NULL if its region has none. */
 unsigned char *link_section_buffer(const struct link *link, const struct link_section *section);

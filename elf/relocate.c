@@ -219,19 +219,26 @@ static int fail_range(struct link *link, const struct link_relocation *relocatio
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */
 
+bool link_is_whole(const struct link_relocation_type *type)
+{
+	return !type->shift || (type->exact && type->fit == LINK_FIT_SIGNED);
+}
+
 /* It stands for the first instruction of a function; other addresses in one are data. */
 bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	const struct link_relocation_type *type = relocation->type;
+	int64_t greatest = type->shift ? relocation->object->link->arch->code_addend : 0;
 
 	/* A part of an address would be that of another address than the other part. */
-	if (!symbol->stub || symbol->resolved || relocation->addend > 0 ||
-	    (relocation->type->shift && relocation->type->kind != LINK_BRANCH))
+	if (!symbol->stub || symbol->resolved || relocation->addend > greatest ||
+	    (type->kind != LINK_BRANCH && !link_is_whole(type)))
 		return false;
-	if (relocation->type->kind == LINK_ABSOLUTE)
+	if (type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
 	return relocation->addend >= LEAST_ADDEND &&
-	       (relocation->type->kind == LINK_BRANCH || symbol->function);
+	       (type->kind == LINK_BRANCH || symbol->function);
 }
 
 uint64_t link_slot_address(const struct link *link, uint32_t number)
@@ -243,6 +250,12 @@ uint64_t link_slot_address(const struct link *link, uint32_t number)
 uint64_t link_got_pointer(const struct link *link)
 {
 	return link_slot_address(link, 0) + link->arch->got_bias;
+}
+
+/* What code counts from that a register tells of. */
+static uint64_t link_origin(const struct link *link, const struct link_object *object)
+{
+	return object->data_based ? link->data_pointer : link_got_pointer(link);
 }
 
 uint64_t link_got_address(const struct link *link, const struct link_symbol *symbol)
@@ -263,10 +276,42 @@ void link_write_slot(struct link *link, uint32_t number, uint64_t value)
 	link_put(link->arch, link->part[LINK_RODATA].buffer + offset, link->arch->got_bytes, value);
 }
 
+/* ---- Pointers ------------------------------------------------------------------------------- */
+
+/* Of a machine where pointers lead to more than code: whether it has what they lead to. */
+static bool has_pointer(const struct link *link, const struct link_symbol *symbol)
+{
+	return link->arch->pointer_offset && symbol->stub && symbol->section && !symbol->resolved;
+}
+
+uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol)
+{
+	return has_pointer(link, symbol)
+		       ? link_stub_address(link, symbol) + link->arch->pointer_offset
+		       : link_symbol_address(link, symbol);
+}
+
+uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
+{
+	if (has_pointer(link, symbol))
+		link->arch->write_pointer(link, symbol);
+	return link_pointer(link, symbol);
+}
+
+static void write_pointers(struct link *link)
+{
+	struct link_symbol *symbol = NULL;
+
+	while (link->hosted && (symbol = link_next_defined(link, symbol)))
+		link_use_pointer(link, symbol);
+}
+
+/* ---- Slots and stubs, in use ---------------------------------------------------------------- */
+
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 {
 	symbol->got_used = true;
-	link_write_slot(link, symbol->got - 1, link_symbol_address(link, symbol));
+	link_write_slot(link, symbol->got - 1, link_use_pointer(link, symbol));
 	return link_got_address(link, symbol);
 }
 
@@ -369,7 +414,7 @@ static int64_t value_from(const struct link *link, const struct link_relocation 
 	case LINK_FROM_ZERO:
 		return (int64_t)link_combine(link->arch, relocation->type, place->field, value);
 	case LINK_FROM_GOT:
-		return (int64_t)(value - link_got_pointer(link));
+		return (int64_t)(value - link_origin(link, relocation->object));
 	case LINK_FROM_PAGE:
 		return (int64_t)((value & ~LINK_PAGE_MASK) - (place->address & ~LINK_PAGE_MASK));
 	default:
@@ -694,6 +739,7 @@ int link_relocate(struct link *link)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
 	link_write_index(link);
+	write_pointers(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

@@ -108,7 +108,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
 		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL &&
-		    !relocation->type->shift)
+		    link_is_whole(relocation->type))
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:
@@ -345,6 +345,20 @@ static void define_got(struct link *link)
 	}
 }
 
+/* Who looks up a function by its name gets a pointer. */
+static void want_pointers(struct link *link)
+{
+	struct link_symbol *symbol = NULL;
+
+	while ((symbol = link_next_defined(link, symbol))) {
+		const struct link_section *section = symbol->section;
+
+		if (symbol->type == STT_FUNC && section && section->region <= LINK_INIT_TEXT &&
+		    section->flags & SHF_EXECINSTR && !section->discarded)
+			want_stub(link, symbol);
+	}
+}
+
 int link_scan(struct link *link)
 {
 	int failed = link_scan_indirects(link);
@@ -353,6 +367,8 @@ int link_scan(struct link *link)
 	if (failed)
 		return failed;
 	define_got(link);
+	if (link->hosted && link->arch->pointer_offset)
+		want_pointers(link);
 	if (link->arch->prepare)
 		failed = link->arch->prepare(link);
 	if (failed)

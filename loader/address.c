@@ -263,6 +263,21 @@ struct permod_module *module_at(uintptr_t address)
 	return range ? range->module : NULL;
 }
 
+/* Who unwinds through a module's code keeps it there. */
+uintptr_t find_unwind_index(uintptr_t address, size_t *size)
+{
+	unsigned int mine = begin_reading();
+	const struct address_range *range = find_range(address);
+	uintptr_t index = 0;
+
+	if (range && (range->region == LINK_TEXT || range->region == LINK_INIT_TEXT)) {
+		index = range->module->unwind_index;
+		*size = range->module->unwind_index_size;
+	}
+	end_reading(mine);
+	return index;
+}
+
 struct permod_module *module_of_handle(const void *dso_handle)
 {
 	struct permod_module *module;
@@ -305,6 +320,18 @@ static void describe(const struct address_range *range, uintptr_t address,
 	found->size = symbol ? symbol->st_size : section ? section->sh_size : 0;
 }
 
+/* Functions are known by their code. */
+static const struct address_range *find_code_range(uintptr_t *address)
+{
+	const struct address_range *range = find_range(*address);
+	uintptr_t code = range ? code_of(range->module, *address) : *address;
+
+	if (code == *address)
+		return range;
+	*address = code;
+	return find_range(code);
+}
+
 int permod_addr(const volatile void *address, struct permod_address *found)
 {
 	uintptr_t place = (uintptr_t)address, cookie;
@@ -320,7 +347,7 @@ int permod_addr(const volatile void *address, struct permod_address *found)
 	else
 		cpu = -1;
 	mine = begin_reading();
-	range = find_range(place);
+	range = find_code_range(&place);
 	if (range) {
 		describe(range, place, found);
 		found->cpu = cpu;

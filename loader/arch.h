@@ -6,12 +6,18 @@
  *     RELOCATE_*            the dynamic relocations by which libc tells where thread-local variables are:
  *                           number of a module, distance from the thread pointer, descriptor (0: has none)
  *     RELOCATION_INFO()     their r_info
+ *     MACHINE_ENTRIES()     what the dynamic linker reads of each object's dynamic section without asking
+ *                           whether it is there: so many as MACHINE_ENTRY_COUNT, in braces; `got` is where two
+ *                           slots are, of which the second has MACHINE_GOT_MARK, `symbols` how many there are
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
+ *     data_pointer()        what a register has in all code of the process, from which code of programs counts
+ *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
+ *                           no pointer, or that address itself
  *     flush_code()          let code be run that was written as data
  */
 #ifndef LOADER_ARCH_H
@@ -98,6 +104,17 @@
 /* Three types of a byte each are there, and none of them where others have one. */
 #define RELOCATION_INFO(symbol, type) ((uint64_t)(symbol) | (uint64_t)(type) << 56)
 #endif
+/* The part of the GOT that has no symbols is these two, and no symbol has a slot. */
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{ DT_PLTGOT, (got) }, { DT_MIPS_LOCAL_GOTNO, 2 }, { DT_MIPS_GOTSYM, (symbols) },           \
+		{ DT_MIPS_SYMTABNO, (symbols) }, { DT_MIPS_BASE_ADDRESS, 0 },                      \
+		{ DT_MIPS_RLD_VERSION, 1 },                                                        \
+	{                                                                                          \
+		DT_MIPS_FLAGS, RHF_NOTPOT                                                          \
+	}
+#define MACHINE_ENTRY_COUNT 7
+/* The second slot is not for a symbol either. */
+#define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -158,6 +175,14 @@
 #define RELOCATION_INFO(symbol, type) ELF32_R_INFO(symbol, type)
 #endif
 #endif
+#ifndef MACHINE_ENTRIES
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{                                                                                          \
+		DT_NULL, 0                                                                         \
+	}
+#define MACHINE_ENTRY_COUNT 0
+#define MACHINE_GOT_MARK 0
+#endif
 #ifndef TLS_GETTER
 #define TLS_GETTER "__tls_get_addr"
 #endif
@@ -215,6 +240,33 @@ static inline uintptr_t return_address(const ucontext_t *context)
 	return 0;
 #endif
 }
+
+#ifdef __hppa__
+static inline uintptr_t data_pointer(void)
+{
+	uintptr_t pointer;
+
+	__asm__("copy %%r27, %0" : "=r"(pointer));
+	return pointer;
+}
+
+/* Addresses of code that come from the CPU have the privilege level there, which is 3. */
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return (address & 3) == 2 ? address - 2 : 0;
+}
+#else
+static inline uintptr_t data_pointer(void)
+{
+	return 0;
+}
+
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	(void)address;
+	return 0;
+}
+#endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */
 #if defined(__powerpc__)

@@ -47,7 +47,7 @@ uint32_t count_image_symbols(const struct image_tables *tables)
 	const uint32_t *bucket, *chain;
 
 	if (!hashes)
-		return tables->old_hashes[1];
+		return (uint32_t)tables->old_hashes[1];
 	/* Here is no count: it is the highest that the table leads to. */
 	buckets = hashes[0];
 	first = hashes[1];

@@ -291,7 +291,7 @@ static int find_function(struct load *load, const char *name, uintptr_t *address
 	if (!symbol->section ||
 	    (symbol->section->region != LINK_TEXT && symbol->section->region != LINK_INIT_TEXT))
 		return fail(load->pm, -ENOEXEC, "%s: %s is not a function", load->path, name);
-	*address = link_symbol_address(load->link, symbol);
+	*address = link_pointer(load->link, symbol);
 	return 0;
 }
 

@@ -65,6 +65,8 @@ int read_and_link(struct load *load)
 	if (!load->link)
 		return fail_memory(load->pm);
 	load->link->keep_going = load->plan != NULL;
+	load->link->hosted = true;
+	load->link->data_pointer = data_pointer();
 	load->link->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	if (load->pm->flags & PERMOD_HUGE_TEXT)
 		load->link->large_page = LARGE_PAGE;

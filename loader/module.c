@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #define PERMOD_MODULE
 #include <permod/module.h>
 
@@ -40,6 +42,15 @@ static size_t bytes_behind(const struct permod_module *module, uintptr_t address
 	return 0;
 }
 
+uintptr_t code_of(const struct permod_module *module, uintptr_t address)
+{
+	uintptr_t descriptor = descriptor_at(address);
+
+	return bytes_behind(module, descriptor, LINK_TEXT, LINK_TEXT) >= sizeof(descriptor)
+		       ? *(const uintptr_t *)descriptor
+		       : address;
+}
+
 bool outlives_init(const struct permod_module *module, uintptr_t address)
 {
 	return bytes_behind(module, address, LINK_TEXT, LINK_DATA);
@@ -47,7 +58,7 @@ bool outlives_init(const struct permod_module *module, uintptr_t address)
 
 bool goes_with_init(const struct permod_module *module, uintptr_t address)
 {
-	return bytes_behind(module, address, LINK_INIT_TEXT, LINK_INIT_DATA);
+	return bytes_behind(module, code_of(module, address), LINK_INIT_TEXT, LINK_INIT_DATA);
 }
 
 bool has_address(const struct permod_module *module, uintptr_t address)
@@ -81,7 +92,7 @@ struct tables {
 static void fill_symbol(struct tables *tables, struct module_symbol *entry,
 			const struct link_symbol *symbol)
 {
-	uintptr_t address = link_symbol_address(tables->link, symbol);
+	uintptr_t address = link_pointer(tables->link, symbol);
 	const char *name = tables->names;
 
 	if (symbol->note)

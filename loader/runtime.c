@@ -89,10 +89,12 @@ static void pure_virtual(void)
  *
  * They have other names in C: the compiler has an opinion of what types these have.
  */
-#define X(name)                                                                                    \
+#define X(name) extern void helper##name(void) __asm__(#name) __attribute__((visibility("hidden")));
+#define MILLICODE(name)                                                                            \
 	extern const char helper##name[] __asm__(#name) __attribute__((visibility("hidden")));
 #include "loader/helpers.h"
 #undef X
+#undef MILLICODE
 
 /* ---- The tables ----------------------------------------------------------------------------- */
 
@@ -188,9 +190,11 @@ static const struct builtin builtins[] = {
 
 /* The last entry is behind the end, and lets there be no others. */
 static const struct builtin helpers[] = {
-#define X(name) { #name, helper##name, true },
+#define X(name) { #name, (const void *)helper##name, true },
+#define MILLICODE(name) { #name, helper##name, true },
 #include "loader/helpers.h"
 #undef X
+#undef MILLICODE
 	{ NULL, NULL, false },
 };
 

@@ -97,6 +97,7 @@ AS_IF([test "x$enable_loader" != xno && test -z "$permod_arch"],
     [AC_MSG_ERROR([the loader has no relocations for what ${CC:-$any_compiler} compiles for;
 configure --disable-loader builds libpercpu alone])])
 AM_CONDITIONAL([LOADER], [test "x$enable_loader" != xno])
+AM_CONDITIONAL([HOST_ARM], [test "x$permod_arch" = xarm])
 AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod_arch" = xx86_64])
 ])
 

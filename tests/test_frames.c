@@ -237,10 +237,10 @@ END_TEST
 START_TEST(damage_does_no_harm)
 {
 	struct permod *pm = new_context();
-	const char *path = frames("damaged.ko",
-				  CIE FDE("function", "1")
-					  FDE("function", "1") "\".quad 0x0123456789abcdef\\n\"");
-	static const unsigned char mark[] = { 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01 };
+	const char *path =
+		frames("damaged.ko", CIE FDE("function", "1")
+					     FDE("function", "1") "\".ascii \\\"the end.\\\"\\n\"");
+	static const unsigned char mark[] = { 't', 'h', 'e', ' ', 'e', 'n', 'd', '.' };
 	static const unsigned char changes[] = { 0x01, 0x7f, 0x80, 0xff };
 	unsigned int loaded = 0, refused = 0;
 	unsigned char *data, *end;

@@ -121,6 +121,26 @@ START_TEST(type_reaches_its_bounds_and_not_beyond)
 }
 END_TEST
 
+START_TEST(branch_out_of_reach_goes_to_a_stub)
+{
+	const struct limit *limit = &machine->limits[_i];
+	uint64_t beyond = (uint64_t)limit->greatest + (uint64_t)limit->step;
+	struct external list[] = { { "x", BASE + beyond, true }, { 0 } };
+	struct trial trial;
+
+	if (!is_branch(limit->type))
+		return;
+	cross_assemble(machine, limit->text);
+	cross_start(&trial, machine);
+	check_ok(&trial, add_file(&trial, "a.o", NULL));
+	check_ok(&trial, link_layout(trial.link));
+	define_all(&trial, list);
+	check_ok(&trial, cross_relocate(&trial, BASE, BASE + 0x100000));
+	ck_assert(symbol_of(&trial, "x")->stub_used);
+	end_trial(&trial);
+}
+END_TEST
+
 START_TEST(too_many_slots_are_told_of)
 {
 	struct world world = { 0 };
@@ -369,6 +389,7 @@ static Suite *make_suite(void)
 	tcase_add_loop_test(tests, type_is_as_ld_makes_it, 0, (int)machine->num_shapes);
 	tcase_add_loop_test(tests, type_reaches_its_bounds_and_not_beyond, 0,
 			    (int)machine->num_limits);
+	tcase_add_loop_test(tests, branch_out_of_reach_goes_to_a_stub, 0, (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
 	if (machine->crowd)

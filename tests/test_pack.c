@@ -689,7 +689,7 @@ END_TEST
 START_TEST(large_parts_and_small_ones_of_a_module_find_each_other)
 {
 	static const char source[] =
-		"char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
+		"_Alignas(32) char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
 		"static const int once __attribute__((section(\".data..ro_after_init\"))) = 4;\n"
 		"int sum(void); int sum(void) { return large[0] + small + word[0] + once; }\n";
 	struct permod *pm = new_context();

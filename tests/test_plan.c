@@ -671,7 +671,7 @@ END_TEST
 
 START_TEST(plan_tells_what_is_discarded)
 {
-	static const char source[] = ".section .text.same, \"axG\", @progbits, same, comdat\n"
+	static const char source[] = ".section .text.same, \"axG\", %progbits, same, comdat\n"
 				     ".weak same\n"
 				     "same: .cfi_startproc\n"
 				     "ret\n"

@@ -581,7 +581,7 @@ END_TEST
 
 START_TEST(assembler_object_loads)
 {
-	const char *source = "\t.globl answer\n\t.type answer, @function\n"
+	const char *source = "\t.globl answer\n\t.type answer, %function\n"
 			     "answer:\n\tmovl number(%rip), %eax\n\taddl $1, %eax\n\tret\n"
 			     "\t.size answer, . - answer\n"
 			     "\t.data\nnumber:\n\t.long 41\n\t.section .note.GNU-stack\n";

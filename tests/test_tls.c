@@ -83,6 +83,9 @@ static function *function_of(struct permod_module *m, const char *name)
 
 /* ---- Every way to build --------------------------------------------------------------------- */
 
+/* libc keeps room for blocks that are aligned as what programs begin with is, and no more. */
+static __thread char aligned __attribute__((aligned(64), used));
+
 /* step() counts both variables up: the n-th call in a thread returns 42000 + n * 1001. */
 static const char own_source[] =
 	"#include <stdint.h>\n"

@@ -302,9 +302,15 @@ static int64_t select_part(const struct link_relocation *relocation, uint64_t va
 static bool enter(const struct link_relocation *relocation, unsigned char *field, uint64_t at,
 		  bool stub, uint64_t *target)
 {
+	const struct link_symbol *symbol = relocation->symbol;
+
 	(void)field;
 	(void)at;
-	return stub || relocation->symbol->section || !(*target & DESCRIPTOR);
+	if (stub || symbol->type == STT_PARISC_MILLICODE)
+		return true;
+	if (!symbol->section)
+		return !(*target & DESCRIPTOR);
+	return !relocation->object->link->hosted || symbol->object == relocation->object;
 }
 
 /* Go on behind it. */
@@ -342,8 +348,7 @@ static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool m
 	return true;
 }
 
-/* The pointer to a function that is in the link and not chosen at load time. */
-static uint64_t use_descriptor(struct link *link, const struct link_symbol *symbol)
+static void write_descriptor(struct link *link, const struct link_symbol *symbol)
 {
 	const struct link_part *text = &link->part[LINK_TEXT];
 	uint64_t at = link_stub_address(link, symbol) + STUB_DESCRIPTOR;
@@ -351,7 +356,6 @@ static uint64_t use_descriptor(struct link *link, const struct link_symbol *symb
 
 	link_put(link->arch, descriptor, 4, link_symbol_address(link, symbol));
 	link_put(link->arch, descriptor + 4, 4, link_got_pointer(link));
-	return at | DESCRIPTOR;
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
@@ -371,9 +375,52 @@ static int apply(struct link *link, const struct link_relocation *relocation, un
 					    "is a pointer into a function (found addend %lld, "
 					    "need 0)",
 					    (long long)relocation->addend);
-	if (symbol->section && !symbol->resolved)
-		value = use_descriptor(link, symbol);
-	return link_write_value(link, relocation, field, select_part(relocation, value));
+	return link_write_value(link, relocation, field,
+				select_part(relocation, link_use_pointer(link, symbol)));
+}
+
+/* ---- Code for programs ---------------------------------------------------------------------- */
+
+#define DATA_REGISTER 27
+
+/* Whether an instruction that has a distance from what code counts from adds it to r27. */
+static bool is_data_based(const struct link_section *section, const Elf64_Rela *entry)
+{
+	switch (ELF64_R_TYPE(entry->r_info)) {
+	case R_PARISC_DPREL21L:
+	case R_PARISC_DPREL14F:
+		return true;
+	case R_PARISC_DLTIND21L:
+	case R_PARISC_DLTIND14F:
+	case R_PARISC_LTOFF_TP21L:
+	case R_PARISC_LTOFF_TP14F:
+	case R_PARISC_TLS_GD21L:
+	case R_PARISC_TLS_LDM21L:
+		return section->data && entry->r_offset < section->size &&
+		       section->size - entry->r_offset >= 4 &&
+		       (link_get(&link_arch_hppa, section->data + entry->r_offset, 4) >> 21 & 31) ==
+			       DATA_REGISTER;
+	default:
+		return false;
+	}
+}
+
+/* Right parts of distances don't tell the register: a compiler makes code of one kind only. */
+static int prepare(struct link *link)
+{
+	for (struct link_object *object = link->objects; link->hosted && object;
+	     object = object->next) {
+		for (size_t i = 0; i < object->table_count; i++) {
+			const struct link_table *table = &object->tables[i];
+			Elf64_Rela entry;
+
+			for (size_t j = 0; j < table->count && !object->data_based; j++) {
+				link_get_entry(table, j, &entry);
+				object->data_based = is_data_based(table->section, &entry);
+			}
+		}
+	}
+	return 0;
 }
 
 const struct link_arch link_arch_hppa = {
@@ -389,6 +436,8 @@ const struct link_arch link_arch_hppa = {
 	.far_calls = "-mlong-calls",
 	.large_common = SHN_PARISC_ANSI_COMMON,
 	.got_symbols = { "$global$" },
+	.pointer_offset = STUB_DESCRIPTOR | DESCRIPTOR,
+	.write_pointer = write_descriptor,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.insert = insert,
@@ -397,4 +446,5 @@ const struct link_arch link_arch_hppa = {
 	.apply = apply,
 	.enter = enter,
 	.skip = skip,
+	.prepare = prepare,
 };
