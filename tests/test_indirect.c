@@ -317,7 +317,7 @@ int main(void)
 	tcase_add_test(tests, function_that_is_chosen_can_be_exported);
 	tcase_add_loop_test(tests, functions_that_libraries_choose_are_those_that_dlsym_finds, 0,
 			    2);
-	tcase_add_test(tests, nothing_is_writable_and_executable_while_resolvers_run);
+	add_test_of_maps(tests, nothing_is_writable_and_executable_while_resolvers_run);
 	tcase_add_loop_test(tests, resolver_may_use_what_is_relocated, 0, 2);
 #if defined(__x86_64__) || defined(__i386__)
 	tcase_add_loop_test(tests, features_of_the_cpu_are_those_that_the_host_sees, 0, 3);

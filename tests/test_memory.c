@@ -480,11 +480,11 @@ static Suite *make_suite(void)
 	TCase *tests = tcase_create("memory");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, sections_have_the_protection_of_their_kind);
-	tcase_add_test(tests, writing_what_is_read_only_kills);
-	tcase_add_test(tests, without_init_ro_after_init_is_read_only_at_once);
-	tcase_add_test(tests, regions_tell_the_truth);
-	tcase_add_test(tests, symbols_of_init_are_gone_too);
+	add_test_of_maps(tests, sections_have_the_protection_of_their_kind);
+	add_test_of_maps(tests, writing_what_is_read_only_kills);
+	add_test_of_maps(tests, without_init_ro_after_init_is_read_only_at_once);
+	add_test_of_maps(tests, regions_tell_the_truth);
+	add_test_of_maps(tests, symbols_of_init_are_gone_too);
 	tcase_add_test(tests, sections_keep_their_alignment);
 	add_x86_64_test(tests, large_text_is_in_huge_pages_on_request);
 	tcase_add_test(tests, large_module_loads_and_its_zeros_cost_nothing);

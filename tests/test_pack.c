@@ -896,5 +896,10 @@ static Suite *make_suite(void)
 
 int main(void)
 {
+	/* QEMU 7.2 runs what it has translated, though what it was made of was changed by another mapping. */
+	if (emulator()) {
+		printf("skipped: modules share no pages under an emulator\n");
+		return 77;
+	}
 	return run_suite(make_suite());
 }
