@@ -12,9 +12,6 @@
 
 #ifdef __arm__
 
-/* Of a function's address: it tells of the instruction set. */
-#define CODE_BIT 1
-
 /* It only says which table, and the unwinder searches that. */
 static void *function_at(const void *address)
 {
@@ -45,8 +42,6 @@ struct bases {
 	void *text, *data, *function;
 };
 
-#define CODE_BIT 0
-
 /* Where the function begins that the unwinder believes an address to be in; NULL: in none. */
 static void *function_at(const void *address)
 {
@@ -64,11 +59,6 @@ static void *function_at(const void *address)
 }
 
 #endif
-
-static char *code_of(struct permod_module *m, const char *name)
-{
-	return (char *)((uintptr_t)symbol(m, name) & ~(uintptr_t)CODE_BIT);
-}
 
 static void expect_found(struct permod_module *m, const char *name, size_t inside)
 {

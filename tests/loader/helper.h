@@ -252,6 +252,19 @@ static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 	return address;
 }
 
+/* In functions' addresses, on 32-bit arm: it tells of the instruction set. */
+#ifdef __arm__
+#define CODE_BIT 1
+#else
+#define CODE_BIT 0
+#endif
+
+/* Where a function's code is. */
+static inline UNUSED char *code_of(struct permod_module *m, const char *name)
+{
+	return (char *)((uintptr_t)symbol(m, name) & ~(uintptr_t)CODE_BIT);
+}
+
 /* The result of a call, and the line that explains it: one line that has all these parts. */
 #define expect_error(pm, call, error, ...)                                                         \
 	do {                                                                                       \
