@@ -10,7 +10,7 @@
 #include <permod/vermagic.h>
 
 #include <dlfcn.h>
-#include <elf.h>
+#include <link.h>
 
 int far_data = 1;
 EXPORT_SYMBOL(far_data);
@@ -191,8 +191,8 @@ START_TEST(plan_has_every_section_of_the_file)
 	struct permod_plan *plan = NULL;
 	size_t size;
 	unsigned char *bytes = read_file(module_file("percpu"), &size);
-	const Elf64_Ehdr *header = (void *)bytes;
-	const Elf64_Shdr *sections = (void *)(bytes + header->e_shoff);
+	const ElfW(Ehdr) *header = (void *)bytes;
+	const ElfW(Shdr) *sections = (void *)(bytes + header->e_shoff);
 	const char *names = (char *)bytes + sections[header->e_shstrndx].sh_offset;
 	uintptr_t low, high;
 
