@@ -77,6 +77,9 @@ static void expect_found(struct permod_module *m, const char *name, size_t insid
 	ck_assert_msg(function_at(address + inside) == address, "%s is not found", name);
 }
 
+/* Not all machines' compilers make them without being told to. */
+#define TABLES "-fasynchronous-unwind-tables"
+
 /* ---- What is found -------------------------------------------------------------------------- */
 
 START_TEST(functions_are_found)
@@ -86,7 +89,7 @@ START_TEST(functions_are_found)
 	void *one;
 
 	m = load_file(pm,
-		      compile("found.ko", "-funwind-tables",
+		      compile("found.ko", TABLES,
 			      "int one(int a); int one(int a) { return a + 1; }\n"
 			      "int two(int a); int two(int a) { return a + 2; }\n"),
 		      NULL);
@@ -116,7 +119,7 @@ START_TEST(init_is_found_until_it_has_returned)
 	struct permod_module *m;
 
 	m = load_file(pm,
-		      compile("init.ko", "-funwind-tables",
+		      compile("init.ko", TABLES,
 			      "#include <permod/module.h>\n"
 			      "void tell_address(void *address);\n"
 			      "static int early;\n"
