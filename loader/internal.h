@@ -61,6 +61,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/types.h>
 
 #if SIZE_MAX < UINT64_MAX
 /* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
