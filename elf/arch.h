@@ -106,9 +106,10 @@ struct link_arch {
 	const char *
 		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
 	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
-	bool adds_fields;    /* SHT_REL or not, fields of 4 bytes that have a number count too */
-	uint32_t page_size;  /* the largest that systems use: bytes */
-	uint8_t got_bytes;   /* of a slot */
+	bool stacks_run; /* libc's own objects ask for executable stacks, and so programs have them anyway */
+	bool adds_fields;     /* SHT_REL or not, fields of 4 bytes that have a number count too */
+	uint32_t page_size;   /* the largest that systems use: bytes */
+	uint8_t got_bytes;    /* of a slot */
 	uint8_t got_reserved; /* slots before the first: how many */
 	uint16_t got_align;   /* bytes; 0: as a slot */
 	uint8_t stub_bytes;   /* of a stub */

@@ -9,6 +9,7 @@
  *     MACHINE_ENTRIES()     what the dynamic linker reads of each object's dynamic section without asking
  *                           whether it is there: so many as MACHINE_ENTRY_COUNT, in braces; `got` is where two
  *                           slots are, of which the second has MACHINE_GOT_MARK, `symbols` how many there are
+ *     SYMBOL_COUNT          the entry of a dynamic section that has the count of symbols; DT_NULL: none has
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
@@ -115,6 +116,7 @@
 #define MACHINE_ENTRY_COUNT 7
 /* The second slot is not for a symbol either. */
 #define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
+#define SYMBOL_COUNT DT_MIPS_SYMTABNO
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -182,6 +184,9 @@
 	}
 #define MACHINE_ENTRY_COUNT 0
 #define MACHINE_GOT_MARK 0
+#endif
+#ifndef SYMBOL_COUNT
+#define SYMBOL_COUNT DT_NULL
 #endif
 #ifndef TLS_GETTER
 #define TLS_GETTER "__tls_get_addr"

@@ -521,12 +521,13 @@ void forget_known(struct known_table *table);
 
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
-/* Of an image's dynamic section: its symbols, and one table of hashes at least. */
+/* Of an image's dynamic section: its symbols, and a table of hashes or their count at least. */
 struct image_tables {
 	const ElfW(Sym) * symbols;
 	const char *strings;
 	const uint32_t *hashes;	      /* DT_GNU_HASH, or NULL */
 	const Elf_Symndx *old_hashes; /* DT_HASH, whose words some machines have longer; or NULL */
+	uint32_t count; /* of symbols, where the section has it; or 0 */
 };
 
 /* False if there are none, as in static programs. */

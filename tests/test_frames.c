@@ -132,7 +132,7 @@ END_TEST
 static const char *frames(const char *name, const char *lines)
 {
 	return compile(
-		name, "-fno-asynchronous-unwind-tables",
+		name, "-fno-asynchronous-unwind-tables -fno-unwind-tables",
 		text("__asm__(\".section .eh_frame,\\\"a\\\",@progbits\\n\"\n%s\n\".text\");\n"
 		     "void function(void); void function(void) {}\n",
 		     lines));

@@ -105,7 +105,7 @@ START_TEST(file_tells_what_it_needs)
 		bool found = false;
 
 		check_that(sscanf(line, " %*s %99s", name) == 1);
-		if (strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0)
+		if (strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0 || strcmp(name, "_gp_disp") == 0)
 			continue;
 		for (unsigned int i = 0; permod_file_undefined(file, i); i++)
 			found = found || !strcmp(permod_file_undefined(file, i), name);
@@ -648,7 +648,7 @@ START_TEST(plan_tells_sizes)
 
 	must(pm, permod_plan(pm, compile("sizes.ko", "", source), &plan));
 	place = permod_plan_place(plan);
-	ck_assert_uint_ge(place->percpu_size, 108);
+	ck_assert_uint_ge(place->percpu_size, 100 + sizeof(long));
 	ck_assert_uint_le(place->percpu_size, 192);
 	ck_assert_uint_ge(place->percpu_align, sizeof(long));
 	ck_assert_uint_eq(place->size % 4096, 0);

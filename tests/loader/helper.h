@@ -18,6 +18,7 @@
 #include "tests/percpu/helper.h"
 
 #include <check.h>
+#include <link.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
@@ -176,6 +177,24 @@ static inline UNUSED bool compiles(const char *compiler, const char *flags)
 #else
 #define TRAP_BYTE 0
 #endif
+
+static inline UNUSED int has_executable_stack(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	(void)size;
+	(void)arg;
+	for (unsigned int i = 0; i < image->dlpi_phnum; i++) {
+		if (image->dlpi_phdr[i].p_type == PT_GNU_STACK)
+			return image->dlpi_phdr[i].p_flags & PF_X;
+	}
+	return 0;
+}
+
+/* Whether some memory of the program's is writable and executable, whatever permod does: for MIPS, the C
+ * library itself asks for executable stacks. */
+static inline UNUSED bool others_are_executable(void)
+{
+	return under_valgrind() || dl_iterate_phdr(has_executable_stack, NULL);
+}
 
 /* A test that has x86-64's assembly or relocations in it: elsewhere it is skipped. */
 #ifdef __x86_64__
