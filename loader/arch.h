@@ -208,7 +208,7 @@ struct tls_index;
 
 #ifdef __s390x__
 /* It takes the index by its distance from what %r12 has, and tells that from the thread pointer. */
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	unsigned long distance;
 
@@ -227,7 +227,7 @@ static inline void *call_tls_getter(tls_getter_function *getter, struct tls_inde
 	return (char *)__builtin_thread_pointer() + distance;
 }
 #else
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	return getter(index);
 }

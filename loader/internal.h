@@ -61,6 +61,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/types.h>
 
 #if SIZE_MAX < UINT64_MAX
 /* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
@@ -527,7 +528,7 @@ struct image_tables {
 	const char *strings;
 	const uint32_t *hashes;	      /* DT_GNU_HASH, or NULL */
 	const Elf_Symndx *old_hashes; /* DT_HASH, whose words some machines have longer; or NULL */
-	uint32_t count; /* of symbols, where the section has it; or 0 */
+	uint32_t count;		      /* of symbols, where the section has it; or 0 */
 };
 
 /* False if there are none, as in static programs. */

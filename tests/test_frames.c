@@ -67,6 +67,9 @@ static void expect_found(struct permod_module *m, const char *name, size_t insid
 	ck_assert_msg(function_at(address + inside) == address, "%s is not found", name);
 }
 
+/* Not all machines' compilers make them without being told to. */
+#define TABLES "-fasynchronous-unwind-tables"
+
 /* ---- What is found -------------------------------------------------------------------------- */
 
 START_TEST(functions_are_found)
@@ -76,7 +79,7 @@ START_TEST(functions_are_found)
 	void *one;
 
 	m = load_file(pm,
-		      compile("found.ko", "-funwind-tables",
+		      compile("found.ko", TABLES,
 			      "int one(int a); int one(int a) { return a + 1; }\n"
 			      "int two(int a); int two(int a) { return a + 2; }\n"),
 		      NULL);
@@ -106,7 +109,7 @@ START_TEST(init_is_found_until_it_has_returned)
 	struct permod_module *m;
 
 	m = load_file(pm,
-		      compile("init.ko", "-funwind-tables",
+		      compile("init.ko", TABLES,
 			      "#include <permod/module.h>\n"
 			      "void tell_address(void *address);\n"
 			      "static int early;\n"
@@ -198,7 +201,7 @@ END_TEST
 static const char *frames(const char *name, const char *lines)
 {
 	return compile(
-		name, "-fno-asynchronous-unwind-tables",
+		name, "-fno-asynchronous-unwind-tables -fno-unwind-tables",
 		text("__asm__(\".section .eh_frame,\\\"a\\\",@progbits\\n\"\n%s\n\".text\");\n"
 		     "void function(void); void function(void) {}\n",
 		     lines));

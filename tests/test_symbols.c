@@ -436,6 +436,16 @@ static const char weak_source[] = "extern int given_number __attribute__((weak))
 				  "int __attribute__((weak)) own(void) { return 3; }\n"
 				  "int call_own(void) { return own(); }\n";
 
+/* QEMU 7.2 keeps 32 bits of the distance that s390x's larl has, which is up to 4 GiB. */
+static bool reaches_null(void)
+{
+#ifdef __s390x__
+	return !emulator();
+#else
+	return true;
+#endif
+}
+
 static void expect_weak(struct permod *pm, const char *flags, const void *number, int twice)
 {
 	struct permod_module *m = load_file(pm, compile("weak.ko", flags, weak_source), NULL);
@@ -472,7 +482,8 @@ START_TEST(weak_symbols_are_null_or_what_somebody_has)
 		struct permod *pm = new_context();
 
 		expect_weak(pm, flags[i], NULL, -1);
-		expect_weak(pm, "-fno-pie", NULL, -1);
+		if (reaches_null())
+			expect_weak(pm, "-fno-pie", NULL, -1);
 		must(pm, permod_export(pm, exports, 2));
 		expect_weak(pm, flags[i], &host_number, 1010);
 		permod_free(pm);
