@@ -207,6 +207,9 @@ static inline UNUSED bool others_are_executable(void)
 #define knows_flags(flags) compiles(setting("CC", "gcc"), flags)
 #endif
 
+/* A test that can't be meant here. */
+#define LEAVE_OUT(test, why) ((void)(test), (void)printf("skipped %s: %s\n", #test, why))
+
 /* ---- Results -------------------------------------------------------------------------------- */
 
 /* A call that must return 0. */
