@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+
 from step import Elf
 
 # By ELF machine: instructions that store, and those that call. x86's are those with memory as the last
