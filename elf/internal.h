@@ -40,6 +40,12 @@
 #ifndef R_390_IRELATIVE
 #define R_390_IRELATIVE 61
 #endif
+#ifndef R_RISCV_IRELATIVE
+#define R_RISCV_IRELATIVE 58
+#endif
+#ifndef EF_RISCV_RVE
+#define EF_RISCV_RVE 0x0008
+#endif
 #ifndef R_SPARC_JMP_IREL
 #define R_SPARC_JMP_IREL 248
 #define R_SPARC_IRELATIVE 249

@@ -19,6 +19,7 @@
  *     data_pointer()        what a register has in all code of the process, from which code of programs counts
  *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
  *                           no pointer, or that address itself
+ *     DESCRIPTORS           the name of the section that has those, if they are no part of the loader's stubs
  *     flush_code()          let code be run that was written as data
  */
 #ifndef LOADER_ARCH_H
@@ -77,6 +78,9 @@
 #define RELOCATE_MODULE R_PPC64_DTPMOD64
 #define RELOCATE_OFFSET R_PPC64_TPREL64
 #define TLS_BIAS 0x8000
+#if _CALL_ELF != 2
+#define DESCRIPTORS ".opd"
+#endif
 #define CONTEXT_PC(context) (context)->uc_mcontext.gp_regs[32]
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gp_regs[36]
 
@@ -208,7 +212,7 @@ struct tls_index;
 
 #ifdef __s390x__
 /* It takes the index by its distance from what %r12 has, and tells that from the thread pointer. */
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	unsigned long distance;
 
@@ -227,7 +231,7 @@ static inline void *call_tls_getter(tls_getter_function *getter, struct tls_inde
 	return (char *)__builtin_thread_pointer() + distance;
 }
 #else
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	return getter(index);
 }
@@ -266,11 +270,18 @@ static inline uintptr_t data_pointer(void)
 	return 0;
 }
 
+#ifdef DESCRIPTORS
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return address;
+}
+#else
 static inline uintptr_t descriptor_at(uintptr_t address)
 {
 	(void)address;
 	return 0;
 }
+#endif
 #endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */

@@ -77,21 +77,20 @@ static bool is_in_code(const struct load *load, uint64_t address)
  * many words behind it as that says. */
 static int check_record(const struct walk *walk, uint64_t record)
 {
-	uint64_t offset = record - walk->address;
-	uint32_t word, more;
+	uint64_t offset = record - walk->address, words;
+	uint32_t word, more = 0;
 
-	if (record & 3 || offset >= walk->size || walk->size - offset < 2 * sizeof(word))
+	if (record & 3 || offset >= walk->size || walk->size - offset < sizeof(word))
 		return fail_entry(walk, "its record is not among the constants");
+	words = (walk->size - offset) / sizeof(word) - 1; /* behind the first */
 	word = word_at(walk, offset);
 	if (!(word & IS_INLINE))
-		more = 1 + (word_at(walk, offset + sizeof(word)) >> 24);
-	else if (PERSONALITY(word) <= IN_WORDS + 1)
-		more = PERSONALITY(word) == IN_WORD ? 0 : word >> 16 & 0xff;
-	else
+		more = 1 + (words ? word_at(walk, offset + sizeof(word)) >> 24 : 0);
+	else if (PERSONALITY(word) == IN_WORDS || PERSONALITY(word) == IN_WORDS + 1)
+		more = word >> 16 & 0xff;
+	else if (PERSONALITY(word) != IN_WORD)
 		return fail_entry(walk, "its record has a form that is not known");
-	if ((walk->size - offset) / sizeof(word) - 1 < more)
-		return fail_entry(walk, "its record goes beyond the constants");
-	return 0;
+	return words < more ? fail_entry(walk, "its record goes beyond the constants") : 0;
 }
 
 static int check_entry(struct walk *walk, uint64_t offset)

@@ -61,6 +61,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/types.h>
 
 #if SIZE_MAX < UINT64_MAX
 /* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
@@ -527,7 +528,7 @@ struct image_tables {
 	const char *strings;
 	const uint32_t *hashes;	      /* DT_GNU_HASH, or NULL */
 	const Elf_Symndx *old_hashes; /* DT_HASH, whose words some machines have longer; or NULL */
-	uint32_t count; /* of symbols, where the section has it; or 0 */
+	uint32_t count;		      /* of symbols, where the section has it; or 0 */
 };
 
 /* False if there are none, as in static programs. */
@@ -790,6 +791,8 @@ struct permod_module *find_module(struct permod *pm, const char *name);
 int reserve_module_name(struct permod *pm);
 void name_module(struct permod_module *module);
 void unname_module(struct permod_module *module);
+/* Whether an address is in the module's code. */
+bool has_code(const struct permod_module *module, uintptr_t address);
 /* The function that a pointer leads to, if it is one of the module's; other addresses are as they are. */
 uintptr_t code_of(const struct permod_module *module, uintptr_t address);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */

@@ -316,13 +316,18 @@ END_TEST
 
 static bool is_compared(const char *type)
 {
-	size_t length = strlen(type);
-	const char *excused = machine->not_compared;
-
 	for (size_t i = 0; i < machine->num_shapes; i++) {
 		if (!strcmp(machine->shapes[i].type, type))
 			return true;
 	}
+	return false;
+}
+
+static bool is_excused(const char *type)
+{
+	size_t length = strlen(type);
+	const char *excused = machine->not_compared;
+
 	for (; excused && *excused; excused = strchr(excused, '\n') + 1) {
 		if (!strncmp(excused, type, length) && excused[length] == ':')
 			return true;
@@ -349,7 +354,7 @@ END_TEST
 START_TEST(all_types_that_are_supported_are_compared)
 {
 	const struct link_arch *arch = link_find_machine(machine->name);
-	unsigned int supported = 0, refused = 0;
+	unsigned int supported = 0, compared = 0, refused = 0;
 
 	for (uint32_t number = 0; number < 1U << 16; number++) {
 		const struct link_relocation_type *type = arch->relocation(number);
@@ -363,10 +368,12 @@ START_TEST(all_types_that_are_supported_are_compared)
 			continue;
 		}
 		supported++;
-		ck_assert_msg(is_compared(type->name), "%s is not compared", type->name);
+		compared += is_compared(type->name);
+		ck_assert_msg(is_compared(type->name) || is_excused(type->name),
+			      "%s is not compared", type->name);
 	}
-	printf("%s: %u relocation types supported, %zu compared, %zu bounds, %u refused by name\n",
-	       machine->name, supported, machine->num_shapes, machine->num_limits, refused);
+	printf("%s: %u relocation types supported, %u compared, %zu bounds, %u refused by name\n",
+	       machine->name, supported, compared, machine->num_limits, refused);
 }
 END_TEST
 
