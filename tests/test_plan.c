@@ -207,7 +207,12 @@ START_TEST(plan_has_every_section_of_the_file)
 		    sections[i].sh_type == SHT_NOTE)
 			continue;
 		ck_assert_msg(section, "no %s", name);
+#ifdef __riscv
+		/* What its assembler leaves for alignment goes as far as it isn't needed. */
+		ck_assert_uint_le(section->size, sections[i].sh_size);
+#else
 		ck_assert_uint_eq(section->size, sections[i].sh_size);
+#endif
 		ck_assert_uint_eq(section->align, sections[i].sh_addralign);
 		ck_assert_uint_ne(section->address, 0);
 		ck_assert_uint_eq(section->address % sections[i].sh_addralign, 0);
