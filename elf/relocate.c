@@ -301,8 +301,7 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
 bool link_find_code(const struct link *link, const struct link_symbol *symbol,
 		    const struct link_section **section, uint64_t *offset)
 {
-	return link->arch->find_code && link->arch->find_code(symbol, section, offset) &&
-	       !(*section)->discarded && (*section)->region < LINK_REGIONS;
+	return link->arch->find_code && link->arch->find_code(symbol, section, offset);
 }
 
 uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol)

@@ -233,6 +233,22 @@ static const struct link_table *table_of(const struct link_section *section)
 	return NULL;
 }
 
+/* What the first word of a descriptor refers to; false: to no code that is loaded. */
+static bool find_target(const struct link_object *object, const Elf64_Rela *entry,
+			const struct link_section **code, uint64_t *offset)
+{
+	const struct link_symbol *symbol;
+
+	if (ELF64_R_TYPE(entry->r_info) != R_PPC64_ADDR64 ||
+	    ELF64_R_SYM(entry->r_info) >= object->symbol_count)
+		return false;
+	symbol = object->symbols[ELF64_R_SYM(entry->r_info)];
+	*code = symbol->section;
+	*offset = symbol->value + (uint64_t)entry->r_addend;
+	return *code && !(*code)->discarded && (*code)->region < LINK_PERCPU &&
+	       *offset <= (*code)->size;
+}
+
 /* The code that a descriptor in .opd tells of.  Entries of the table are in order, as assemblers make
  * them; false: there is none. */
 static bool read_descriptor(const struct link_section *section, uint64_t offset,
@@ -246,14 +262,8 @@ static bool read_descriptor(const struct link_section *section, uint64_t offset,
 		size_t middle = low + (high - low) / 2;
 
 		link_get_entry(table, middle, &found);
-		if (found.r_offset == offset && ELF64_R_TYPE(found.r_info) == R_PPC64_ADDR64) {
-			const struct link_symbol *symbol =
-				section->object->symbols[ELF64_R_SYM(found.r_info)];
-
-			*code = symbol->section;
-			*code_offset = symbol->value + (uint64_t)found.r_addend;
-			return symbol->section != NULL;
-		}
+		if (found.r_offset == offset)
+			return find_target(section->object, &found, code, code_offset);
 		if (found.r_offset < offset)
 			low = middle + 1;
 		else
