@@ -153,6 +153,10 @@ struct link_arch {
 	void (*insert)(const struct link_relocation_type *type, unsigned char *field,
 		       uint64_t bits);
 	uint64_t (*extract)(const struct link_relocation_type *type, const unsigned char *field);
+	/* Where the code is that a function's descriptor leads to; false: the symbol is at none.  NULL: functions
+	 * have none in sections. */
+	bool (*find_code)(const struct link_symbol *symbol, const struct link_section **section,
+			  uint64_t *offset);
 	/* Find the addends of SHT_REL entries for `section`, which has `data`, where a field alone does not
 	 * tell.  The others have theirs already; nobody has checked yet that fields lie in the section. */
 	int (*read_addends)(const struct link_section *section, const unsigned char *data,

@@ -302,6 +302,23 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
 	return link_pointer(link, symbol);
 }
 
+bool link_find_code(const struct link *link, const struct link_symbol *symbol,
+		    const struct link_section **section, uint64_t *offset)
+{
+	return link->arch->find_code && link->arch->find_code(symbol, section, offset) &&
+	       !(*section)->discarded && (*section)->region < LINK_REGIONS;
+}
+
+uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol)
+{
+	const struct link_section *section;
+	uint64_t offset;
+
+	if (link_find_code(link, symbol, &section, &offset))
+		return link_section_address(link, section) + offset;
+	return link_symbol_address(link, symbol);
+}
+
 static void write_pointers(struct link *link)
 {
 	struct link_symbol *symbol = NULL;

@@ -19,6 +19,7 @@
  *     data_pointer()        what a register has in all code of the process, from which code of programs counts
  *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
  *                           no pointer, or that address itself
+ *     DESCRIPTORS           the name of the section that has those, if they are no part of the loader's stubs
  *     flush_code()          let code be run that was written as data
  *     FLUSH_IS_LOCAL        it does so for the calling thread's CPU only; the others know when the system
  *                           makes pages executable
@@ -79,6 +80,9 @@
 #define RELOCATE_MODULE R_PPC64_DTPMOD64
 #define RELOCATE_OFFSET R_PPC64_TPREL64
 #define TLS_BIAS 0x8000
+#if _CALL_ELF != 2
+#define DESCRIPTORS ".opd"
+#endif
 #define CONTEXT_PC(context) (context)->uc_mcontext.gp_regs[32]
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gp_regs[36]
 
@@ -279,11 +283,18 @@ static inline uintptr_t data_pointer(void)
 	return 0;
 }
 
+#ifdef DESCRIPTORS
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return address;
+}
+#else
 static inline uintptr_t descriptor_at(uintptr_t address)
 {
 	(void)address;
 	return 0;
 }
+#endif
 #endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */

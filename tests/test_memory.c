@@ -250,7 +250,7 @@ START_TEST(sections_keep_their_alignment)
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a64") % 64, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "c4096") % 4096, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2048") % 2048, 0);
-	ck_assert_uint_eq((uintptr_t)symbol(m, "f512") % 512, 0);
+	ck_assert_uint_eq((uintptr_t)code_of(m, "f512") % 512, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a65536") % 65536, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2m") % MOST, 0);
 	ck_assert_int_eq(*(int *)symbol(m, "a64") + *(const int *)symbol(m, "c4096") +
