@@ -122,6 +122,8 @@ struct link_arch {
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	const char *far_slots; /* what to do if the GOT has more slots than are in reach; or NULL */
+	uint64_t near_flag;    /* SHF_* of sections that have to be near the GOT; or 0 */
+	const char *far_data;  /* the compiler's option for data that is not near it; or NULL */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
 	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */

@@ -186,6 +186,7 @@ struct link {
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
 	uint64_t block_align; /* bytes; at least a page */
+	bool close; /* code reaches data from the GOT by few bits: its parts may not lie apart */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
 	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */

@@ -198,8 +198,13 @@ static bool counts_slots(const struct link_relocation_type *type)
 
 static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
 {
-	bool far_call = relocation->type->kind == LINK_BRANCH && link->arch->far_calls;
+	const char *option = "-fPIC";
 	int64_t least = 0, greatest = 0;
+
+	if (relocation->type->kind == LINK_BRANCH && link->arch->far_calls)
+		option = link->arch->far_calls;
+	if (relocation->type->kind == LINK_GOT_OFFSET && link->arch->far_data)
+		option = link->arch->far_data;
 
 	link_fit_range(relocation->type, &least, &greatest);
 	if (link->arch->far_slots && counts_slots(relocation->type))
@@ -213,8 +218,7 @@ static int fail_range(struct link *link, const struct link_relocation *relocatio
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
 				    " and at most %" PRId64 "); compile with %s",
-				    value, least, greatest,
-				    far_call ? link->arch->far_calls : "-fPIC");
+				    value, least, greatest, option);
 }
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */

@@ -82,6 +82,12 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 		want_stub(link, symbol);
 }
 
+/* The GOT and data are in different parts, which otherwise may be anywhere within 2 GiB. */
+static bool reaches_far(const struct link_relocation_type *type)
+{
+	return type->fit == LINK_FIT_ALL || !type->bits || type->bits + type->shift >= 32;
+}
+
 /* A branch to code in the link that has to be entered in another way than the branch can. */
 static bool needs_stub(const struct link *link, const struct link_relocation *relocation)
 {
@@ -132,6 +138,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_GOT_OFFSET:
 		symbol->direct = true;
 		link->private->got_based = true;
+		link->close |= !reaches_far(relocation->type);
 		break;
 	case LINK_GOT_BASE:
 		link->private->got_based = true;
