@@ -106,15 +106,17 @@ struct link_arch {
 	const char *
 		wrong_class; /* what objects of the other class are; NULL: compile with -m32, -m64 */
 	bool has_rel;	     /* relocations have their addends in the fields: SHT_REL */
-	bool adds_fields;    /* SHT_REL or not, fields of 4 bytes that have a number count too */
-	uint32_t page_size;  /* the largest that systems use: bytes */
-	uint8_t got_bytes;   /* of a slot */
+	bool stacks_run; /* libc's own objects ask for executable stacks, and so programs have them anyway */
+	bool adds_fields;     /* SHT_REL or not, fields of 4 bytes that have a number count too */
+	uint32_t page_size;   /* the largest that systems use: bytes */
+	uint8_t got_bytes;    /* of a slot */
 	uint8_t got_reserved; /* slots before the first: how many */
 	uint16_t got_align;   /* bytes; 0: as a slot */
 	uint8_t stub_bytes;   /* of a stub */
 	uint8_t stub_align;
 	uint8_t marked_stub_bytes; /* of one that begins with the mark of LINK_IBT */
 	uint32_t index_type;	   /* SHT_* of the index of unwind information: see exidx.c; or 0 */
+	uint8_t code_addend; /* code counts from its instruction, and so has up to this for the field: bytes */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
@@ -149,6 +151,10 @@ struct link_arch {
 	void (*insert)(const struct link_relocation_type *type, unsigned char *field,
 		       uint64_t bits);
 	uint64_t (*extract)(const struct link_relocation_type *type, const unsigned char *field);
+	/* Where the code is that a function's descriptor leads to; false: the symbol is at none.  NULL: functions
+	 * have none in sections. */
+	bool (*find_code)(const struct link_symbol *symbol, const struct link_section **section,
+			  uint64_t *offset);
 	/* Find the addends of SHT_REL entries for `section`, which has `data`, where a field alone does not
 	 * tell.  The others have theirs already; nobody has checked yet that fields lie in the section. */
 	int (*read_addends)(const struct link_section *section, const unsigned char *data,

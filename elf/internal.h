@@ -40,6 +40,12 @@
 #ifndef R_390_IRELATIVE
 #define R_390_IRELATIVE 61
 #endif
+#ifndef R_RISCV_IRELATIVE
+#define R_RISCV_IRELATIVE 58
+#endif
+#ifndef EF_RISCV_RVE
+#define EF_RISCV_RVE 0x0008
+#endif
 #ifndef R_SPARC_JMP_IREL
 #define R_SPARC_JMP_IREL 248
 #define R_SPARC_IRELATIVE 249
@@ -537,6 +543,8 @@ __attribute__((cold, format(printf, 4, 5))) int
 link_fail_relocation(struct link *link, int error, const struct link_relocation *relocation,
 		     const char *format, ...);
 
+/* Whether one field has an address or a distance, not parts of it that belong together. */
+bool link_is_whole(const struct link_relocation_type *type);
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */

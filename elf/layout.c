@@ -129,12 +129,19 @@ static int check_align(const struct link_section *section)
 			 (unsigned long long)most);
 }
 
+/* Nobody else gives it one. */
+static bool needs_executable_stack(const struct link_section *section)
+{
+	return section->flags & SHF_EXECINSTR && !strcmp(section->name, ".note.GNU-stack") &&
+	       !section->object->link->arch->stacks_run;
+}
+
 int link_choose_region(struct link_section *section)
 {
 	int error;
 
 	section->region = LINK_NONE;
-	if ((section->flags & SHF_EXECINSTR) && !strcmp(section->name, ".note.GNU-stack"))
+	if (needs_executable_stack(section))
 		return link_pass(section->object->link,
 				 fail_section(section,
 					      "asks for an executable stack, as pointers to nested "

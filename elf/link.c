@@ -4,55 +4,13 @@
  *
  * Memory comes from blocks that are filled one after another and freed together.  It is zeroed.
  */
+#include "elf/host.h"
 #include "elf/internal.h"
 
 #include <libelf.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* What link_new() links for. */
-#if defined(__x86_64__) && !defined(__ILP32__)
-#define HOST_ARCH (&link_arch_x86_64)
-#elif defined(__i386__)
-#define HOST_ARCH (&link_arch_i386)
-#elif defined(__aarch64__)
-#define HOST_ARCH (&link_arch_aarch64)
-#elif defined(__alpha__)
-#define HOST_ARCH (&link_arch_alpha)
-#elif defined(__arm__)
-#define HOST_ARCH (&link_arch_arm)
-#elif defined(__hppa__) && !defined(__LP64__)
-#define HOST_ARCH (&link_arch_hppa)
-#elif defined(__s390x__)
-#define HOST_ARCH (&link_arch_s390x)
-#elif defined(__m68k__)
-#define HOST_ARCH (&link_arch_m68k)
-#elif defined(__SH4__) && defined(__LITTLE_ENDIAN__)
-#define HOST_ARCH (&link_arch_sh4)
-#elif defined(__sparc__) && !defined(__arch64__)
-#define HOST_ARCH (&link_arch_sparc)
-#elif defined(__sparc__)
-#define HOST_ARCH (&link_arch_sparc64)
-#elif defined(__powerpc__) && !defined(__powerpc64__)
-#define HOST_ARCH (&link_arch_powerpc)
-#elif defined(__powerpc64__) && !defined(__LITTLE_ENDIAN__)
-#define HOST_ARCH (&link_arch_ppc64)
-#elif defined(__powerpc64__)
-#define HOST_ARCH (&link_arch_ppc64le)
-#elif defined(__riscv) && __riscv_xlen == 64
-#define HOST_ARCH (&link_arch_riscv)
-#elif defined(__mips__) && defined(__MIPSEB__) && _MIPS_SIM == _ABIO32
-#define HOST_ARCH (&link_arch_mips)
-#elif defined(__mips__) && _MIPS_SIM == _ABIO32
-#define HOST_ARCH (&link_arch_mipsel)
-#elif defined(__mips__) && defined(__MIPSEB__) && _MIPS_SIM == _ABI64
-#define HOST_ARCH (&link_arch_mips64)
-#elif defined(__mips__) && _MIPS_SIM == _ABI64
-#define HOST_ARCH (&link_arch_mips64el)
-#else
-#error "elf/: no architecture file for this machine yet; write elf/arch/NAME.c and name it here"
-#endif
 
 #define MEMORY_BLOCK ((size_t)32 << 10) /* bytes of an ordinary block of memory */
 #define MEMORY_ALIGN _Alignof(max_align_t)

@@ -313,6 +313,12 @@ uint64_t link_section_address(const struct link *link, const struct link_section
  * hosted link have such, others if a relocation asks for it. */
 uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol);
 
+/* Where the code is of a function whose symbol is at its descriptor; false: the symbol is at none.  And
+ * where that is in the target: for others the symbol's address. */
+bool link_find_code(const struct link *link, const struct link_symbol *symbol,
+		    const struct link_section **section, uint64_t *offset);
+uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol);
+
 /* A section's bytes in the caller's buffer; NULL if its region has none. */
 unsigned char *link_section_buffer(const struct link *link, const struct link_section *section);
 

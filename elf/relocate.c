@@ -219,19 +219,26 @@ static int fail_range(struct link *link, const struct link_relocation *relocatio
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */
 
+bool link_is_whole(const struct link_relocation_type *type)
+{
+	return !type->shift || (type->exact && type->fit == LINK_FIT_SIGNED);
+}
+
 /* It stands for the first instruction of a function; other addresses in one are data. */
 bool link_may_use_stub(const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	const struct link_relocation_type *type = relocation->type;
+	int64_t greatest = type->shift ? relocation->object->link->arch->code_addend : 0;
 
 	/* A part of an address would be that of another address than the other part. */
-	if (!symbol->stub || symbol->resolved || relocation->addend > 0 ||
-	    (relocation->type->shift && relocation->type->kind != LINK_BRANCH))
+	if (!symbol->stub || symbol->resolved || relocation->addend > greatest ||
+	    (type->kind != LINK_BRANCH && !link_is_whole(type)))
 		return false;
-	if (relocation->type->kind == LINK_ABSOLUTE)
+	if (type->kind == LINK_ABSOLUTE)
 		return symbol->function && !relocation->addend;
 	return relocation->addend >= LEAST_ADDEND &&
-	       (relocation->type->kind == LINK_BRANCH || symbol->function);
+	       (type->kind == LINK_BRANCH || symbol->function);
 }
 
 uint64_t link_slot_address(const struct link *link, uint32_t number)
@@ -290,6 +297,23 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
 	if (has_pointer(link, symbol))
 		link->arch->write_pointer(link, symbol);
 	return link_pointer(link, symbol);
+}
+
+bool link_find_code(const struct link *link, const struct link_symbol *symbol,
+		    const struct link_section **section, uint64_t *offset)
+{
+	return link->arch->find_code && link->arch->find_code(symbol, section, offset) &&
+	       !(*section)->discarded && (*section)->region < LINK_REGIONS;
+}
+
+uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol)
+{
+	const struct link_section *section;
+	uint64_t offset;
+
+	if (link_find_code(link, symbol, &section, &offset))
+		return link_section_address(link, section) + offset;
+	return link_symbol_address(link, symbol);
 }
 
 static void write_pointers(struct link *link)

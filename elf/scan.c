@@ -10,10 +10,12 @@
  */
 #include "elf/internal.h"
 
-/* Tables whose entries for discarded sections stay, with zero for the address: unwinders know. */
+/* Tables whose entries for discarded sections stay, with zero for the address: unwinders know, and of
+ * descriptors those of the copy that was kept are used. */
 static bool tolerates_discarded(const struct link_section *section)
 {
-	return !strcmp(section->name, ".eh_frame") || !strcmp(section->name, ".sframe") ||
+	return !strcmp(section->name, ".eh_frame") || !strcmp(section->name, ".opd") ||
+	       !strcmp(section->name, ".sframe") ||
 	       !strncmp(section->name, ".gcc_except_table", strlen(".gcc_except_table"));
 }
 
@@ -108,7 +110,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 				  relocation->type->fit != LINK_FIT_ALL;
 		/* If it turns out to be a function, its stub will do. */
 		if (!symbol->defined && relocation->type->fit != LINK_FIT_ALL &&
-		    !relocation->type->shift)
+		    link_is_whole(relocation->type))
 			want_stub(link, symbol);
 		break;
 	case LINK_BRANCH:

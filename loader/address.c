@@ -263,6 +263,21 @@ struct permod_module *module_at(uintptr_t address)
 	return range ? range->module : NULL;
 }
 
+/* Who unwinds through a module's code keeps it there. */
+uintptr_t find_unwind_index(uintptr_t address, size_t *size)
+{
+	unsigned int mine = begin_reading();
+	const struct address_range *range = find_range(address);
+	uintptr_t index = 0;
+
+	if (range && (range->region == LINK_TEXT || range->region == LINK_INIT_TEXT)) {
+		index = range->module->unwind_index;
+		*size = range->module->unwind_index_size;
+	}
+	end_reading(mine);
+	return index;
+}
+
 struct permod_module *module_of_handle(const void *dso_handle)
 {
 	struct permod_module *module;

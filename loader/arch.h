@@ -6,6 +6,10 @@
  *     RELOCATE_*            the dynamic relocations by which libc tells where thread-local variables are:
  *                           number of a module, distance from the thread pointer, descriptor (0: has none)
  *     RELOCATION_INFO()     their r_info
+ *     MACHINE_ENTRIES()     what the dynamic linker reads of each object's dynamic section without asking
+ *                           whether it is there: so many as MACHINE_ENTRY_COUNT, in braces; `got` is where two
+ *                           slots are, of which the second has MACHINE_GOT_MARK, `symbols` how many there are
+ *     SYMBOL_COUNT          the entry of a dynamic section that has the count of symbols; DT_NULL: none has
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
@@ -15,6 +19,7 @@
  *     data_pointer()        what a register has in all code of the process, from which code of programs counts
  *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
  *                           no pointer, or that address itself
+ *     DESCRIPTORS           the name of the section that has those, if they are no part of the loader's stubs
  *     flush_code()          let code be run that was written as data
  */
 #ifndef LOADER_ARCH_H
@@ -73,6 +78,9 @@
 #define RELOCATE_MODULE R_PPC64_DTPMOD64
 #define RELOCATE_OFFSET R_PPC64_TPREL64
 #define TLS_BIAS 0x8000
+#if _CALL_ELF != 2
+#define DESCRIPTORS ".opd"
+#endif
 #define CONTEXT_PC(context) (context)->uc_mcontext.gp_regs[32]
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gp_regs[36]
 
@@ -101,6 +109,18 @@
 /* Three types of a byte each are there, and none of them where others have one. */
 #define RELOCATION_INFO(symbol, type) ((uint64_t)(symbol) | (uint64_t)(type) << 56)
 #endif
+/* The part of the GOT that has no symbols is these two, and no symbol has a slot. */
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{ DT_PLTGOT, (got) }, { DT_MIPS_LOCAL_GOTNO, 2 }, { DT_MIPS_GOTSYM, (symbols) },           \
+		{ DT_MIPS_SYMTABNO, (symbols) }, { DT_MIPS_BASE_ADDRESS, 0 },                      \
+		{ DT_MIPS_RLD_VERSION, 1 },                                                        \
+	{                                                                                          \
+		DT_MIPS_FLAGS, RHF_NOTPOT                                                          \
+	}
+#define MACHINE_ENTRY_COUNT 7
+/* The second slot is not for a symbol either. */
+#define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
+#define SYMBOL_COUNT DT_MIPS_SYMTABNO
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -161,6 +181,17 @@
 #define RELOCATION_INFO(symbol, type) ELF32_R_INFO(symbol, type)
 #endif
 #endif
+#ifndef MACHINE_ENTRIES
+#define MACHINE_ENTRIES(got, symbols)                                                              \
+	{                                                                                          \
+		DT_NULL, 0                                                                         \
+	}
+#define MACHINE_ENTRY_COUNT 0
+#define MACHINE_GOT_MARK 0
+#endif
+#ifndef SYMBOL_COUNT
+#define SYMBOL_COUNT DT_NULL
+#endif
 #ifndef TLS_GETTER
 #define TLS_GETTER "__tls_get_addr"
 #endif
@@ -181,7 +212,7 @@ struct tls_index;
 
 #ifdef __s390x__
 /* It takes the index by its distance from what %r12 has, and tells that from the thread pointer. */
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	unsigned long distance;
 
@@ -200,7 +231,7 @@ static inline void *call_tls_getter(tls_getter_function *getter, struct tls_inde
 	return (char *)__builtin_thread_pointer() + distance;
 }
 #else
-static inline void *call_tls_getter(tls_getter_function *getter, struct tls_index *index)
+static inline void *call_tls_getter(void *(*getter)(struct tls_index *), struct tls_index *index)
 {
 	return getter(index);
 }
@@ -239,11 +270,18 @@ static inline uintptr_t data_pointer(void)
 	return 0;
 }
 
+#ifdef DESCRIPTORS
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return address;
+}
+#else
 static inline uintptr_t descriptor_at(uintptr_t address)
 {
 	(void)address;
 	return 0;
 }
+#endif
 #endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */

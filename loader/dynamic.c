@@ -11,11 +11,14 @@
  *     | buckets, symbols below which are not in the table, words, shift | words of a filter
  *     | for each bucket its first symbol | for each symbol its hash, the lowest bit ends the bucket |
  *
- * The dynamic linker has used these tables, so they are believed.  What has no such table, or a name
- * of another kind than was asked for, is looked for at its address.
+ * The dynamic linker has used these tables, so they are believed.  What has no such table (for MIPS, where
+ * symbols have another order, it is DT_MIPS_XHASH), or a name of another kind than was asked for, is looked
+ * for at its address.
  */
 #define _GNU_SOURCE
 #include "internal.h"
+
+#include "loader/arch.h"
 
 #include <link.h>
 #include <string.h>
@@ -47,7 +50,7 @@ uint32_t count_image_symbols(const struct image_tables *tables)
 	const uint32_t *bucket, *chain;
 
 	if (!hashes)
-		return tables->old_hashes[1];
+		return tables->old_hashes ? (uint32_t)tables->old_hashes[1] : tables->count;
 	/* Here is no count: it is the highest that the table leads to. */
 	buckets = hashes[0];
 	first = hashes[1];
@@ -77,12 +80,15 @@ bool find_image_tables(const struct dl_phdr_info *image, struct image_tables *ta
 			tables->hashes = pointer_of(image, entry);
 		else if (entry->d_tag == DT_HASH)
 			tables->old_hashes = pointer_of(image, entry);
+		else if (entry->d_tag == SYMBOL_COUNT)
+			tables->count = (uint32_t)entry->d_un.d_val;
 		else if (entry->d_tag == DT_SYMTAB)
 			tables->symbols = pointer_of(image, entry);
 		else if (entry->d_tag == DT_STRTAB)
 			tables->strings = pointer_of(image, entry);
 	}
-	return (tables->hashes || tables->old_hashes) && tables->symbols && tables->strings;
+	return (tables->hashes || tables->old_hashes || tables->count) && tables->symbols &&
+	       tables->strings;
 }
 
 /* ---- Looking for one ------------------------------------------------------------------------ */

@@ -504,10 +504,10 @@ int arrange_frames(struct load *load)
 		.size = link->frames_size,
 	};
 	unsigned char *copy;
-	int error;
+	int error = arrange_index(load);
 
-	if (!rewrite.size)
-		return 0;
+	if (error || !rewrite.size)
+		return error;
 	copy = malloc(rewrite.size);
 	if (!copy)
 		return fail_memory(load->pm);

@@ -33,6 +33,7 @@
  *     rseq.c     foreign restartable sequences     walk.c    stacks, if libc has no backtrace()
  *     hook.c     hooks of programs                 callers.c which functions threads are in
  *     readers.c  readers of lists of hooks         key.c     code that is changed
+ *     exidx.c    arm's unwind information
  *     states.c   notifiers; waiting for a module   compress.c compressed files
  *     signature.c signatures of files, policy      pkcs7.c   the same by OpenSSL; pkcs7_none.c: without
  *
@@ -60,6 +61,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/types.h>
 
 #if SIZE_MAX < UINT64_MAX
 /* A link counts in 64 bits for any machine; for this one it has no sizes and no addresses of more than
@@ -220,11 +222,13 @@ struct permod_module {
 	struct rseq_slots *descriptors; /* of foreign restartable sequences, or NULL */
 	struct tls_carrier *tls;	/* what libc has of its thread-local variables, or NULL */
 	uintptr_t frames[2]; /* unwind information of its code and of init's, or 0; see frames.c */
-	struct unwound *unwound; /* what unwinders were told of */
-	uintptr_t window;	 /* where code without -fPIE sees the variables, or 0; see load.c */
-	size_t window_size;	 /* bytes, whole pages */
-	uintptr_t copies;	 /* of constants that are out of reach, or 0; see copies.c */
-	size_t copies_size;	 /* bytes, whole pages */
+	struct unwound *unwound;  /* what unwinders were told of */
+	uintptr_t unwind_index;	  /* on arm: its functions, in order, or 0; see exidx.c */
+	size_t unwind_index_size; /* bytes */
+	uintptr_t window;   /* where code without -fPIE sees the variables, or 0; see load.c */
+	size_t window_size; /* bytes, whole pages */
+	uintptr_t copies;   /* of constants that are out of reach, or 0; see copies.c */
+	size_t copies_size; /* bytes, whole pages */
 
 	/* tables */
 	struct module_symbol *symbols; /* their memory has variables and names too */
@@ -518,11 +522,13 @@ void forget_known(struct known_table *table);
 
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
-/* Of an image's dynamic section: its symbols, and one table of hashes at least. */
+/* Of an image's dynamic section: its symbols, and a table of hashes or their count at least. */
 struct image_tables {
 	const ElfW(Sym) * symbols;
 	const char *strings;
-	const uint32_t *hashes, *old_hashes; /* DT_GNU_HASH and DT_HASH, or NULL */
+	const uint32_t *hashes;	      /* DT_GNU_HASH, or NULL */
+	const Elf_Symndx *old_hashes; /* DT_HASH, whose words some machines have longer; or NULL */
+	uint32_t count;		      /* of symbols, where the section has it; or 0 */
 };
 
 /* False if there are none, as in static programs. */
@@ -670,6 +676,11 @@ int unload_with_dependencies(struct permod_module *module, unsigned int flags);
 /* Check the relocated unwind information and make tables of it, module->frames. */
 int arrange_frames(struct load *load);
 
+/* ---- exidx.c -------------------------------------------------------------------------------- */
+
+/* Check arm's relocated index, module->unwind_index; unwinders find it when the module is registered. */
+int arrange_index(struct load *load);
+
 /* ---- unwind.c ------------------------------------------------------------------------------- */
 
 /* Exceptions can go through the module's functions from here on. */
@@ -780,6 +791,8 @@ struct permod_module *find_module(struct permod *pm, const char *name);
 int reserve_module_name(struct permod *pm);
 void name_module(struct permod_module *module);
 void unname_module(struct permod_module *module);
+/* Whether an address is in the module's code. */
+bool has_code(const struct permod_module *module, uintptr_t address);
 /* The function that a pointer leads to, if it is one of the module's; other addresses are as they are. */
 uintptr_t code_of(const struct permod_module *module, uintptr_t address);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */
@@ -905,6 +918,8 @@ void unregister_module(struct permod_module *module);
 void unregister_init(struct load *load);
 /* The module that has an address, or NULL; under the shared lock. */
 struct permod_module *module_at(uintptr_t address);
+/* The index that an address in a module's code is in, or 0.  Signal-safe. */
+uintptr_t find_unwind_index(uintptr_t address, size_t *size);
 /* The one that has this __dso_handle, or NULL. */
 struct permod_module *module_of_handle(const void *dso_handle);
 /* For the child of a fork: the threads that were looking are not there. */

@@ -8,11 +8,11 @@
  * memory that has no name, and when it is opened the library fills in a table what code wants to
  * know: its relocations.
  *
- *     +--------+----------+---------+------+---------+-------------+-----------+------------------+
- *     | header | segments | dynamic | hash | symbols | relocations | table     | initial values   |
- *     +--------+----------+---------+------+---------+-------------+-----------+------------------+
- *                                       base of the      one for     filled in    PT_TLS; the rest
- *                                       block; names     each entry  by libc      is zero
+ *     +--------+----------+---------+------+---------+-------------+------------+------------------+
+ *     | header | segments | dynamic | hash | symbols | relocations | GOT, table | initial values   |
+ *     +--------+----------+---------+------+---------+-------------+------------+------------------+
+ *                                       base of the      one for     filled in     PT_TLS; the rest
+ *                                       block; names     each entry  by libc       is zero
  *
  * The rules are libc's own, then, for whose variables code can use in which way: a distance from the
  * thread pointer is there if the block lies in the memory that each thread begins with, where the
@@ -293,7 +293,7 @@ struct carrier_head {
 struct carrier_file {
 	unsigned char *bytes;
 	size_t size;
-	size_t dynamic, symbols, strings, relocations, table, values;
+	size_t dynamic, symbols, strings, relocations, got, table, values;
 	size_t num_dynamic, num_symbols, strings_size;
 	bool has_rel; /* relocations have their addends in the table */
 };
@@ -303,7 +303,7 @@ static size_t relocation_size(const struct carrier_file *file)
 	return file->has_rel ? sizeof(ElfW(Rel)) : sizeof(ElfW(Rela));
 }
 
-#define DYNAMIC_ENTRIES 10 /* without DT_NEEDED */
+#define DYNAMIC_ENTRIES (10 + MACHINE_ENTRY_COUNT) /* without DT_NEEDED */
 
 /* Append `count` things of `size` bytes; returns where. */
 static size_t append(struct carrier_file *file, size_t count, size_t size, size_t align)
@@ -332,6 +332,7 @@ static void lay_out(const struct draft *draft, struct carrier_file *file)
 	file->dynamic = append(file, file->num_dynamic, sizeof(ElfW(Dyn)), 8);
 	file->symbols = append(file, file->num_symbols, sizeof(ElfW(Sym)), 8);
 	file->relocations = append(file, draft->num_questions, relocation_size(file), 8);
+	file->got = append(file, 2, sizeof(ElfW(Addr)), 8);
 	file->table = append(file, 2 * draft->num_questions, sizeof(ElfW(Addr)), 8);
 	file->strings = append(file, file->strings_size, 1, 1);
 	file->values = append(file, draft->load->link->tls_initial_size, 1, carrier->align);
@@ -422,9 +423,11 @@ static void write_dynamic(const struct draft *draft, const struct carrier_file *
 		  draft->num_questions * relocation_size(file) },
 		{ file->has_rel ? DT_RELENT : DT_RELAENT, relocation_size(file) },
 		{ DT_FLAGS, may_be_stacked(draft) ? DF_STATIC_TLS : 0 },
-		{ DT_NULL, 0 },
+		MACHINE_ENTRIES(file->got, file->num_symbols),
+		/* and { DT_NULL, 0 } */
 	};
 
+	((ElfW(Addr) *)(file->bytes + file->got))[1] = MACHINE_GOT_MARK;
 	for (size_t i = 0; i < draft->num_needed; i++, entry++) {
 		entry->d_tag = DT_NEEDED;
 		entry->d_un.d_val = add_string(file, strings_end, draft->needed[i]->path);
@@ -628,6 +631,23 @@ static int fail_open(const struct draft *draft)
 		    load->path, carrier->size, reason);
 }
 
+/* What threads begin with has room for objects that are opened later.  musl has none, and may crash where it
+ * says so, as the relocation names no symbol. */
+#ifdef __GLIBC__
+#define HAS_ROOM true
+#else
+#define HAS_ROOM false
+#endif
+
+static int fail_room(const struct draft *draft)
+{
+	return fail(draft->load->pm, -ENOSPC,
+		    "%s: no room for %zu bytes of thread-local variables, aligned to %zu, of code "
+		    "that is not position-independent: this C library keeps none; compile with "
+		    "-fPIC -ftls-model=global-dynamic",
+		    draft->load->path, draft->carrier->size, draft->carrier->align);
+}
+
 /* A new object, or an old one if libc takes this for it. */
 static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
@@ -636,6 +656,8 @@ static int open_file(const struct draft *draft, int fd, bool *is_new)
 	char process[PROCESS_BYTES];
 	struct link_map *map;
 
+	if (!HAS_ROOM && asks_offset(draft, true))
+		return fail_room(draft);
 	if (find_process(draft->load, process, sizeof(process)))
 		return -ENOENT;
 	name_path(carrier->path, process, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);

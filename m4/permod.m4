@@ -75,12 +75,12 @@ AC_SUBST([SANITIZER_FLAGS])
 ])
 
 # PERMOD_LOADER
-# Sets permod_arch to the name of the file in elf/arch/ that elf/link.c takes for this host, enable_loader and
+# Sets permod_arch to the name of the file in elf/arch/ that elf/host.h takes for this host, enable_loader and
 # the conditional LOADER: whether modules can be loaded there. If not, per-CPU memory is all that there is. A
 # compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
 AC_DEFUN([PERMOD_LOADER], [
 AC_MSG_CHECKING([for relocations of the host's architecture])
-permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/link.c" |
+permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/host.h" |
     ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
     sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
 # One file serves both orders of bytes, or both classes, of some.
@@ -97,6 +97,7 @@ AS_IF([test "x$enable_loader" != xno && test -z "$permod_arch"],
     [AC_MSG_ERROR([the loader has no relocations for what ${CC:-$any_compiler} compiles for;
 configure --disable-loader builds libpercpu alone])])
 AM_CONDITIONAL([LOADER], [test "x$enable_loader" != xno])
+AM_CONDITIONAL([HOST_ARM], [test "x$permod_arch" = xarm])
 AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod_arch" = xx86_64])
 ])
 
@@ -162,4 +163,14 @@ int _dl_find_object(void *address, void *result)
         [AC_MSG_RESULT([no])
          AC_MSG_ERROR([neither the C library nor $CC can walk a stack (no backtrace(), no unwinder)])])])
 AC_MSG_RESULT([$have_backtrace])
+])
+
+# PERMOD_THREAD_POINTER
+# Compilers know the name of the builtin for each machine, but not everywhere how to do it.
+AC_DEFUN([PERMOD_THREAD_POINTER], [
+AC_MSG_CHECKING([whether $CC knows the thread pointer])
+AC_LINK_IFELSE([AC_LANG_PROGRAM([], [[return !__builtin_thread_pointer();]])],
+    [AC_MSG_RESULT([yes])
+     AC_DEFINE([HAVE_THREAD_POINTER], [1], [Whether the compiler has __builtin_thread_pointer().])],
+    [AC_MSG_RESULT([no])])
 ])

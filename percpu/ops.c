@@ -160,9 +160,14 @@ int pcpu_register_thread(void)
 	return -errno;
 }
 #else
+/* Code that was compiled for sequences looks there, and learns that there are none. */
 static char *offset_of(struct area *area)
 {
+#ifdef HAVE_THREAD_POINTER
+	return (char *)((uintptr_t)area - (uintptr_t)__builtin_thread_pointer());
+#else
 	return (char *)area;
+#endif
 }
 
 static bool libc_registers(void)

@@ -3,8 +3,8 @@
  * Atomic operations of the sizes for which the CPU has no instructions and the compiler would call a
  * library of its own.  On all other architectures nothing is left of this file.
  *
- *     1 and 2 bytes on riscv64:   by compare-and-exchange of the word of 4 bytes around them
- *     8 bytes on 32-bit MIPS:     under a lock, with signals blocked
+ *     1 and 2 bytes, as on riscv64:      by compare-and-exchange of the word of 4 bytes around them
+ *     8 bytes, as on 32-bit mips, m68k:  under a lock, with signals blocked
  *
  * Either is async-signal-safe, and fit for all operations of a size together: a variable is not used by
  * operations of several sizes.

@@ -220,15 +220,15 @@ START_TEST(labels_of_assembler_code)
 				     ".globl begin\n"
 				     "begin: .fill 16, 1, 0x90\n"
 				     "label: .fill 16, 1, 0x90\n"
-				     ".type whole, @function\n"
+				     ".type whole, %function\n"
 				     "whole: .fill 8, 1, 0x90\n"
-				     ".type part, @function\n"
+				     ".type part, %function\n"
 				     "part: .fill 8, 1, 0x90\n"
 				     ".size part, 4\n"
 				     ".fill 8, 1, 0x90\n"
 				     ".size whole, . - whole\n"
 				     ".fill 8, 1, 0x90\n"
-				     ".section .note.GNU-stack,\"\",@progbits\n";
+				     ".section .note.GNU-stack,\"\",%progbits\n";
 	static const struct {
 		size_t at;
 		const char *name;

@@ -84,8 +84,8 @@ static uint32_t thumb_stub_target(const struct trial *trial, uint64_t entry)
 
 START_TEST(branch_that_cant_change_the_state_goes_to_a_stub)
 {
-	static const struct external elsewhere[] = { { "far", 0x70000001, true },
-						     { "near", BASE + 0x100000, true },
+	static const struct external elsewhere[] = { { "far", 0x70000001, false },
+						     { "near", BASE + 0x100000, false },
 						     { 0 } };
 	struct trial trial;
 	uint32_t a, t;

@@ -15,11 +15,14 @@
 #define MIB ((size_t)1 << 20)
 
 /* Bytes that are mapped, as the kernel counts them. */
+/* Bytes; an emulator tells of those of its own. */
 static size_t address_space(void)
 {
 	char line[256] = "";
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 
+	if (emulator())
+		return 0;
 	check_that(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0);
 	close(fd);
 	return strtoul(line, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
@@ -85,7 +88,7 @@ START_TEST(nothing_stays_mapped)
 			continue;
 		buffer = take_buffer(size);
 		check_that(buffer);
-		check_that(address_space() >= before + size);
+		check_that(emulator() || address_space() >= before + size);
 		give_buffer(buffer, size);
 		check_that(address_space() == before);
 	}

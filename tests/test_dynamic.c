@@ -22,7 +22,12 @@ static const char source[] =
 	"int one(void) { return 1; }\n"
 	"__attribute__((weak)) int two(void) { return 2; }\n"
 	"static int (*choose(void))(void) { return hidden_one; }\n"
-	"int chosen(void) __attribute__((ifunc(\"choose\")));\n"
+	"int chosen(void)\n"
+	"#ifdef HAS_IFUNCS\n"
+	"	__attribute__((ifunc(\"choose\")));\n"
+	"#else\n"
+	"{ return choose()(); }\n"
+	"#endif\n"
 	"int variable = 1;\n"
 	"const int constant = 2;\n";
 
@@ -56,8 +61,9 @@ static void *open_library(const char *way)
 	file = fopen(path, "we");
 	check_that(file && fputs(source, file) >= 0 && fclose(file) == 0);
 	snprintf(path, sizeof(path), "%s/library.so", folder);
-	snprintf(line, sizeof(line), "%s -shared -fPIC %s -o %s %s/library.c",
-		 compiler && *compiler ? compiler : "gcc", way, path, folder);
+	snprintf(line, sizeof(line), "%s -shared -fPIC %s %s -o %s %s/library.c",
+		 compiler && *compiler ? compiler : "gcc", way,
+		 has_indirect_functions() ? "-DHAS_IFUNCS" : "", path, folder);
 	ck_assert_msg(system(line) == 0, "%s", line);
 	library = dlopen(path, RTLD_NOW);
 	ck_assert_msg(library, "%s", dlerror());
@@ -77,6 +83,11 @@ START_TEST(types_tell_functions_from_constants_in_code)
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(symbols[i].name, "@"),
 			 symbols[i].name);
 		address = dlsym(library, name);
+#ifndef __GLIBC__
+		/* Other C libraries know no symbols of which a function chooses the address. */
+		if (!address && !strcmp(name, "chosen"))
+			continue;
+#endif
 		ck_assert_msg(address, "%s", dlerror());
 		ck_assert_msg(names_function(symbols[i].name, (uintptr_t)address) ==
 				      symbols[i].function,

@@ -1,13 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Unwind information of modules: which functions libgcc's unwinder finds, and which contents of
- * .eh_frame are refused.  What is found is asked of that unwinder itself, by the function that it
- * uses for every frame of an exception.
+ * .eh_frame, or on 32-bit arm of .ARM.exidx, are refused.  What is found is asked by the function that the
+ * unwinder uses for every frame of an exception.
  */
 #define _GNU_SOURCE
 #include "tests/loader/helper.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+
+#ifdef __arm__
+
+/* It only says which table, and the unwinder searches that. */
+static void *function_at(const void *address)
+{
+	uintptr_t (*find)(uintptr_t, int *) =
+		(uintptr_t(*)(uintptr_t, int *))dlsym(RTLD_DEFAULT, "__gnu_Unwind_Find_exidx");
+	const uint32_t *entry, *found = NULL;
+	uintptr_t code = (uintptr_t)address & ~(uintptr_t)CODE_BIT, function = 0;
+	int count;
+
+	check_that(find != NULL);
+	entry = (const uint32_t *)find(code, &count);
+	for (int i = 0; entry && i < count; i++, entry += 2) {
+		uintptr_t begin = (uintptr_t)entry + (uintptr_t)((int32_t)(*entry << 1) >> 1);
+
+		check_that(begin >= function || !found);
+		if (begin > code)
+			break;
+		found = entry;
+		function = begin;
+	}
+	/* 1: it can't be unwound. */
+	return found && found[1] != 1 ? (void *)function : NULL;
+}
+
+#else
 
 struct bases {
 	void *text, *data, *function;
@@ -29,12 +58,17 @@ static void *function_at(const void *address)
 	return find((char *)(uintptr_t)address, &bases) ? bases.function : NULL;
 }
 
+#endif
+
 static void expect_found(struct permod_module *m, const char *name, size_t inside)
 {
-	char *address = symbol(m, name);
+	char *address = code_of(m, name);
 
 	ck_assert_msg(function_at(address + inside) == address, "%s is not found", name);
 }
+
+/* Not all machines' compilers make them without being told to. */
+#define TABLES "-fasynchronous-unwind-tables"
 
 /* ---- What is found -------------------------------------------------------------------------- */
 
@@ -45,11 +79,11 @@ START_TEST(functions_are_found)
 	void *one;
 
 	m = load_file(pm,
-		      compile("found.ko", "",
+		      compile("found.ko", TABLES,
 			      "int one(int a); int one(int a) { return a + 1; }\n"
 			      "int two(int a); int two(int a) { return a + 2; }\n"),
 		      NULL);
-	one = symbol(m, "one");
+	one = code_of(m, "one");
 	expect_found(m, "one", 0);
 	expect_found(m, "one", 1);
 	expect_found(m, "two", 1);
@@ -63,8 +97,8 @@ static void *in_init;
 void tell_address(void *address);
 void tell_address(void *address)
 {
-	ck_assert_ptr_eq(function_at(address), address);
-	in_init = address;
+	in_init = (char *)((uintptr_t)address & ~(uintptr_t)CODE_BIT);
+	ck_assert_ptr_eq(function_at(address), in_init);
 }
 EXPORT_SYMBOL(tell_address);
 
@@ -75,7 +109,7 @@ START_TEST(init_is_found_until_it_has_returned)
 	struct permod_module *m;
 
 	m = load_file(pm,
-		      compile("init.ko", "",
+		      compile("init.ko", TABLES,
 			      "#include <permod/module.h>\n"
 			      "void tell_address(void *address);\n"
 			      "static int early;\n"
@@ -128,11 +162,46 @@ START_TEST(duplicates_are_found_once)
 }
 END_TEST
 
+/* ---- Unwinding ------------------------------------------------------------------------------ */
+
+/* Notes what is cleaned up, the last first, when the thread ends in the deepest of its functions. */
+#define CLEANUP                                                                                        \
+	"void clean(int *number);\nvoid pthread_exit(void *);\n"                                       \
+	"static __attribute__((noinline)) void deeper(int n)\n"                                        \
+	"{ int x __attribute__((cleanup(clean))) = n; if (n == 3) pthread_exit(0); deeper(n + 1); }\n" \
+	"void *begin(void *arg); void *begin(void *arg) { deeper(1); return arg; }\n"
+
+void clean(int *number);
+void clean(int *number)
+{
+	note(text("%d", *number));
+}
+EXPORT_SYMBOL(clean);
+
+/* It leaves by libc's function, all of whose callers are unwound: C code of programs may have no tables. */
+START_TEST(thread_that_ends_in_a_module_is_unwound)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m =
+		load_file(pm, compile("unwound.ko", "-fexceptions", CLEANUP), NULL);
+	pthread_t thread;
+
+	check_that(!pthread_create(&thread, NULL, (void *(*)(void *))symbol(m, "begin"), NULL));
+	check_that(!pthread_join(thread, NULL));
+	ck_assert_str_eq(noted(), "3 2 1");
+	permod_free(pm);
+}
+END_TEST
+
+/* ---- Contents ------------------------------------------------------------------------------- */
+
+#ifndef __arm__
+
 /* The source of a module whose .eh_frame has these assembler lines for contents. */
 static const char *frames(const char *name, const char *lines)
 {
 	return compile(
-		name, "-fno-asynchronous-unwind-tables",
+		name, "-fno-asynchronous-unwind-tables -fno-unwind-tables",
 		text("__asm__(\".section .eh_frame,\\\"a\\\",@progbits\\n\"\n%s\n\".text\");\n"
 		     "void function(void); void function(void) {}\n",
 		     lines));
@@ -237,10 +306,10 @@ END_TEST
 START_TEST(damage_does_no_harm)
 {
 	struct permod *pm = new_context();
-	const char *path = frames("damaged.ko",
-				  CIE FDE("function", "1")
-					  FDE("function", "1") "\".quad 0x0123456789abcdef\\n\"");
-	static const unsigned char mark[] = { 0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01 };
+	const char *path =
+		frames("damaged.ko", CIE FDE("function", "1")
+					     FDE("function", "1") "\".ascii \\\"the end.\\\"\\n\"");
+	static const unsigned char mark[] = { 't', 'h', 'e', ' ', 'e', 'n', 'd', '.' };
 	static const unsigned char changes[] = { 0x01, 0x7f, 0x80, 0xff };
 	unsigned int loaded = 0, refused = 0;
 	unsigned char *data, *end;
@@ -272,19 +341,146 @@ START_TEST(damage_does_no_harm)
 }
 END_TEST
 
+#else
+
+/* A word that is the distance of a place, or of one so many bytes behind it. */
+#define BEHIND(place, bytes) ".reloc ., R_ARM_PREL31, " place "\\n.long " bytes "\\n"
+#define DISTANCE(place) BEHIND(place, "0")
+#define ENTRY(place, how) "\"" DISTANCE(place) how "\"\n"
+
+/* A module of two functions, whose index has these assembler lines for contents. */
+static const char *indexed(const char *name, const char *lines)
+{
+	static const char code[] = "\".text\\n.globl one, two\\n.type one, %function\\n\"\n"
+				   "\".type two, %function\\none: code_1: bx lr\\nnop\\n\"\n"
+				   "\"two: code_2: bx lr\\nnop\\n\"\n";
+	static const char records[] =
+		"\".section .ARM.extab,\\\"a\\\",%progbits\\n.balign 4\\n\"\n"
+		"\"record: .long 0x80b0b0b0, 0\\nmore: .long 0x81010000, 0\\n\"\n"
+		"\"unknown: .long 0x83b0b0b0, 0\\n\"\n"
+		"\"theirs: .reloc ., R_ARM_PREL31, code_1\\n.long 0, 0x01b0b0b0, 0\\n\"\n"
+		"\"beyond: .reloc ., R_ARM_PREL31, code_1\\n.long 0, 0xffb0b0b0\\n\"\n";
+
+	return compile(name, "",
+		       text("__asm__(%s\".section .ARM.exidx,\\\"ao\\\",%%progbits,.text\\n\"\n%s"
+			    "%s\".text\");\n",
+			    code, lines, records));
+}
+
+START_TEST(all_forms_of_entries_are_taken)
+{
+	static const char *const forms[] = {
+		ENTRY("code_1", ".long 0x80b0b0b0\\n"),
+		ENTRY("code_1", DISTANCE("record")),
+		ENTRY("code_1", DISTANCE("more")),
+		ENTRY("code_1", DISTANCE("theirs")),
+	};
+	struct permod *pm = new_context();
+
+	for (size_t i = 0; i < COUNT(forms); i++) {
+		const char *lines = text("%s%s", forms[i], ENTRY("code_2", ".long 1\\n"));
+		struct permod_module *m = load_file(pm, indexed("forms.ko", lines), NULL);
+
+		expect_found(m, "one", 0);
+		ck_assert_ptr_null(function_at(symbol(m, "two")));
+		must(pm, permod_unload(m, 0));
+	}
+	permod_free(pm);
+}
+END_TEST
+
+static const struct {
+	const char *lines, *message;
+} odd[] = {
+	{ "\".long 0x80000000, 1\\n\"\n", "does not begin with a distance" },
+	{ ENTRY("code_2", ".long 1\\n") ENTRY("code_1", ".long 1\\n"), "not in the order" },
+	{ "\"" BEHIND("code_1", "0x100000") ".long 1\\n\"\n", "not in the module's code" },
+	{ ENTRY("record", ".long 1\\n"), "not in the module's code" },
+	{ ENTRY("code_1", ".long 0x81b0b0b0\\n"), "a form that is not known" },
+	{ ENTRY("code_1", DISTANCE("code_1")), "not among the constants" },
+	{ ENTRY("code_1", BEHIND("record", "2")), "not among the constants" },
+	{ ENTRY("code_1", BEHIND("beyond", "0x1000000")), "not among the constants" },
+	{ ENTRY("code_1", DISTANCE("unknown")), "a form that is not known" },
+	{ ENTRY("code_1", DISTANCE("beyond")), "goes beyond the constants" },
+};
+
+START_TEST(odd_contents_are_refused)
+{
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, indexed("odd.ko", odd[_i].lines), NULL, 0, NULL), -ENOEXEC,
+		     "odd.ko: .ARM.exidx: entry", odd[_i].message);
+	permod_free(pm);
+}
+END_TEST
+
+/* A program that has the library by dlopen() alone: the unwinder finds libc's function first. */
+START_TEST(exceptions_are_refused_where_no_unwinder_would_find_them)
+{
+	static const char host[] =
+		"#include <dlfcn.h>\n#include <stdio.h>\nstruct permod;\n"
+		"int main(int argc, char **argv)\n{\n"
+		"	void *library = dlopen(\"libpermod.so.0\", RTLD_NOW);\n"
+		"	int (*new)(struct permod **, void *) = dlsym(library, \"permod_new\");\n"
+		"	int (*load)(struct permod *, const char *, void *, unsigned, void *) =\n"
+		"		dlsym(library, \"permod_load\");\n"
+		"	const char *(*error)(struct permod *) = dlsym(library, \"permod_error\");\n"
+		"	struct permod *pm;\n"
+		"	return new(&pm, 0) || (argc > 1 && load(pm, argv[1], 0, 0, 0) && puts(error(pm)) > 0);\n"
+		"}\n";
+	const char *plain =
+		compile("plain.ko", "-funwind-tables", "void f(void); void f(void) {}\n");
+	const char *caught =
+		compile("caught.ko", "-fexceptions",
+			"int rand(void);\nstatic void clean(int *p) { *p = rand(); }\n"
+			"int f(void); int f(void)\n"
+			"{ int x __attribute__((cleanup(clean))) = 1; return rand(); }\n");
+	const char *run = text("LD_LIBRARY_PATH='%s/.libs' %s '%s'", setting("top_builddir", "."),
+			       emulator() ? emulator() : "", work_file("host"));
+
+	write_file(work_file("host.c"), host, strlen(host));
+	command(text("%s -o '%s' '%s' -ldl", setting("CC", "cc"), work_file("host"),
+		     work_file("host.c")));
+	command(text("%s '%s'", run, plain));
+	command(text("! %s '%s' > '%s'", run, caught, work_file("output")));
+	command(text("grep -q 'caught.ko: uses exceptions (__gcc_personality_v0)' '%s'",
+		     work_file("output")));
+}
+END_TEST
+
+#endif
+
+static bool add_tests_by_unwinder(TCase *tests)
+{
+	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+
+	if (!library)
+		return false;
+	dlclose(library);
+	tcase_add_test(tests, functions_are_found);
+	tcase_add_test(tests, init_is_found_until_it_has_returned);
+	add_x86_64_test(tests, duplicates_are_found_once);
+#ifdef __arm__
+	tcase_add_test(tests, all_forms_of_entries_are_taken);
+	tcase_add_test(tests, exceptions_are_refused_where_no_unwinder_would_find_them);
+#else
+	tcase_add_test(tests, foreign_functions_are_left_out);
+	tcase_add_test(tests, ends_are_skipped);
+	tcase_add_test(tests, damage_does_no_harm);
+#endif
+	tcase_add_test(tests, thread_that_ends_in_a_module_is_unwound);
+	return true;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("frames");
 	TCase *tests = tcase_create("frames");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, functions_are_found);
-	tcase_add_test(tests, init_is_found_until_it_has_returned);
-	add_x86_64_test(tests, duplicates_are_found_once);
-	tcase_add_test(tests, foreign_functions_are_left_out);
-	tcase_add_test(tests, ends_are_skipped);
+	if (!add_tests_by_unwinder(tests))
+		puts("skipped what the unwinder finds: there is no libgcc_s.so.1 for this C library");
 	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));
-	tcase_add_test(tests, damage_does_no_harm);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }

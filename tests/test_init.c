@@ -16,7 +16,7 @@ static void get_order(const char *compiler, char *order, size_t size)
 
 	command(text("%s -O2 -I'%s/include' -DPROGRAM -o '%s' '%s'", compiler,
 		     setting("top_srcdir", "."), work_file("order"), module_source("order")));
-	output = popen(work_file("order"), "r");
+	output = popen(text("%s '%s'", emulator() ? emulator() : "", work_file("order")), "r");
 	check_that(output && fgets(order, (int)size, output));
 	check_that(pclose(output) == 0);
 }

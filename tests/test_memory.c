@@ -23,7 +23,8 @@ static void expect_no_writable_code(const char *when)
 		char access[8];
 
 		check_that(sscanf(line, "%lx-%lx %7s", &begin, &end, access) == 3);
-		if (under_valgrind() && (end <= map.arena || begin >= map.arena + map.arena_size))
+		if (others_are_executable() &&
+		    (end <= map.arena || begin >= map.arena + map.arena_size))
 			continue;
 		ck_assert_msg(!strchr(access, 'w') || !strchr(access, 'x'), "%s: %.100s", when,
 			      line);
@@ -240,7 +241,7 @@ START_TEST(sections_keep_their_alignment)
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a64") % 64, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "c4096") % 4096, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2048") % 2048, 0);
-	ck_assert_uint_eq((uintptr_t)symbol(m, "f512") % 512, 0);
+	ck_assert_uint_eq((uintptr_t)code_of(m, "f512") % 512, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a65536") % 65536, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2m") % (1 << 21), 0);
 	ck_assert_int_eq(*(int *)symbol(m, "a64") + *(const int *)symbol(m, "c4096") +
@@ -480,11 +481,11 @@ static Suite *make_suite(void)
 	TCase *tests = tcase_create("memory");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_test(tests, sections_have_the_protection_of_their_kind);
-	tcase_add_test(tests, writing_what_is_read_only_kills);
-	tcase_add_test(tests, without_init_ro_after_init_is_read_only_at_once);
-	tcase_add_test(tests, regions_tell_the_truth);
-	tcase_add_test(tests, symbols_of_init_are_gone_too);
+	add_test_of_maps(tests, sections_have_the_protection_of_their_kind);
+	add_test_of_maps(tests, writing_what_is_read_only_kills);
+	add_test_of_maps(tests, without_init_ro_after_init_is_read_only_at_once);
+	add_test_of_maps(tests, regions_tell_the_truth);
+	add_test_of_maps(tests, symbols_of_init_are_gone_too);
 	tcase_add_test(tests, sections_keep_their_alignment);
 	add_x86_64_test(tests, large_text_is_in_huge_pages_on_request);
 	tcase_add_test(tests, large_module_loads_and_its_zeros_cost_nothing);

@@ -89,7 +89,8 @@ static int check_maps(const char *when)
 		char access[8];
 
 		check_that(sscanf(line, "%lx-%lx %7s", &begin, &end, access) == 3);
-		if (under_valgrind() && (end <= map.arena || begin >= map.arena + map.arena_size))
+		if (others_are_executable() &&
+		    (end <= map.arena || begin >= map.arena + map.arena_size))
 			continue;
 		ck_assert_msg(access[1] != 'w' || access[2] != 'x', "%s: %.100s", when, line);
 		ck_assert_msg(access[1] != 'w' || !strstr(text("%.120s", line), "permod-modules") ||
@@ -689,7 +690,7 @@ END_TEST
 START_TEST(large_parts_and_small_ones_of_a_module_find_each_other)
 {
 	static const char source[] =
-		"char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
+		"_Alignas(32) char large[100000] = { 1 }; int small = 2; const char word[] = \"word\";\n"
 		"static const int once __attribute__((section(\".data..ro_after_init\"))) = 4;\n"
 		"int sum(void); int sum(void) { return large[0] + small + word[0] + once; }\n";
 	struct permod *pm = new_context();
@@ -896,5 +897,10 @@ static Suite *make_suite(void)
 
 int main(void)
 {
+	/* QEMU 7.2 runs what it has translated, though what it was made of was changed by another mapping. */
+	if (emulator()) {
+		printf("skipped: modules share no pages under an emulator\n");
+		return 77;
+	}
 	return run_suite(make_suite());
 }

@@ -389,7 +389,8 @@ END_TEST
 /* What child and tracer both see. */
 struct shared {
 	volatile bool inside; /* the child is where signals shall come */
-	uint64_t *rseq_cs;    /* of the child's thread */
+	uint64_t
+		*rseq_cs; /* of the child's thread; NULL: the library was built without sequences */
 };
 
 static struct shared *shared;
@@ -421,18 +422,28 @@ static void handle_signal(int number)
 	stop();
 }
 
+static uint64_t *find_rseq_cs(void)
+{
+#ifdef PCPU_HAVE_SEQUENCES
+	const char *area = pcpu_restartable ? pcpu_area : pcpu_layout.rseq;
+
+	return (uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)area + 8);
+#else
+	return NULL;
+#endif
+}
+
 /* The child: warm, then once through the region. */
 static void be_stepped(const struct region *region)
 {
 	struct sigaction action = { .sa_handler = handle_signal };
-	const char *area = pcpu_restartable ? pcpu_area : pcpu_layout.rseq;
 	unsigned int areas;
 
 	stay();
 	for (int i = 0; i < 3; i++)
 		do_region(region, nothing, nothing);
 	areas = get_map().areas;
-	shared->rseq_cs = (uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)area + 8);
+	shared->rseq_cs = find_rseq_cs();
 	sigaction(SIGUSR1, &action, NULL);
 	expect(!ptrace(PTRACE_TRACEME, 0, 0, 0));
 	raise(SIGSTOP);
@@ -498,6 +509,8 @@ static void follow_sequence(struct tracer *tracer, uint64_t at)
 
 	if (tracer->hidden && !is_in_hidden(tracer, at))
 		tracer->spare = false;
+	if (!shared->rseq_cs)
+		return;
 	check_that(peek(tracer, (uintptr_t)shared->rseq_cs, &named, sizeof(named)));
 	if (!named)
 		return;

@@ -44,9 +44,14 @@ static const char *mode(void)
 	return name ? name : "libc";
 }
 
-static bool kernel_has_rseq(void)
+/* The kernel's, and the library's own. */
+static bool has_sequences(void)
 {
+#ifdef PCPU_HAVE_SEQUENCES
 	return syscall(SYS_rseq, NULL, 0, 0, 0) < 0 && errno != ENOSYS;
+#else
+	return false;
+#endif
 }
 
 static void stay_on(unsigned int cpu)
@@ -551,7 +556,7 @@ END_TEST
 
 START_TEST(mode_is_the_one_asked_for)
 {
-	bool atomic = !strcmp(mode(), "atomic") || !kernel_has_rseq();
+	bool atomic = !strcmp(mode(), "atomic") || !has_sequences();
 
 	ck_assert_str_eq(pcpu_ops_name(), atomic ? "atomic" : "rseq");
 	if (!strcmp(mode(), "own"))

@@ -10,7 +10,7 @@
 #include <permod/vermagic.h>
 
 #include <dlfcn.h>
-#include <elf.h>
+#include <link.h>
 
 int far_data = 1;
 EXPORT_SYMBOL(far_data);
@@ -105,7 +105,7 @@ START_TEST(file_tells_what_it_needs)
 		bool found = false;
 
 		check_that(sscanf(line, " %*s %99s", name) == 1);
-		if (strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0)
+		if (strcmp(name, "_GLOBAL_OFFSET_TABLE_") == 0 || strcmp(name, "_gp_disp") == 0)
 			continue;
 		for (unsigned int i = 0; permod_file_undefined(file, i); i++)
 			found = found || !strcmp(permod_file_undefined(file, i), name);
@@ -191,8 +191,8 @@ START_TEST(plan_has_every_section_of_the_file)
 	struct permod_plan *plan = NULL;
 	size_t size;
 	unsigned char *bytes = read_file(module_file("percpu"), &size);
-	const Elf64_Ehdr *header = (void *)bytes;
-	const Elf64_Shdr *sections = (void *)(bytes + header->e_shoff);
+	const ElfW(Ehdr) *header = (void *)bytes;
+	const ElfW(Shdr) *sections = (void *)(bytes + header->e_shoff);
 	const char *names = (char *)bytes + sections[header->e_shstrndx].sh_offset;
 	uintptr_t low, high;
 
@@ -249,7 +249,7 @@ START_TEST(plan_says_who_provides_a_symbol)
 	ck_assert_ptr_eq((void *)found->address, (void *)note);
 	found = plan_symbol(plan, "getpid");
 	if (!SANITIZED)
-		ck_assert_ptr_nonnull(strstr(found->provider, "libc"));
+		ck_assert(strstr(found->provider, "libc") || strstr(found->provider, "musl"));
 	ck_assert_ptr_eq((void *)found->address, dlsym(RTLD_DEFAULT, "getpid"));
 	found = plan_symbol(plan, "maybe");
 	ck_assert_ptr_null(found->provider);
@@ -258,9 +258,9 @@ START_TEST(plan_says_who_provides_a_symbol)
 #ifndef __i386__ /* whose instruction can have the address itself, which is near always */
 	ck_assert_int_eq(found->got, 1);
 #endif
-	/* The program is far from its libraries, as a rule. */
+	/* The program is far from its libraries, as a rule, but not where an emulator puts them. */
 	found = plan_symbol(plan, "note");
-	if (!under_valgrind() && sizeof(void *) == 8)
+	if (!is_emulated() && sizeof(void *) == 8)
 		ck_assert_int_eq(found->stub, 1);
 	permod_plan_free(plan);
 	/* It holds nobody. */
@@ -648,7 +648,7 @@ START_TEST(plan_tells_sizes)
 
 	must(pm, permod_plan(pm, compile("sizes.ko", "", source), &plan));
 	place = permod_plan_place(plan);
-	ck_assert_uint_ge(place->percpu_size, 108);
+	ck_assert_uint_ge(place->percpu_size, 100 + sizeof(long));
 	ck_assert_uint_le(place->percpu_size, 192);
 	ck_assert_uint_ge(place->percpu_align, sizeof(long));
 	ck_assert_uint_eq(place->size % 4096, 0);
@@ -671,7 +671,7 @@ END_TEST
 
 START_TEST(plan_tells_what_is_discarded)
 {
-	static const char source[] = ".section .text.same, \"axG\", @progbits, same, comdat\n"
+	static const char source[] = ".section .text.same, \"axG\", %progbits, same, comdat\n"
 				     ".weak same\n"
 				     "same: .cfi_startproc\n"
 				     "ret\n"
@@ -800,7 +800,12 @@ static Suite *make_suite(void)
 	add_x86_64_test(plans, plan_of_what_is_all_wrong_stays_readable);
 	add_x86_64_test(plans, plan_tells_who_refers_to_a_symbol_and_how);
 	add_x86_64_test(plans, plan_tells_stubs_and_what_sets_the_bounds);
+#ifdef __GLIBC__
 	add_x86_64_test(plans, plan_tells_slots_of_thread_local_variables);
+#else
+	LEAVE_OUT(plan_tells_slots_of_thread_local_variables,
+		  "this C library keeps no room for thread-local variables of what comes later");
+#endif
 	tcase_add_test(plans, plan_tells_sizes);
 	add_x86_64_test(plans, plan_tells_what_is_discarded);
 	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);

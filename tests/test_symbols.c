@@ -436,6 +436,16 @@ static const char weak_source[] = "extern int given_number __attribute__((weak))
 				  "int __attribute__((weak)) own(void) { return 3; }\n"
 				  "int call_own(void) { return own(); }\n";
 
+/* QEMU 7.2 keeps 32 bits of the distance that s390x's larl has, which is up to 4 GiB. */
+static bool reaches_null(void)
+{
+#ifdef __s390x__
+	return !emulator();
+#else
+	return true;
+#endif
+}
+
 static void expect_weak(struct permod *pm, const char *flags, const void *number, int twice)
 {
 	struct permod_module *m = load_file(pm, compile("weak.ko", flags, weak_source), NULL);
@@ -472,7 +482,8 @@ START_TEST(weak_symbols_are_null_or_what_somebody_has)
 		struct permod *pm = new_context();
 
 		expect_weak(pm, flags[i], NULL, -1);
-		expect_weak(pm, "-fno-pie", NULL, -1);
+		if (reaches_null())
+			expect_weak(pm, "-fno-pie", NULL, -1);
 		must(pm, permod_export(pm, exports, 2));
 		expect_weak(pm, flags[i], &host_number, 1010);
 		permod_free(pm);
@@ -581,7 +592,7 @@ END_TEST
 
 START_TEST(assembler_object_loads)
 {
-	const char *source = "\t.globl answer\n\t.type answer, @function\n"
+	const char *source = "\t.globl answer\n\t.type answer, %function\n"
 			     "answer:\n\tmovl number(%rip), %eax\n\taddl $1, %eax\n\tret\n"
 			     "\t.size answer, . - answer\n"
 			     "\t.data\nnumber:\n\t.long 41\n\t.section .note.GNU-stack\n";
@@ -609,7 +620,12 @@ static Suite *make_suite(void)
 	tcase_add_test(names, export_without_a_name_is_refused);
 	tcase_add_test(names, libraries_are_asked_last);
 	tcase_add_test(names, libraries_that_come_and_go_are_noticed);
+#ifdef __GLIBC__
 	tcase_add_test(names, library_that_becomes_global_is_noticed);
+#else
+	LEAVE_OUT(library_that_becomes_global_is_noticed,
+		  "once opened, a library stays in this C library, with its scope");
+#endif
 	tcase_add_test(names, no_libdl_hides_the_libraries_but_not_the_loader);
 	tcase_add_test(names, only_exported_symbols_of_a_module_are_seen);
 	tcase_add_test(names, exports_end_with_their_module);

@@ -437,17 +437,18 @@ static int check_flags(struct link_object *object, uint32_t flags)
 
 #define O32(order, title)                                                                          \
 	.machine = EM_MIPS, .class = ELFCLASS32, .encoding = (order), .name = #title,              \
-	.has_rel = true, .page_size = 65536, .got_bytes = 4, .got_reserved = 2,                    \
-	.stub_bytes = STUB_BYTES, .stub_align = 16, .marked_stub_bytes = STUB_BYTES,               \
-	.large_common = SHN_MIPS_SCOMMON, .tls_bias = 0x8000, .got_bias = 0x7ff0, .got_align = 16, \
+	.has_rel = true, .stacks_run = true, .page_size = 65536, .got_bytes = 4,                   \
+	.got_reserved = 2, .stub_bytes = STUB_BYTES, .stub_align = 16,                             \
+	.marked_stub_bytes = STUB_BYTES, .large_common = SHN_MIPS_SCOMMON, .tls_bias = 0x8000,     \
+	.got_bias = 0x7ff0, .got_align = 16,                                                       \
 	.got_symbols = { "_gp", "_gp_disp", "__gnu_local_gp" }, .relocation = find_relocation,     \
 	.write_stub = write_stub_##title, .check_flags = check_flags,                              \
 	.read_addends = read_addends, .apply = apply
 #define N64(order, title, decode)                                                                  \
 	.machine = EM_MIPS, .class = ELFCLASS64, .encoding = (order), .name = #title,              \
-	.page_size = 65536, .got_bytes = 8, .got_reserved = 2, .stub_bytes = STUB64_BYTES,         \
-	.stub_align = 32, .marked_stub_bytes = STUB64_BYTES, .large_common = SHN_MIPS_SCOMMON,     \
-	.tls_bias = 0x8000, .got_bias = 0x7ff0, .got_align = 16,                                   \
+	.stacks_run = true, .page_size = 65536, .got_bytes = 8, .got_reserved = 2,                 \
+	.stub_bytes = STUB64_BYTES, .stub_align = 32, .marked_stub_bytes = STUB64_BYTES,           \
+	.large_common = SHN_MIPS_SCOMMON, .tls_bias = 0x8000, .got_bias = 0x7ff0, .got_align = 16, \
 	.got_symbols = { "_gp", "__gnu_local_gp" }, .relocation = find_relocation,                 \
 	.write_stub = write_stub_##title, .check_flags = check_flags, .decode_info = (decode),     \
 	.apply = apply

@@ -154,6 +154,7 @@ const struct link_arch link_arch_s390x = {
 	.stub_bytes = STUB_BYTES,
 	.stub_align = 8,
 	.marked_stub_bytes = STUB_BYTES,
+	.code_addend = 3,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.insert = insert,

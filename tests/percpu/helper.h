@@ -286,6 +286,20 @@ static inline UNUSED bool under_valgrind(void)
 	return preload && strstr(preload, "vgpreload");
 }
 
+/* Whether the compiler has IFUNCs, functions that a resolver chooses: some machines have none. */
+static inline UNUSED bool has_indirect_functions(void)
+{
+	const char *compiler = getenv("CC");
+	char line[512];
+
+	snprintf(
+		line, sizeof(line),
+		"echo 'static int a(void) { return 1; } static int (*b(void))(void) { return a; }"
+		"int c(void) __attribute__((ifunc(\"b\")));' | %s -x c -c -o /dev/null - 2>/dev/null",
+		compiler && *compiler ? compiler : "gcc");
+	return system(line) == 0;
+}
+
 /* Where things take ten times as long, and what the kernel tells of memory is not about this program's. */
 static inline UNUSED bool is_emulated(void)
 {

@@ -146,11 +146,13 @@ static void stay_here(void)
  */
 static DEFINE_PER_CPU(long long, wide);
 static DEFINE_PER_CPU(const char *, pointer);
+#ifdef PCPU_HAVE_CMPXCHG_DOUBLE
 struct pair {
 	const char *pointer;
 	long long count;
 } __attribute__((aligned(16)));
 static DEFINE_PER_CPU(struct pair, both);
+#endif
 
 __attribute__((noinline)) static void try_addresses(unsigned int cpu, const char *text)
 {
