@@ -128,7 +128,8 @@ struct link_arch {
 	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
 	uint32_t got_bias; /* see link_kind */
-	uint8_t pointer_offset; /* how far pointers to functions of the link lead behind their stubs; 0: they lead to the code */
+	/* How far behind their stubs pointers to functions of a hosted link lead; 0: to the code. */
+	uint8_t pointer_offset;
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.

@@ -285,7 +285,8 @@ void link_write_slot(struct link *link, uint32_t number, uint64_t value)
 /* Of a machine where pointers lead to more than code: whether it has what they lead to. */
 static bool has_pointer(const struct link *link, const struct link_symbol *symbol)
 {
-	return link->arch->pointer_offset && symbol->stub && symbol->section && !symbol->resolved;
+	return link->hosted && link->arch->pointer_offset && symbol->stub && symbol->section &&
+	       !symbol->resolved;
 }
 
 uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol)
@@ -322,7 +323,7 @@ static void write_pointers(struct link *link)
 {
 	struct link_symbol *symbol = NULL;
 
-	while (link->hosted && (symbol = link_next_defined(link, symbol)))
+	while ((symbol = link_next_defined(link, symbol)))
 		link_use_pointer(link, symbol);
 }
 
@@ -759,7 +760,8 @@ int link_relocate(struct link *link)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
 	link_write_index(link);
-	write_pointers(link);
+	if (link->hosted && link->arch->pointer_offset)
+		write_pointers(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

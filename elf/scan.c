@@ -78,7 +78,7 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 		want_slot(link, symbol);
 	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
 		want_stub(link, symbol);
-	if (wants & LINK_WANTS_POINTER && symbol->section)
+	if (wants & LINK_WANTS_POINTER && symbol->section && link->hosted)
 		want_stub(link, symbol);
 }
 

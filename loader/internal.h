@@ -206,9 +206,9 @@ struct permod_module {
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum permod_state state;
-	int drained;	  /* atomic: the last reference is gone */
-	pthread_t thread; /* that runs init or exit */
-	bool announced;	  /* as coming: notifiers will hear that it goes */
+	_Alignas(4) int drained; /* atomic: the last reference is gone; a futex's alignment */
+	pthread_t thread;	 /* that runs init or exit */
+	bool announced;		 /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */

@@ -246,6 +246,16 @@ static inline UNUSED struct permod_module *load(struct permod *pm, const char *n
 	return load_file(pm, module_file(name), NULL);
 }
 
+/* Where the code is that a pointer to a function leads to; or where its symbol is, which is as good. */
+static inline UNUSED char *code_at(void *function)
+{
+#ifdef __hppa__
+	if ((uintptr_t)function & 2)
+		return *(char **)((char *)function - 2);
+#endif
+	return function;
+}
+
 /* A function or variable that the module must have. */
 static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 {
