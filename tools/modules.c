@@ -308,12 +308,24 @@ FILE *divert_stdout(void)
 	return NULL;
 }
 
-/* By its code, which is not where a pointer leads to on each machine. */
-static bool is_function(const void *address)
+static bool is_executable(const struct permod_module *module, uintptr_t address)
+{
+	struct permod_region region;
+
+	for (unsigned int i = 0; permod_region(module, i, &region) == 0; i++) {
+		if (address - region.address < region.size)
+			return region.access[2] == 'x';
+	}
+	return false;
+}
+
+/* A pointer to one need not lead to code itself; permod_addr() knows, but for shared objects. */
+static bool is_function(const struct permod_module *module, const void *address)
 {
 	struct permod_address found;
 
-	return permod_addr(address, &found) == 0 && !strcmp(found.region, "text");
+	return is_executable(module, (uintptr_t)address) ||
+	       (permod_addr(address, &found) == 0 && !strcmp(found.region, "text"));
 }
 
 void *find_function(const struct session *session, const char *name, size_t *owner)
@@ -324,7 +336,7 @@ void *find_function(const struct session *session, const char *name, size_t *own
 		struct permod_module *module = session->loaded[i].module;
 		void *address = permod_symbol(module, name);
 
-		if (address && is_function(address)) {
+		if (address && is_function(module, address)) {
 			*owner = i;
 			return address;
 		}
