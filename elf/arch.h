@@ -122,11 +122,14 @@ struct link_arch {
 		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	const char *far_slots; /* what to do if the GOT has more slots than are in reach; or NULL */
+	uint64_t near_flag;    /* SHF_* of sections that have to be near the GOT; or 0 */
+	const char *far_data;  /* the compiler's option for data that is not near it; or NULL */
 	uint16_t large_common; /* another SHN_* of COMMON symbols, of large or small ones; or 0 */
 	uint32_t tls_bias; /* what code and slots have for an offset in a block is less by this */
 	uint8_t not_a_symbol; /* STT_* of global symbols that name something else, say registers; or 0 */
 	uint32_t got_bias; /* see link_kind */
-	uint8_t pointer_offset; /* how far pointers to functions of the link lead behind their stubs; 0: they lead to the code */
+	/* How far behind their stubs pointers to functions of a hosted link lead; 0: to the code. */
+	uint8_t pointer_offset;
 	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
@@ -151,6 +154,10 @@ struct link_arch {
 	void (*insert)(const struct link_relocation_type *type, unsigned char *field,
 		       uint64_t bits);
 	uint64_t (*extract)(const struct link_relocation_type *type, const unsigned char *field);
+	/* Where the code is that a function's descriptor leads to; false: the symbol is at none.  NULL: functions
+	 * have none in sections. */
+	bool (*find_code)(const struct link_symbol *symbol, const struct link_section **section,
+			  uint64_t *offset);
 	/* Find the addends of SHT_REL entries for `section`, which has `data`, where a field alone does not
 	 * tell.  The others have theirs already; nobody has checked yet that fields lie in the section. */
 	int (*read_addends)(const struct link_section *section, const unsigned char *data,

@@ -166,17 +166,33 @@ static bool is_loaded(const struct link_section *section)
 }
 
 /* Kinds of one region, as they follow each other.  Objects' own slots are behind the GOT, from which they
- * are reached. */
-enum kind { KIND_CONTENTS, KIND_FRAMES, KIND_INDEX, KIND_ZERO, KIND_SLOTS, KINDS };
+ * are reached, and so is small data: constants are behind it too, variables as soon as they can be. */
+enum kind {
+	KIND_NEAR,
+	KIND_NEAR_ZERO,
+	KIND_CONTENTS,
+	KIND_FRAMES,
+	KIND_INDEX,
+	KIND_ZERO,
+	KIND_SLOTS,
+	KINDS
+};
+
+static bool is_near(const struct link_section *section)
+{
+	return section->flags & section->object->link->arch->near_flag;
+}
 
 static enum kind kind_of(const struct link_section *section)
 {
 	if (section->region == LINK_PERCPU)
 		return KIND_CONTENTS;
+	if (section->region == LINK_RODATA && (is_near(section) || !strcmp(section->name, ".toc")))
+		return KIND_SLOTS;
+	if (is_near(section))
+		return section->type == SHT_NOBITS ? KIND_NEAR_ZERO : KIND_NEAR;
 	if (section->type == SHT_NOBITS)
 		return KIND_ZERO;
-	if (section->region == LINK_RODATA && !strcmp(section->name, ".toc"))
-		return KIND_SLOTS;
 	if (link_is_index(section))
 		return KIND_INDEX;
 	return section->region == LINK_RODATA && !strcmp(section->name, LINK_FRAMES)

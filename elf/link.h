@@ -186,6 +186,7 @@ struct link {
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
 	uint64_t block_align; /* bytes; at least a page */
+	bool close; /* code reaches data from the GOT by few bits: its parts may not lie apart */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
 	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in
 	 * LINK_RODATA; LINK_FRAMES_ROOM bytes of zero follow. */
@@ -312,6 +313,12 @@ uint64_t link_section_address(const struct link *link, const struct link_section
 /* What a pointer to a symbol is: its address, or that of a function's descriptor.  Global functions of a
  * hosted link have such, others if a relocation asks for it. */
 uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol);
+
+/* Where the code is of a function whose symbol is at its descriptor; false: the symbol is at none.  And
+ * where that is in the target: for others the symbol's address. */
+bool link_find_code(const struct link *link, const struct link_symbol *symbol,
+		    const struct link_section **section, uint64_t *offset);
+uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol);
 
 /* A section's bytes in the caller's buffer; NULL if its region has none. */
 unsigned char *link_section_buffer(const struct link *link, const struct link_section *section);

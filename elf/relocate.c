@@ -198,8 +198,13 @@ static bool counts_slots(const struct link_relocation_type *type)
 
 static int fail_range(struct link *link, const struct link_relocation *relocation, int64_t value)
 {
-	bool far_call = relocation->type->kind == LINK_BRANCH && link->arch->far_calls;
+	const char *option = "-fPIC";
 	int64_t least = 0, greatest = 0;
+
+	if (relocation->type->kind == LINK_BRANCH && link->arch->far_calls)
+		option = link->arch->far_calls;
+	if (relocation->type->kind == LINK_GOT_OFFSET && link->arch->far_data)
+		option = link->arch->far_data;
 
 	link_fit_range(relocation->type, &least, &greatest);
 	if (link->arch->far_slots && counts_slots(relocation->type))
@@ -213,8 +218,7 @@ static int fail_range(struct link *link, const struct link_relocation *relocatio
 	return link_fail_relocation(link, -ERANGE, relocation,
 				    "is out of reach (found %" PRId64 ", at least %" PRId64
 				    " and at most %" PRId64 "); compile with %s",
-				    value, least, greatest,
-				    far_call ? link->arch->far_calls : "-fPIC");
+				    value, least, greatest, option);
 }
 
 /* ---- Slots and stubs ------------------------------------------------------------------------ */
@@ -281,7 +285,8 @@ void link_write_slot(struct link *link, uint32_t number, uint64_t value)
 /* Of a machine where pointers lead to more than code: whether it has what they lead to. */
 static bool has_pointer(const struct link *link, const struct link_symbol *symbol)
 {
-	return link->arch->pointer_offset && symbol->stub && symbol->section && !symbol->resolved;
+	return link->hosted && link->arch->pointer_offset && symbol->stub && symbol->section &&
+	       !symbol->resolved;
 }
 
 uint64_t link_pointer(const struct link *link, const struct link_symbol *symbol)
@@ -298,11 +303,27 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol)
 	return link_pointer(link, symbol);
 }
 
+bool link_find_code(const struct link *link, const struct link_symbol *symbol,
+		    const struct link_section **section, uint64_t *offset)
+{
+	return link->arch->find_code && link->arch->find_code(symbol, section, offset);
+}
+
+uint64_t link_code_address(const struct link *link, const struct link_symbol *symbol)
+{
+	const struct link_section *section;
+	uint64_t offset;
+
+	if (link_find_code(link, symbol, &section, &offset))
+		return link_section_address(link, section) + offset;
+	return link_symbol_address(link, symbol);
+}
+
 static void write_pointers(struct link *link)
 {
 	struct link_symbol *symbol = NULL;
 
-	while (link->hosted && (symbol = link_next_defined(link, symbol)))
+	while ((symbol = link_next_defined(link, symbol)))
 		link_use_pointer(link, symbol);
 }
 
@@ -739,7 +760,8 @@ int link_relocate(struct link *link)
 		return link->flaw;
 	copy_sections(link, LINK_TEXT);
 	link_write_index(link);
-	write_pointers(link);
+	if (link->hosted && link->arch->pointer_offset)
+		write_pointers(link);
 	error = link_write_indirects(link);
 	if (!error)
 		error = relocate_all(link);

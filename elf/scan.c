@@ -10,10 +10,12 @@
  */
 #include "elf/internal.h"
 
-/* Tables whose entries for discarded sections stay, with zero for the address: unwinders know. */
+/* Tables whose entries for discarded sections stay, with zero for the address: unwinders know, and of
+ * descriptors those of the copy that was kept are used. */
 static bool tolerates_discarded(const struct link_section *section)
 {
-	return !strcmp(section->name, ".eh_frame") || !strcmp(section->name, ".sframe") ||
+	return !strcmp(section->name, ".eh_frame") || !strcmp(section->name, ".opd") ||
+	       !strcmp(section->name, ".sframe") ||
 	       !strncmp(section->name, ".gcc_except_table", strlen(".gcc_except_table"));
 }
 
@@ -85,8 +87,14 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 	if (wants & LINK_WANTS_STUB &&
 	    (symbol->section ? link_enters_by_address(relocation) : *symbol->name != '\0'))
 		want_stub(link, symbol);
-	if (wants & LINK_WANTS_POINTER && symbol->section)
+	if (wants & LINK_WANTS_POINTER && symbol->section && link->hosted)
 		want_stub(link, symbol);
+}
+
+/* The GOT and data are in different parts, which otherwise may be anywhere within 2 GiB. */
+static bool reaches_far(const struct link_relocation_type *type)
+{
+	return type->fit == LINK_FIT_ALL || !type->bits || type->bits + type->shift >= 32;
 }
 
 /* A branch to code in the link that has to be entered in another way than the branch can. */
@@ -139,6 +147,7 @@ static void mark(struct link *link, const struct link_relocation *relocation)
 	case LINK_GOT_OFFSET:
 		symbol->direct = true;
 		link->private->got_based = true;
+		link->close |= !reaches_far(relocation->type);
 		break;
 	case LINK_GOT_BASE:
 		link->private->got_based = true;

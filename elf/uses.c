@@ -58,6 +58,11 @@ static enum link_way way_of(const struct link *link, const struct link_relocatio
 				       leads_to(link, relocation, link_stub_address(link, symbol))
 			       ? LINK_WAY_STUB
 			       : LINK_WAY_DIRECT;
+	case LINK_SPECIAL:
+		return relocation->type->wants & LINK_WANTS_STUB && symbol->stub_used &&
+				       leads_to(link, relocation, link_stub_address(link, symbol))
+			       ? LINK_WAY_STUB
+			       : LINK_WAY_DIRECT;
 	case LINK_TLS_GENERAL:
 		return LINK_WAY_TLS_MODULE;
 	case LINK_TLS_LOCAL:

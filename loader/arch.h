@@ -19,7 +19,10 @@
  *     data_pointer()        what a register has in all code of the process, from which code of programs counts
  *     descriptor_at()       where the address of a function's code is that a pointer leads to; 0: it is
  *                           no pointer, or that address itself
+ *     DESCRIPTORS           the name of the section that has those, if they are no part of the loader's stubs
  *     flush_code()          let code be run that was written as data
+ *     FLUSH_IS_LOCAL        it does so for the calling thread's CPU only; the others know when the system
+ *                           makes pages executable
  */
 #ifndef LOADER_ARCH_H
 #define LOADER_ARCH_H
@@ -77,6 +80,9 @@
 #define RELOCATE_MODULE R_PPC64_DTPMOD64
 #define RELOCATE_OFFSET R_PPC64_TPREL64
 #define TLS_BIAS 0x8000
+#if _CALL_ELF != 2
+#define DESCRIPTORS ".opd"
+#endif
 #define CONTEXT_PC(context) (context)->uc_mcontext.gp_regs[32]
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gp_regs[36]
 
@@ -130,13 +136,21 @@
 #define RELOCATE_MODULE R_SPARC_TLS_DTPMOD32
 #define RELOCATE_OFFSET R_SPARC_TLS_TPOFF32
 #endif
-/* What handlers get is no ucontext_t. */
-#define CONTEXT_PC(context) 0
+/* What handlers get is no ucontext_t; registers are named as their function's caller has them. */
+#define SIGNAL_CONTEXT(context) ((const struct sigcontext *)(const void *)(context))
+#ifdef __arch64__
+#define CONTEXT_PC(context) SIGNAL_CONTEXT(context)->sigc_regs.tpc
+#define CONTEXT_RETURN(context) (SIGNAL_CONTEXT(context)->sigc_regs.u_regs[15] + 8)
+#else
+#define CONTEXT_PC(context) SIGNAL_CONTEXT(context)->si_regs.pc
+#define CONTEXT_RETURN(context) (SIGNAL_CONTEXT(context)->si_regs.u_regs[15] + 8)
+#endif
 
 #elif defined(__alpha__)
 
 #define RELOCATE_MODULE R_ALPHA_DTPMOD64
 #define RELOCATE_OFFSET R_ALPHA_TPREL64
+#define FLUSH_IS_LOCAL 1
 #define CONTEXT_PC(context) (context)->uc_mcontext.sc_pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.sc_regs[26]
 
@@ -193,6 +207,9 @@
 #endif
 #ifndef TLS_BIAS
 #define TLS_BIAS 0
+#endif
+#ifndef FLUSH_IS_LOCAL
+#define FLUSH_IS_LOCAL 0
 #endif
 #ifndef TRAP
 #define TRAP 0
@@ -266,11 +283,18 @@ static inline uintptr_t data_pointer(void)
 	return 0;
 }
 
+#ifdef DESCRIPTORS
+static inline uintptr_t descriptor_at(uintptr_t address)
+{
+	return address;
+}
+#else
 static inline uintptr_t descriptor_at(uintptr_t address)
 {
 	(void)address;
 	return 0;
 }
+#endif
 #endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */
@@ -307,6 +331,11 @@ static inline void flush_code(uintptr_t begin, size_t size)
 	for (uintptr_t at = first; at < begin + size; at += FLUSH_BYTES)
 		FLUSH_CODE(at);
 	FLUSH_WAIT();
+#elif defined(__alpha__)
+	/* PALcode's imb: all of this CPU's. */
+	(void)begin;
+	(void)size;
+	__asm__ volatile("call_pal 0x86" : : : "memory");
 #elif defined(__sh__)
 	syscall(SYS_cacheflush, begin, size, CACHEFLUSH_D_WB | CACHEFLUSH_I);
 #else

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "internal.h"
 
+#include "loader/arch.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -384,11 +386,12 @@ int permod_new(struct permod **pm, const struct permod_options *given)
 	setting = getenv("PERMOD_PACK");
 	if (is_set("PERMOD_NO_DEBUGGER"))
 		made->flags |= PERMOD_NO_DEBUGGER;
-	/* perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
+	/* Other CPUs may have old code of a page that could be run all the time.
+	 * perf looks up names for anonymous memory alone, and shared pages are a file's; valgrind does
 	 * for files that it can read.  And others with our rights can write to the file by /proc, though
 	 * what they wrote would not have been verified. */
-	made->whole_pages = (setting && strcmp(setting, "0") == 0) || wants_profile() ||
-			    options.signatures != PERMOD_SIGNATURES_OFF ||
+	made->whole_pages = FLUSH_IS_LOCAL || (setting && strcmp(setting, "0") == 0) ||
+			    wants_profile() || options.signatures != PERMOD_SIGNATURES_OFF ||
 			    (!(setting && *setting) && !(made->flags & PERMOD_NO_DEBUGGER) &&
 			     runs_on_valgrind());
 	made->pack = begin_packing();

@@ -31,7 +31,7 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
  * before it is complete, which takes pages that can be written. */
 static bool may_pack(const struct load *load)
 {
-	if (load->whole_pages || link_has_indirects(load->link) ||
+	if (load->whole_pages || load->link->close || link_has_indirects(load->link) ||
 	    (patches_keys() && has_keys(load->link)))
 		return false;
 	return load->interval.low.base + load->link->block_size <= arena()->begin &&

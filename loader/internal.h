@@ -206,9 +206,9 @@ struct permod_module {
 	struct permod_module *next_named; /* of the same hash */
 	struct permod_module *previous, *next;
 	enum permod_state state;
-	int drained;	  /* atomic: the last reference is gone */
-	pthread_t thread; /* that runs init or exit */
-	bool announced;	  /* as coming: notifiers will hear that it goes */
+	_Alignas(4) int drained; /* atomic: the last reference is gone; a futex's alignment */
+	pthread_t thread;	 /* that runs init or exit */
+	bool announced;		 /* as coming: notifiers will hear that it goes */
 	bool listed, registered;
 	bool started;	      /* constructors ran */
 	bool parameters_open; /* operations of parameters may run */
@@ -791,6 +791,8 @@ struct permod_module *find_module(struct permod *pm, const char *name);
 int reserve_module_name(struct permod *pm);
 void name_module(struct permod_module *module);
 void unname_module(struct permod_module *module);
+/* Whether an address is in the module's code. */
+bool has_code(const struct permod_module *module, uintptr_t address);
 /* The function that a pointer leads to, if it is one of the module's; other addresses are as they are. */
 uintptr_t code_of(const struct permod_module *module, uintptr_t address);
 /* Whether an address is in memory of the module that it keeps, or that is freed after init. */

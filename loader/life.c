@@ -280,16 +280,16 @@ static int find_calls_of(struct load *load, struct link_object *object)
 	return 0;
 }
 
-/* The address of a function that a module defines under a name of its own; 0 if there is none. */
-static int find_function(struct load *load, const char *name, uintptr_t *address)
+/* A function that a module defines under a name of its own, and its code; 0 if there is none. */
+static int find_function(struct load *load, const char *name, uintptr_t *address, uintptr_t *code)
 {
 	const struct link_symbol *symbol = link_find(load->link, name);
 
-	*address = 0;
+	*address = *code = 0;
 	if (!symbol || !symbol->defined || symbol->external)
 		return 0;
-	if (!symbol->section ||
-	    (symbol->section->region != LINK_TEXT && symbol->section->region != LINK_INIT_TEXT))
+	*code = link_code_address(load->link, symbol);
+	if (!symbol->section || !has_code(load->module, *code))
 		return fail(load->pm, -ENOEXEC, "%s: %s is not a function", load->path, name);
 	*address = link_pointer(load->link, symbol);
 	return 0;
@@ -298,12 +298,12 @@ static int find_function(struct load *load, const char *name, uintptr_t *address
 int find_calls(struct load *load)
 {
 	struct permod_module *module = load->module;
-	uintptr_t init, exit;
-	int error = find_function(load, "init_module", &init);
+	uintptr_t init, exit, code;
+	int error = find_function(load, "init_module", &init, &code);
 
 	if (!error)
-		error = find_function(load, "cleanup_module", &exit);
-	if (!error && goes_with_init(module, exit))
+		error = find_function(load, "cleanup_module", &exit, &code);
+	if (!error && goes_with_init(module, code))
 		error = fail(load->pm, -ENOEXEC,
 			     "%s: cleanup_module (module_exit) is freed when init has returned; it "
 			     "must not be __init",

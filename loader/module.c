@@ -42,13 +42,39 @@ static size_t bytes_behind(const struct permod_module *module, uintptr_t address
 	return 0;
 }
 
+bool has_code(const struct permod_module *module, uintptr_t address)
+{
+	return bytes_behind(module, address, LINK_TEXT, LINK_TEXT) ||
+	       bytes_behind(module, address, LINK_INIT_TEXT, LINK_INIT_TEXT);
+}
+
+#ifdef DESCRIPTORS
+/* They are in a section of their own, each at a function's symbol. */
+static bool is_descriptor(const struct permod_module *module, uintptr_t address)
+{
+	const struct symfile *file = module->symfile;
+	const ElfW(Shdr) * section;
+	const ElfW(Sym) * symbol;
+
+	if (!file || bytes_behind(module, address, LINK_DATA, LINK_DATA) < sizeof(address))
+		return false;
+	section = find_section_at(file, LINK_DATA, address);
+	symbol = find_symbol_at(file, LINK_DATA, address);
+	return section && !strcmp(file->names + section->sh_name, DESCRIPTORS) && symbol &&
+	       symbol->st_value == address;
+}
+#else
+static bool is_descriptor(const struct permod_module *module, uintptr_t address)
+{
+	return bytes_behind(module, address, LINK_TEXT, LINK_TEXT) >= sizeof(address);
+}
+#endif
+
 uintptr_t code_of(const struct permod_module *module, uintptr_t address)
 {
 	uintptr_t descriptor = descriptor_at(address);
 
-	return bytes_behind(module, descriptor, LINK_TEXT, LINK_TEXT) >= sizeof(descriptor)
-		       ? *(const uintptr_t *)descriptor
-		       : address;
+	return is_descriptor(module, descriptor) ? *(const uintptr_t *)descriptor : address;
 }
 
 bool outlives_init(const struct permod_module *module, uintptr_t address)
@@ -108,11 +134,20 @@ static size_t own_name_size(const struct link_symbol *symbol)
 	return symbol->note ? 0 : strlen(symbol->name) + 1;
 }
 
-/* What others may find by name, and what is still there after init. */
-static bool is_visible(const struct link_symbol *symbol)
+static bool is_of_init(const struct link_section *section)
 {
-	if (symbol->external || (symbol->section && (symbol->section->region >= LINK_INIT_TEXT &&
-						     symbol->section->region <= LINK_INIT_DATA)))
+	return section->region >= LINK_INIT_TEXT && section->region <= LINK_INIT_DATA;
+}
+
+/* What others may find by name, and what is still there after init. */
+static bool is_visible(const struct link *link, const struct link_symbol *symbol)
+{
+	const struct link_section *code;
+	uint64_t offset;
+
+	if (link_find_code(link, symbol, &code, &offset) && is_of_init(code))
+		return false;
+	if (symbol->external || (symbol->section && is_of_init(symbol->section)))
 		return false;
 	if (symbol->section && symbol->section->region == LINK_NONE)
 		return false;
@@ -128,7 +163,7 @@ static void visit_symbols(struct tables *tables, struct link *link)
 		bool of_threads = symbol->section && symbol->section->region == LINK_TLS;
 		size_t *count = of_threads ? &tables->num_thread_symbols : &tables->num_symbols;
 
-		if (!is_visible(symbol))
+		if (!is_visible(link, symbol))
 			continue;
 		if (tables->names)
 			fill_symbol(tables,

@@ -110,6 +110,26 @@ static void name_rest(struct draft *draft, const struct source *source, size_t f
 	}
 }
 
+static void add_item(struct draft *draft, struct link_symbol *symbol, uint32_t name,
+		     const struct link_section *section, uint64_t value, uint64_t size)
+{
+	uint64_t offset = section->offset + value;
+
+	draft->keys[draft->num_symbols] =
+		spot_of(section->region, offset) << NUMBER_BITS | draft->num_symbols;
+	draft->items[draft->num_symbols++] = (struct item){
+		.entry = {
+			.st_name = name,
+			.st_info = (unsigned char)ELF64_ST_INFO(symbol->bind, symbol->type),
+			.st_other = symbol->visibility,
+			.st_value = offset,
+			.st_size = size,
+		},
+		.symbol = symbol,
+	};
+}
+
+/* A function that has a descriptor is listed twice: there, and where its code is. */
 static void collect_object(struct draft *draft, struct link_object *object)
 {
 	struct source *source = &draft->sources[draft->num_sources++];
@@ -120,24 +140,19 @@ static void collect_object(struct draft *draft, struct link_object *object)
 	source->object = object;
 	source->base = (uint32_t)draft->symbol_names;
 	for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
+		const struct link_section *code;
 		uint64_t offset;
+		uint32_t name;
 
 		if (!is_listed(symbol))
 			continue;
-		offset = symbol->section->offset + symbol->value;
-		draft->keys[draft->num_symbols] = spot_of(symbol->section->region, offset)
-							  << NUMBER_BITS |
-						  draft->num_symbols;
-		draft->items[draft->num_symbols++] = (struct item){
-			.entry = {
-				.st_name = place_of(source, symbol->name, strings, size),
-				.st_info = (unsigned char)ELF64_ST_INFO(symbol->bind, symbol->type),
-				.st_other = symbol->visibility,
-				.st_value = offset,
-				.st_size = symbol->size,
-			},
-			.symbol = symbol,
-		};
+		name = place_of(source, symbol->name, strings, size);
+		if (!link_find_code(draft->load->link, symbol, &code, &offset)) {
+			add_item(draft, symbol, name, symbol->section, symbol->value, symbol->size);
+			continue;
+		}
+		add_item(draft, symbol, name, symbol->section, symbol->value, sizeof(uintptr_t));
+		add_item(draft, symbol, name, code, offset, symbol->size);
 	}
 	source->end = draft->num_symbols;
 	if ((source->end - first) * MOST_NAMES >= size)
@@ -150,12 +165,12 @@ static void collect_object(struct draft *draft, struct link_object *object)
 static int collect(struct draft *draft)
 {
 	struct link *link = draft->load->link;
-	size_t objects = 0, most = 0;
+	size_t objects = 0, most = 0, symbols = link->arch->find_code ? 2 : 1;
 
 	for (struct link_object *object = link->objects; object;
 	     object = link_object_next(object)) {
 		objects++;
-		most += link_object_symbols(object);
+		most += symbols * link_object_symbols(object);
 	}
 	if (most > NUMBER_MASK)
 		return -ENOMEM;

@@ -631,6 +631,23 @@ static int fail_open(const struct draft *draft)
 		    load->path, carrier->size, reason);
 }
 
+/* What threads begin with has room for objects that are opened later.  musl has none, and may crash where it
+ * says so, as the relocation names no symbol. */
+#ifdef __GLIBC__
+#define HAS_ROOM true
+#else
+#define HAS_ROOM false
+#endif
+
+static int fail_room(const struct draft *draft)
+{
+	return fail(draft->load->pm, -ENOSPC,
+		    "%s: no room for %zu bytes of thread-local variables, aligned to %zu, of code "
+		    "that is not position-independent: this C library keeps none; compile with "
+		    "-fPIC -ftls-model=global-dynamic",
+		    draft->load->path, draft->carrier->size, draft->carrier->align);
+}
+
 /* A new object, or an old one if libc takes this for it. */
 static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
@@ -639,6 +656,8 @@ static int open_file(const struct draft *draft, int fd, bool *is_new)
 	char process[PROCESS_BYTES];
 	struct link_map *map;
 
+	if (!HAS_ROOM && asks_offset(draft, true))
+		return fail_room(draft);
 	if (find_process(draft->load, process, sizeof(process)))
 		return -ENOENT;
 	name_path(carrier->path, process, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);

@@ -58,6 +58,10 @@
 /* Not to be found, or looked for, outside of the library. */
 #pragma GCC visibility push(hidden)
 
+#if defined(__alpha__) && !defined(__alpha_bwx__)
+#error "compile with -mbwx: without it stores of bytes also write those around them, which other CPUs write"
+#endif
+
 #define PCPU_GRAIN 4U
 #define PCPU_CHUNK ((size_t)256 << 10) /* bytes of a chunk's slot */
 #define PCPU_MAX_CPUS 8192U

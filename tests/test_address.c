@@ -308,7 +308,7 @@ START_TEST(each_of_many_modules_is_found)
 			ck_assert_int_eq(permod_addr(work[i], &found), -ENOENT);
 			continue;
 		}
-		found = find((char *)work[i] + 1);
+		found = find(code_at(work[i]) + 1);
 		ck_assert_str_eq(found.module, text("many_%zu", i));
 		ck_assert_str_eq(found.symbol, "work");
 		ck_assert_uint_eq(found.offset, 1);

@@ -83,6 +83,11 @@ START_TEST(types_tell_functions_from_constants_in_code)
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(symbols[i].name, "@"),
 			 symbols[i].name);
 		address = dlsym(library, name);
+#ifndef __GLIBC__
+		/* Other C libraries know no symbols of which a function chooses the address. */
+		if (!address && !strcmp(name, "chosen"))
+			continue;
+#endif
 		ck_assert_msg(address, "%s", dlerror());
 		ck_assert_msg(names_function(symbols[i].name, (uintptr_t)address) ==
 				      symbols[i].function,

@@ -103,6 +103,31 @@ START_TEST(object_without_macros_fits)
 }
 END_TEST
 
+#ifdef __arm__
+
+/* Of an object that says nothing of permod: its attributes do. */
+START_TEST(other_registers_for_numbers_are_refused)
+{
+#ifdef __ARM_PCS_VFP
+	const int other = 0;
+#else
+	const int other = 1;
+#endif
+	struct permod *pm = new_context();
+	const char *source = text("__asm__(\".eabi_attribute 23, 3\\n.eabi_attribute 28, %d\");\n"
+				  "int number;\n",
+				  other);
+
+	expect_error(pm, permod_load(pm, compile("numbers.ko", "", source), NULL, 0, NULL),
+		     -ENOEXEC,
+		     "numbers.ko: functions get floating-point numbers in other registers",
+		     "than those of this program", "-mfloat-abi");
+	permod_free(pm);
+}
+END_TEST
+
+#endif
+
 START_TEST(plan_tells_misfit)
 {
 	struct permod *pm = new_context();
@@ -349,6 +374,9 @@ int main(void)
 	tcase_add_test(tests, other_interface_is_refused_unless_forced);
 	tcase_add_test(tests, module_of_linux_is_told_from_ours);
 	tcase_add_test(tests, object_without_macros_fits);
+#ifdef __arm__
+	tcase_add_test(tests, other_registers_for_numbers_are_refused);
+#endif
 	tcase_add_test(tests, plan_tells_misfit);
 	tcase_add_test(tests, host_takes_modules_that_are_for_it);
 	tcase_add_test(tests, options_of_other_versions_are_read);

@@ -39,6 +39,7 @@ static void link_image(struct trial *trial)
 	cross_start(trial, &hppa);
 	check_ok(trial, add_file(trial, "pointers.o", NULL));
 	check_ok(trial, add_file(trial, "libgcc.a", NULL));
+	trial->link->hosted = true;
 	check_ok(trial, link_layout(trial->link));
 	define_all(trial, list);
 	check_ok(trial, cross_relocate(trial, BASE, 0));

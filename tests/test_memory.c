@@ -220,6 +220,15 @@ END_TEST
 
 /* ---- Alignment and size --------------------------------------------------------------------- */
 
+/* alpha's assembler knows no more than 64 KiB. */
+#ifdef __alpha__
+#define MOST (1U << 16)
+#define FLAG_MOST "-DMOST=65536"
+#else
+#define MOST (1U << 21)
+#define FLAG_MOST "-DMOST=2097152"
+#endif
+
 START_TEST(sections_keep_their_alignment)
 {
 	static const char source[] = "char a1 = 1; const char c1 = 1;\n"
@@ -228,12 +237,12 @@ START_TEST(sections_keep_their_alignment)
 				     "char b1; int b2048 __attribute__((aligned(2048)));\n"
 				     "__attribute__((aligned(512))) int f512(void) { return 5; }\n"
 				     "int a65536 __attribute__((aligned(65536))) = 6;\n"
-				     "int b2m __attribute__((aligned(1 << 21)));\n"
+				     "int b2m __attribute__((aligned(MOST)));\n"
 				     "typedef float vector __attribute__((vector_size(16)));\n"
 				     "void product(vector *v) { *v *= (vector){ 1, 2, 3, 4 }; }\n";
 	typedef float vector __attribute__((vector_size(16)));
 	struct permod *pm = new_context();
-	struct permod_module *m = load_file(pm, compile("aligned.ko", "", source), NULL);
+	struct permod_module *m = load_file(pm, compile("aligned.ko", FLAG_MOST, source), NULL);
 	void (*product)(vector *) = symbol(m, "product");
 	vector result = { 1, 1, 1, 2 };
 
@@ -241,9 +250,9 @@ START_TEST(sections_keep_their_alignment)
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a64") % 64, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "c4096") % 4096, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "b2048") % 2048, 0);
-	ck_assert_uint_eq((uintptr_t)symbol(m, "f512") % 512, 0);
+	ck_assert_uint_eq((uintptr_t)code_of(m, "f512") % 512, 0);
 	ck_assert_uint_eq((uintptr_t)symbol(m, "a65536") % 65536, 0);
-	ck_assert_uint_eq((uintptr_t)symbol(m, "b2m") % (1 << 21), 0);
+	ck_assert_uint_eq((uintptr_t)symbol(m, "b2m") % MOST, 0);
 	ck_assert_int_eq(*(int *)symbol(m, "a64") + *(const int *)symbol(m, "c4096") +
 				 *(int *)symbol(m, "b2048") + *(int *)symbol(m, "a65536") +
 				 *(int *)symbol(m, "b2m"),
@@ -252,6 +261,45 @@ START_TEST(sections_keep_their_alignment)
 	permod_free(pm);
 }
 END_TEST
+
+#ifdef __alpha__
+/* What code has of it is 16 bits of distance from the GOT, whatever else there is. */
+START_TEST(small_data_is_near_the_slots)
+{
+	static const char source[] =
+		"static char large[1 << 20] = { 1 }, zero[1 << 20]; extern int printf(const char *, ...);\n"
+		"int first = 3; static int *second = &first; static short third; static const long fourth = 5;\n"
+		"void *slot(void) { return (void *)printf; }\n"
+		"long sum(int i) { third += 7; first++; zero[i]++; large[i]++;\n"
+		"	return *second + third + *(volatile const long *)&fourth + zero[i] + large[i]; }\n";
+	struct permod *pm = new_context();
+	struct permod_module *m =
+		load_file(pm,
+			  compile("small.ko", "-msmall-data -Wno-builtin-declaration-mismatch",
+				  source),
+			  NULL);
+	long (*sum)(int) = symbol(m, "sum");
+
+	ck_assert_int_eq(sum(0), 4 + 7 + 5 + 1 + 2);
+	ck_assert_int_eq(sum(1), 5 + 14 + 5 + 1 + 1);
+	permod_free(pm);
+}
+END_TEST
+
+START_TEST(small_data_of_more_than_its_reach_is_refused)
+{
+	static const char source[] =
+		"__asm__(\".pushsection .sbss, \\\"aws\\\", @nobits; .skip 70000; .popsection\");\n"
+		"int last; int get(void) { return last++; }\n";
+	struct permod *pm = new_context();
+	struct permod_module *m;
+
+	expect_error(pm, permod_load(pm, compile("wide.ko", "-msmall-data", source), NULL, 0, &m),
+		     -ERANGE, "wide.ko", "out of reach", "-mlarge-data");
+	permod_free(pm);
+}
+END_TEST
+#endif
 
 /* Kibibytes that a line of /proc/self/smaps tells of the mapping that has an address; -1: none. */
 static long smaps_of(uintptr_t address, const char *what)
@@ -487,6 +535,10 @@ static Suite *make_suite(void)
 	add_test_of_maps(tests, regions_tell_the_truth);
 	add_test_of_maps(tests, symbols_of_init_are_gone_too);
 	tcase_add_test(tests, sections_keep_their_alignment);
+#ifdef __alpha__
+	tcase_add_test(tests, small_data_is_near_the_slots);
+	tcase_add_test(tests, small_data_of_more_than_its_reach_is_refused);
+#endif
 	add_x86_64_test(tests, large_text_is_in_huge_pages_on_request);
 	tcase_add_test(tests, large_module_loads_and_its_zeros_cost_nothing);
 	tcase_add_test(tests, modules_find_room_elsewhere_when_the_arena_is_full);

@@ -4,7 +4,8 @@
 # Other architectures, by cross compilers and QEMU's user-mode emulators:
 #
 #   sequences.c  what every sequence does, with a made-up rseq area; under step.py each is aborted at
-#                each instruction, as the kernel does, and must still do its work once
+#                each instruction, as the kernel does, and must still do its work once;
+#                disassemble.py reads its code as the machine's objdump sees it
 #   values.c     the whole library: QEMU's kernel has no rseq, so that operations are atomic
 #
 # i386 runs on an x86-64 kernel as it is, with the kernel's own rseq. A compiler or an emulator that is
@@ -32,6 +33,8 @@ sequences() {
 		not_ok "$title: compiling"
 		return
 	fi
+	check "$title: what objdump sees" python3 "$here/disassemble.py" $triplet-objdump \
+		"$work/sequences"
 	check "$title: values" timeout 60 $emulator "$work/sequences"
 	[ -z "$2" ] || check "$title: aborted at each instruction" timeout 100 python3 \
 		"$here/step.py" "$emulator" "$work/sequences" $signature stepped

@@ -164,7 +164,8 @@ static size_t few_sizes(void)
 	return sizes[number % (number & 0xf0000 ? 4 : COUNT(sizes))];
 }
 
-static pthread_barrier_t turn;
+/* On m68k the C library's type is too little aligned for what it is. */
+static _Alignas(8) pthread_barrier_t turn;
 static bool no_more;
 
 static void bind_to(unsigned int nth)

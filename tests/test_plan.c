@@ -207,7 +207,12 @@ START_TEST(plan_has_every_section_of_the_file)
 		    sections[i].sh_type == SHT_NOTE)
 			continue;
 		ck_assert_msg(section, "no %s", name);
+#ifdef __riscv
+		/* What its assembler leaves for alignment goes as far as it isn't needed. */
+		ck_assert_uint_le(section->size, sections[i].sh_size);
+#else
 		ck_assert_uint_eq(section->size, sections[i].sh_size);
+#endif
 		ck_assert_uint_eq(section->align, sections[i].sh_addralign);
 		ck_assert_uint_ne(section->address, 0);
 		ck_assert_uint_eq(section->address % sections[i].sh_addralign, 0);
@@ -249,7 +254,7 @@ START_TEST(plan_says_who_provides_a_symbol)
 	ck_assert_ptr_eq((void *)found->address, (void *)note);
 	found = plan_symbol(plan, "getpid");
 	if (!SANITIZED)
-		ck_assert_ptr_nonnull(strstr(found->provider, "libc"));
+		ck_assert(strstr(found->provider, "libc") || strstr(found->provider, "musl"));
 	ck_assert_ptr_eq((void *)found->address, dlsym(RTLD_DEFAULT, "getpid"));
 	found = plan_symbol(plan, "maybe");
 	ck_assert_ptr_null(found->provider);
@@ -800,7 +805,12 @@ static Suite *make_suite(void)
 	add_x86_64_test(plans, plan_of_what_is_all_wrong_stays_readable);
 	add_x86_64_test(plans, plan_tells_who_refers_to_a_symbol_and_how);
 	add_x86_64_test(plans, plan_tells_stubs_and_what_sets_the_bounds);
+#ifdef __GLIBC__
 	add_x86_64_test(plans, plan_tells_slots_of_thread_local_variables);
+#else
+	LEAVE_OUT(plan_tells_slots_of_thread_local_variables,
+		  "this C library keeps no room for thread-local variables of what comes later");
+#endif
 	tcase_add_test(plans, plan_tells_sizes);
 	add_x86_64_test(plans, plan_tells_what_is_discarded);
 	tcase_add_test(plans, module_is_loaded_within_the_planned_interval);

@@ -308,15 +308,12 @@ FILE *divert_stdout(void)
 	return NULL;
 }
 
-static bool is_executable(const struct permod_module *module, uintptr_t address)
+/* By its code, which is not where a pointer leads to on each machine. */
+static bool is_function(const void *address)
 {
-	struct permod_region region;
+	struct permod_address found;
 
-	for (unsigned int i = 0; permod_region(module, i, &region) == 0; i++) {
-		if (address - region.address < region.size)
-			return region.access[2] == 'x';
-	}
-	return false;
+	return permod_addr(address, &found) == 0 && !strcmp(found.region, "text");
 }
 
 void *find_function(const struct session *session, const char *name, size_t *owner)
@@ -327,7 +324,7 @@ void *find_function(const struct session *session, const char *name, size_t *own
 		struct permod_module *module = session->loaded[i].module;
 		void *address = permod_symbol(module, name);
 
-		if (address && is_executable(module, (uintptr_t)address)) {
+		if (address && is_function(address)) {
 			*owner = i;
 			return address;
 		}

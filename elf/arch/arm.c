@@ -609,10 +609,17 @@ static const char *float_name(uint64_t arguments)
 	return arguments ? "hard" : "soft or softfp";
 }
 
+/* This program's, if it is for this machine. */
+#ifdef __ARM_PCS_VFP
+#define OWN_ARGUMENTS 1
+#else
+#define OWN_ARGUMENTS 0
+#endif
+
 static int prepare(struct link *link)
 {
-	const struct link_object *first = NULL;
-	uint64_t known = VFP_EITHER;
+	const char *first = link->hosted ? "this program" : NULL;
+	uint64_t known = OWN_ARGUMENTS;
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		uint64_t arguments = float_arguments(object);
@@ -627,12 +634,12 @@ static int prepare(struct link *link)
 					  "%s: functions get floating-point numbers in other "
 					  "registers than those of %s (found %s, need %s); compile "
 					  "both with the same -mfloat-abi",
-					  object->name, first->name, float_name(arguments),
+					  object->name, first, float_name(arguments),
 					  float_name(known)));
 		if (error)
 			return error;
 		if (!first) {
-			first = object;
+			first = object->name;
 			known = arguments;
 		}
 	}

@@ -15,8 +15,10 @@
  * The GOT's address is also the one that data is counted from ($global$, in r27), and the linkage table
  * pointer of position-independent code (r19).  Who calls such code from elsewhere sets it: a pointer to a
  * function is the address of its code, or 2 more than that of a descriptor: entry, and what r19 shall be.
- * Functions of the link that pointers are made of have descriptors; those that are looked up by name
- * are told of by their code.  Nobody sets r27 but a program's start: code that uses it is for programs.
+ * Functions of a hosted link have descriptors if pointers are made of them, or they can be looked up by
+ * name; in other links pointers lead to the code, as in programs by ld.  r27 is set by a program's start,
+ * and the same in all of the process: code for programs counts its data from there, far though it may be.
+ * As that does not keep r19, calls of other objects' functions go through stubs, which set it.
  *
  * A stub does as compilers' own calls by pointers do, and changes r1 and r19 only, which are free at
  * calls, and for millicode, which has no descriptors, only r1.
@@ -47,7 +49,8 @@
 /* To a function. */
 #define POINTER(number, count, how, right)                                                         \
 	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = (count), .shift = (right),            \
-	      .form = (how), .wants = LINK_WANTS_GOT | LINK_WANTS_ADDRESS | LINK_WANTS_POINTER)
+	      .form = (how), .from = LINK_FROM_ZERO,                                               \
+	      .wants = LINK_WANTS_GOT | LINK_WANTS_ADDRESS | LINK_WANTS_POINTER)
 #define PARTS(number, kind, origin)                                                                \
 	LEFT(number##21L, kind, origin), RIGHT(number##14R, kind, origin)
 
@@ -136,8 +139,9 @@ static const struct link_relocation_type types[] = {
 	REFUSED(LTOFF_FPTR21L, OF_HP_UX),
 	REFUSED(LTOFF_FPTR14R, OF_HP_UX),
 	REFUSED(FPTR64, OF_64_BITS),
-	DATA(PLABEL32, LINK_ABSOLUTE),
-	PARTS(PLABEL, LINK_ABSOLUTE, LINK_FROM_ZERO),
+	POINTER(PLABEL32, 0, FORM_PLAIN, 0),
+	POINTER(PLABEL21L, 21, FORM_21, 11),
+	POINTER(PLABEL14R, 14, FORM_RIGHT_14, 0),
 	REFUSED(PCREL64, OF_64_BITS),
 	REFUSED(PCREL14WR, OF_64_BITS),
 	REFUSED(PCREL14DR, OF_64_BITS),
@@ -370,7 +374,7 @@ static int apply(struct link *link, const struct link_relocation *relocation, un
 		return link_write_value(link, relocation, field,
 					(int64_t)(value + (uint64_t)relocation->addend -
 						  link->base));
-	if (relocation->addend)
+	if (relocation->addend && link->hosted)
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "is a pointer into a function (found addend %lld, "
 					    "need 0)",

@@ -233,10 +233,26 @@ static const struct link_table *table_of(const struct link_section *section)
 	return NULL;
 }
 
-/* The entry that a descriptor in .opd tells of.  Entries of the table are in order, as assemblers make
+/* What the first word of a descriptor refers to; false: to no code that is loaded. */
+static bool find_target(const struct link_object *object, const Elf64_Rela *entry,
+			const struct link_section **code, uint64_t *offset)
+{
+	const struct link_symbol *symbol;
+
+	if (ELF64_R_TYPE(entry->r_info) != R_PPC64_ADDR64 ||
+	    ELF64_R_SYM(entry->r_info) >= object->symbol_count)
+		return false;
+	symbol = object->symbols[ELF64_R_SYM(entry->r_info)];
+	*code = symbol->section;
+	*offset = symbol->value + (uint64_t)entry->r_addend;
+	return *code && !(*code)->discarded && (*code)->region < LINK_PERCPU &&
+	       *offset <= (*code)->size;
+}
+
+/* The code that a descriptor in .opd tells of.  Entries of the table are in order, as assemblers make
  * them; false: there is none. */
-static bool read_descriptor(const struct link *link, const struct link_section *section,
-			    uint64_t offset, uint64_t *entry)
+static bool read_descriptor(const struct link_section *section, uint64_t offset,
+			    const struct link_section **code, uint64_t *code_offset)
 {
 	const struct link_table *table = table_of(section);
 	size_t low = 0, high = table ? table->count : 0;
@@ -246,13 +262,8 @@ static bool read_descriptor(const struct link *link, const struct link_section *
 		size_t middle = low + (high - low) / 2;
 
 		link_get_entry(table, middle, &found);
-		if (found.r_offset == offset && ELF64_R_TYPE(found.r_info) == R_PPC64_ADDR64) {
-			*entry =
-				link_symbol_address(
-					link, section->object->symbols[ELF64_R_SYM(found.r_info)]) +
-				(uint64_t)found.r_addend;
-			return true;
-		}
+		if (found.r_offset == offset)
+			return find_target(section->object, &found, code, code_offset);
 		if (found.r_offset < offset)
 			low = middle + 1;
 		else
@@ -266,21 +277,38 @@ static bool is_descriptor(const struct link *link, const struct link_symbol *sym
 	return has_descriptors(link) && symbol->section && !strcmp(symbol->section->name, ".opd");
 }
 
+static bool find_code(const struct link_symbol *symbol, const struct link_section **section,
+		      uint64_t *offset)
+{
+	return symbol->section && !strcmp(symbol->section->name, ".opd") &&
+	       read_descriptor(symbol->section, symbol->value, section, offset);
+}
+
+/* Behind a call, where a nop is for that; false: there is none. */
+static bool restore_toc(const struct link *link, const struct link_relocation *relocation,
+			unsigned char *field)
+{
+	if (relocation->section->size - relocation->offset < 8 ||
+	    link_get(link->arch, field + 4, 4) != NOP)
+		return false;
+	link_put(link->arch, field + 4, 4, has_descriptors(link) ? RESTORE_V1 : RESTORE_V2);
+	return true;
+}
+
 /* A call out of the link, where the TOC is another. */
 static int call_stub(struct link *link, const struct link_relocation *relocation,
 		     unsigned char *field, uint64_t at)
 {
-	uint64_t left = relocation->section->size - relocation->offset, stub;
+	uint64_t stub;
 	int error = link_use_stub(link, relocation, &stub);
 
 	if (error)
 		return error;
 	if (link_get(link->arch, field, 4) & 1) {
-		if (left < 8 || link_get(link->arch, field + 4, 4) != NOP)
+		if (!restore_toc(link, relocation, field))
 			return link_fail_relocation(link, -ENOEXEC, relocation,
 						    "is a call without a nop behind it, where r2 "
 						    "would be restored");
-		link_put(link->arch, field + 4, 4, has_descriptors(link) ? RESTORE_V1 : RESTORE_V2);
 	} else
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "is a jump to another module or library, which can't "
@@ -292,17 +320,28 @@ static int apply_call(struct link *link, const struct link_relocation *relocatio
 		      unsigned char *field, uint64_t at)
 {
 	const struct link_symbol *symbol = relocation->symbol;
+	const struct link_section *code;
 	uint64_t value;
 
-	if (!symbol->section && symbol->external && symbol->stub && symbol->function)
+	/* A branch to what is weak and not there does nothing. */
+	if (!symbol->defined) {
+		link_put(link->arch, field, 4, NOP);
+		return 0;
+	}
+	if (!symbol->section && symbol->external && symbol->stub &&
+	    (symbol->function || link->hosted))
 		return call_stub(link, relocation, field, at);
 	value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend;
-	if (is_descriptor(link, symbol) &&
-	    !read_descriptor(link, symbol->section, symbol->value + (uint64_t)relocation->addend,
-			     &value))
-		return link_fail_relocation(link, -ENOEXEC, relocation,
-					    "calls what is no function's descriptor");
-	if (!has_descriptors(link))
+	if (is_descriptor(link, symbol)) {
+		if (!read_descriptor(symbol->section, symbol->value + (uint64_t)relocation->addend,
+				     &code, &value))
+			return link_fail_relocation(link, -ENOEXEC, relocation,
+						    "calls what is no function's descriptor");
+		value += link_section_address(link, code);
+	}
+	if (symbol->resolved)
+		restore_toc(link, relocation, field);
+	else if (!has_descriptors(link))
 		value += local_entry(symbol);
 	return link_write_value(link, relocation, field, (int64_t)(value - at));
 }
@@ -421,6 +460,7 @@ const struct link_arch link_arch_ppc64 = {
 	.relocation = find_relocation,
 	.write_stub = write_stub_v1,
 	.check_flags = check_flags,
+	.find_code = find_code,
 	.apply = apply,
 };
 

@@ -103,7 +103,12 @@ extern const struct pcpu_layout pcpu_layout;
 #endif
 
 #define PCPU_CACHE_LINE 64
+/* The page, or the smallest of those that systems of this architecture choose from. */
+#if defined(__alpha__) || (defined(__sparc__) && (defined(__arch64__) || defined(__sparc_v9__)))
+#define PCPU_PAGE 8192
+#else
 #define PCPU_PAGE 4096
+#endif
 
 #define PCPU_DECLARE(type, name, sub)                                                              \
 	__attribute__((section(PCPU_SECTION(sub)))) __typeof__(type) __percpu name

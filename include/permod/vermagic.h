@@ -30,8 +30,10 @@
 #define PERMOD_MACHINE "aarch64_be"
 #elif defined(__aarch64__)
 #define PERMOD_MACHINE "aarch64"
+#elif defined(__arm__) && defined(__ARM_PCS_VFP)
+#define PERMOD_MACHINE "armhf"
 #elif defined(__arm__)
-#define PERMOD_MACHINE "arm"
+#define PERMOD_MACHINE "armel"
 #elif defined(__riscv) && __riscv_xlen == 64
 #define PERMOD_MACHINE "riscv64"
 #elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)

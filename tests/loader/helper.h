@@ -207,6 +207,9 @@ static inline UNUSED bool others_are_executable(void)
 #define knows_flags(flags) compiles(setting("CC", "gcc"), flags)
 #endif
 
+/* A test that can't be meant here. */
+#define LEAVE_OUT(test, why) ((void)(test), (void)printf("skipped %s: %s\n", #test, why))
+
 /* ---- Results -------------------------------------------------------------------------------- */
 
 /* A call that must return 0. */
@@ -243,6 +246,16 @@ static inline UNUSED struct permod_module *load(struct permod *pm, const char *n
 	return load_file(pm, module_file(name), NULL);
 }
 
+/* Where the code is that a pointer to a function leads to; or where its symbol is, which is as good. */
+static inline UNUSED char *code_at(void *function)
+{
+#ifdef __hppa__
+	if ((uintptr_t)function & 2)
+		return *(char **)((char *)function - 2);
+#endif
+	return function;
+}
+
 /* A function or variable that the module must have. */
 static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 {
@@ -250,6 +263,19 @@ static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 
 	ck_assert_msg(address, "%s: no symbol %s", permod_name(m), name);
 	return address;
+}
+
+/* In functions' addresses, on 32-bit arm: it tells of the instruction set. */
+#ifdef __arm__
+#define CODE_BIT 1
+#else
+#define CODE_BIT 0
+#endif
+
+/* Where a function's code is. */
+static inline UNUSED char *code_of(struct permod_module *m, const char *name)
+{
+	return (char *)((uintptr_t)symbol(m, name) & ~(uintptr_t)CODE_BIT);
 }
 
 /* The result of a call, and the line that explains it: one line that has all these parts. */

@@ -134,7 +134,8 @@ static struct shared {
 static unsigned int rounds;
 static cpu_set_t allowed;
 static bool finished;
-static pthread_barrier_t all_done;
+/* On m68k the C library's type is too little aligned for what it is. */
+static _Alignas(8) pthread_barrier_t all_done;
 static unsigned int handled; /* how often the handler ran */
 
 static void change_everything(void)
