@@ -65,7 +65,7 @@ enum link_fit {
 
 /* What a relocation of kind LINK_SPECIAL wants of its symbol. */
 #define LINK_WANTS_SLOT 1U
-#define LINK_WANTS_STUB 2U /* if the symbol is elsewhere */
+#define LINK_WANTS_STUB 2U /* if the symbol is elsewhere, or link_enters_by_address() */
 #define LINK_WANTS_GOT 4U  /* that there is a GOT */
 #define LINK_WANTS_ADDRESS 8U
 #define LINK_WANTS_PAGE                                                                            \

@@ -114,6 +114,7 @@ struct link_object {
 	size_t table_count;
 	bool member;	 /* of an archive */
 	bool data_based; /* its code counts from link->data_pointer what others' counts from the GOT */
+	bool wants_address; /* its functions find their data by a register that has their address */
 	struct link_mark *marks; /* by section; gc.c */
 };
 
@@ -547,6 +548,9 @@ link_fail_relocation(struct link *link, int error, const struct link_relocation 
 bool link_is_whole(const struct link_relocation_type *type);
 /* Whether the symbol's stub serves as well as the symbol. */
 bool link_may_use_stub(const struct link_relocation *relocation);
+/* Whether it goes to a function of another object of the link which wants its address in a register; code
+ * of its own object knows better. */
+bool link_enters_by_address(const struct link_relocation *relocation);
 /* Slots by number, the first is 0. */
 void link_write_slot(struct link *link, uint32_t number, uint64_t value);
 

@@ -59,6 +59,14 @@ int link_want_function(struct link *link, struct link_object *object, const char
 	return 0;
 }
 
+bool link_enters_by_address(const struct link_relocation *relocation)
+{
+	const struct link_section *section = relocation->symbol->section;
+
+	return section && section->object && section->object->wants_address &&
+	       section->object != relocation->object;
+}
+
 static void mark_special(struct link *link, const struct link_relocation *relocation)
 {
 	struct link_symbol *symbol = relocation->symbol;
@@ -76,7 +84,8 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 	link->private->got_based |= !!(wants & LINK_WANTS_GOT);
 	if (wants & LINK_WANTS_SLOT)
 		want_slot(link, symbol);
-	if (wants & LINK_WANTS_STUB && !symbol->section && *symbol->name)
+	if (wants & LINK_WANTS_STUB &&
+	    (symbol->section ? link_enters_by_address(relocation) : *symbol->name != '\0'))
 		want_stub(link, symbol);
 	if (wants & LINK_WANTS_POINTER && symbol->section && link->hosted)
 		want_stub(link, symbol);

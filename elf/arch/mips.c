@@ -242,6 +242,13 @@ static bool is_local(const struct link_symbol *symbol)
 	return symbol->bind == STB_LOCAL;
 }
 
+/* Whether the function called wants its address in $25, which a stub leaves there. */
+static bool wants_stub(const struct link *link, const struct link_relocation *relocation)
+{
+	return link->hosted && !relocation->addend &&
+	       (!relocation->symbol->section || link_enters_by_address(relocation));
+}
+
 /* Within the 256 MiB that the next instruction is in; o32 keeps the low 28 bits of the addend. */
 static int apply_jump(struct link *link, const struct link_relocation *relocation,
 		      unsigned char *field, uint64_t at)
@@ -249,8 +256,9 @@ static int apply_jump(struct link *link, const struct link_relocation *relocatio
 	const struct link_symbol *symbol = relocation->symbol;
 	uint64_t region = (at + 4) & ~(uint64_t)0xfffffff;
 	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend;
+	bool reached = (value & ~(uint64_t)0xfffffff) == region;
 
-	if ((value & ~(uint64_t)0xfffffff) != region && symbol->stub && !symbol->section) {
+	if (symbol->stub && ((!reached && !symbol->section) || wants_stub(link, relocation))) {
 		int error = link_use_stub(link, relocation, &value);
 
 		if (error)
@@ -432,6 +440,7 @@ static int check_flags(struct link_object *object, uint32_t flags)
 		return fail_abi(object, "microMIPS", "-mno-micromips");
 	if (flags & MIPS16_FLAG)
 		return fail_abi(object, "MIPS16", "-mno-mips16");
+	object->wants_address = flags & EF_MIPS_PIC;
 	return 0;
 }
 
