@@ -28,6 +28,7 @@
 #define LOADER_ARCH_H
 
 #include <elf.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>

@@ -363,12 +363,10 @@ static const char importer_source[] = "extern __thread long shared_count;\n"
 START_TEST(module_shares_them_with_another)
 {
 	static const char *const exporters[] = { "", "-fPIC" };
-	static const char *const importers[] = { "",
-						 "-fPIC",
-						 "-fPIC -fno-plt",
-						 "-fPIC -ftls-model=initial-exec",
-						 "-fno-pie",
-						 DESCRIPTORS };
+	static const char *const importers[] = {
+		"",	    "-fPIC",	"-fPIC -fno-plt", "-fPIC -ftls-model=initial-exec",
+		"-fno-pie", DESCRIPTORS
+	};
 
 	for (size_t i = 0; i < COUNT(exporters); i++) {
 		for (size_t j = 0; j < COUNT(importers); j++) {
@@ -455,12 +453,9 @@ END_TEST
 __thread long test_tls_of_program = 70;
 long test_plain_of_program = 80;
 
-static const char *const foreign_builds[] = { "",
-					      "-fPIC",
-					      "-fno-pie",
-					      "-fPIC -fno-plt",
-					      "-fPIC -ftls-model=initial-exec",
-					      DESCRIPTORS };
+static const char *const foreign_builds[] = {
+	"", "-fPIC", "-fno-pie", "-fPIC -fno-plt", "-fPIC -ftls-model=initial-exec", DESCRIPTORS
+};
 
 START_TEST(variables_of_the_program_and_of_libc_are_reached)
 {
@@ -829,7 +824,8 @@ START_TEST(plan_tells_of_them)
 	for (unsigned int i = 0; (symbol = permod_plan_symbol(plan, i)); i++) {
 		if (strcmp(symbol->name, "errno") != 0)
 			continue;
-		ck_assert_str_eq(symbol->provider, "libc.so.6");
+		/* On alpha it is libc.so.6.1. */
+		ck_assert_int_eq(strncmp(symbol->provider, "libc.so.6", 9), 0);
 		ck_assert_uint_eq(symbol->address, 0);
 		found = true;
 	}
