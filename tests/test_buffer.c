@@ -14,8 +14,7 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* Bytes that are mapped, as the kernel counts them. */
-/* Bytes; an emulator tells of those of its own. */
+/* Bytes that are mapped, as the kernel counts them; an emulator tells of those of its own. */
 static size_t address_space(void)
 {
 	char line[256] = "";
