@@ -154,7 +154,7 @@ static enum status check(int argc, char **argv)
 const struct command check_command = {
 	.name = "check",
 	.synopsis = "[OPTION ...] FILE",
-	.summary = "would it load here? The plan and the reasons; nothing is run",
+	.summary = "would it load here, or link for another machine? Nothing is run",
 	.help = "  --json             print one JSON document\n"
 		"  --module-dir DIR   find FILE by its name, and what it needs, in a module tree of depmod\n"
 		"  --config PATH      with a module tree: a folder or file as in modprobe.d; repeatable\n"
