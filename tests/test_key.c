@@ -84,7 +84,7 @@ END_TEST
 static const unsigned char no_operation[] = { 0x66, 0x0f, 0x1f, 0x44, 0, 0 };
 static const unsigned char branch[] = { 0x0f, 0x85 };
 
-static const unsigned char *code_of(const struct permod_key_place *place)
+static const unsigned char *code_of_place(const struct permod_key_place *place)
 {
 	return (const unsigned char *)&place->code + place->code;
 }
@@ -112,11 +112,12 @@ static int count_places(const void *word, int *patched)
 		if (word_of(place) != word)
 			continue;
 		count++;
-		if (is_code(code_of(place) + place->comparison, true)) {
-			ck_assert(is_code(code_of(place) + (code_of(place)[0] == 0x66), false));
+		if (is_code(code_of_place(place) + place->comparison, true)) {
+			ck_assert(is_code(code_of_place(place) + (code_of_place(place)[0] == 0x66),
+					  false));
 			++*patched;
 		} else {
-			ck_assert_mem_eq(code_of(place) + place->comparison, branch, 2);
+			ck_assert_mem_eq(code_of_place(place) + place->comparison, branch, 2);
 		}
 	}
 	return count;
@@ -127,9 +128,9 @@ static bool crosses_a_line(const void *word)
 	for (const struct permod_key_place *place = __start_permod_keys; place < __stop_permod_keys;
 	     place++) {
 		if (word_of(place) == word &&
-		    ((uintptr_t)code_of(place) % 64 + place->comparison > 64 ||
-		     ((uintptr_t)code_of(place) + place->comparison) % 64 > 58 ||
-		     (uintptr_t)code_of(place) % 4096 > 4096 - 16))
+		    ((uintptr_t)code_of_place(place) % 64 + place->comparison > 64 ||
+		     ((uintptr_t)code_of_place(place) + place->comparison) % 64 > 58 ||
+		     (uintptr_t)code_of_place(place) % 4096 > 4096 - 16))
 			return true;
 	}
 	return false;
