@@ -448,7 +448,7 @@ START_TEST(texts_go_with_the_module_wherever_it_points)
 	static struct state before, after;
 	struct permod_module *m;
 
-	for (int i = 0; i < 30; i++) {
+	for (int i = 0; i < 120; i++) {
 		if (i == 20)
 			look(&before);
 		m = load_file(pm, path, "word=first word=second");
@@ -457,7 +457,9 @@ START_TEST(texts_go_with_the_module_wherever_it_points)
 	}
 	look(&after);
 	expect_same(&before, &after, "texts");
-	ck_assert(after.heap < before.heap + 10 || under_valgrind());
+	/* A hundred texts would be 3 200 bytes at least.  What waits in a thread's cache is counted too. */
+	ck_assert_msg(after.heap < before.heap + 1600 || under_valgrind(),
+		      "%zu bytes in use, were %zu", after.heap, before.heap);
 	permod_free(pm);
 }
 END_TEST
