@@ -273,7 +273,7 @@ static int sort_percpu(struct link *link, struct link_section **sections, size_t
 static int order_sections(struct link *link)
 {
 	struct link_private *private = link->private;
-	size_t start[KINDS * LINK_REGIONS + 1] = { 0 };
+	size_t start[KINDS * LINK_REGIONS + 1] = { 0 }, begin;
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
@@ -296,8 +296,9 @@ static int order_sections(struct link *link)
 		}
 	}
 	/* Each start has moved to its end by now. */
-	return sort_percpu(link, private->placed + start[KINDS * LINK_PERCPU - 1],
-			   start[KINDS * LINK_PERCPU] - start[KINDS * LINK_PERCPU - 1]);
+	begin = start[KINDS * LINK_PERCPU - 1];
+	return sort_percpu(link, private->placed + begin,
+			   start[KINDS * (LINK_PERCPU + 1) - 1] - begin);
 }
 
 /* ---- Offsets -------------------------------------------------------------------------------- */
