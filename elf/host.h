@@ -6,6 +6,10 @@
 #ifndef ELF_HOST_H
 #define ELF_HOST_H
 
+#ifdef __mips__
+#include <sgidefs.h> /* names of ABIs */
+#endif
+
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define HOST_ARCH (&link_arch_x86_64)
 #elif defined(__i386__)
