@@ -181,8 +181,12 @@ static inline UNUSED void torture(void (*work)(struct worker *me),
 	setitimer(ITIMER_REAL, &never, NULL);
 	__atomic_store_n(&workers_finished, true, __ATOMIC_RELEASE);
 	pthread_join(harasser, NULL);
-	/* An emulator may be through before the first signal comes. */
+	/* With few rounds, or under an emulator, all may be through before the first signal comes. */
+#ifdef QUICK
+	(void)interrupts;
+#else
 	ck_assert(interrupts > 0 || emulator());
+#endif
 }
 
 /* ---- The ways ------------------------------------------------------------------------------- */
