@@ -235,6 +235,7 @@ static int clones_with_memory_count(void)
 /* The number that the kernel wrote is the one that selects the copy. */
 static int ids_select(void)
 {
+#ifdef HAVE_THREAD_POINTER
 	const uint32_t *area = (uint32_t *)((char *)__builtin_thread_pointer() +
 					    (&__rseq_size ? __rseq_offset : 0));
 	cpu_set_t allowed, one;
@@ -257,6 +258,9 @@ static int ids_select(void)
 			return 1;
 	}
 	return 0;
+#else
+	return 77; /* nor are there sequences */
+#endif
 }
 
 /* ---- What each scene must end in ------------------------------------------------------------ */

@@ -671,8 +671,13 @@ int main(int argc, char **argv)
 	suite = suite_create("percpu_stats");
 	tests = tcase_create("stats");
 	tcase_set_timeout(tests, 300);
-	tcase_add_test(tests, caller_decides_how_many_chunks);
-	tcase_add_test(tests, numbers_are_those_of_one_moment);
+	/* QEMU 7.2's mincore() writes a byte for each of its host's pages: too many where pages are larger. */
+	if (emulator() && sysconf(_SC_PAGESIZE) > 4096) {
+		printf("skipped: how many pages are there, which the emulator can't tell\n");
+	} else {
+		tcase_add_test(tests, caller_decides_how_many_chunks);
+		tcase_add_test(tests, numbers_are_those_of_one_moment);
+	}
 	tcase_add_test(tests, bad_ranges_are_einval);
 	/* The others compare with pages that the kernel knows of, and an emulator doesn't. */
 	if (!emulator())
