@@ -22,7 +22,8 @@
  * Any number of threads and signal handlers may use a counter.  Additions and reads are
  * async-signal-safe and never wait; percpu_counter_init() and percpu_counter_destroy() are not
  * async-signal-safe.  Nothing here orders other memory accesses.  Where operations are atomic
- * (pcpu_ops_name()) all is the same, but slower.
+ * (pcpu_ops_name()) all is the same, but slower; and where the CPU has no atomic instructions for 8
+ * bytes, libatomic has locks, so that additions wait and nothing is async-signal-safe.
  */
 #ifndef PERMOD_PERCPU_COUNTER_H
 #define PERMOD_PERCPU_COUNTER_H
