@@ -36,6 +36,22 @@ static bool leads_to(const struct link *link, const struct link_relocation *relo
 				      relocation->offset) == value;
 }
 
+static bool is_call(const struct link_relocation *relocation)
+{
+	return relocation->type->kind == LINK_BRANCH || (relocation->type->kind == LINK_SPECIAL &&
+							 relocation->type->wants & LINK_WANTS_STUB);
+}
+
+static enum link_way stub_or_direct(const struct link *link,
+				    const struct link_relocation *relocation)
+{
+	const struct link_symbol *symbol = relocation->symbol;
+
+	return symbol->stub_used && leads_to(link, relocation, link_stub_address(link, symbol))
+		       ? LINK_WAY_STUB
+		       : LINK_WAY_DIRECT;
+}
+
 static enum link_way way_of(const struct link *link, const struct link_relocation *relocation)
 {
 	const struct link_symbol *symbol = relocation->symbol;
@@ -54,15 +70,9 @@ static enum link_way way_of(const struct link *link, const struct link_relocatio
 	case LINK_ABSOLUTE:
 	case LINK_RELATIVE:
 	case LINK_BRANCH:
-		return symbol->stub_used &&
-				       leads_to(link, relocation, link_stub_address(link, symbol))
-			       ? LINK_WAY_STUB
-			       : LINK_WAY_DIRECT;
+		return stub_or_direct(link, relocation);
 	case LINK_SPECIAL:
-		return relocation->type->wants & LINK_WANTS_STUB && symbol->stub_used &&
-				       leads_to(link, relocation, link_stub_address(link, symbol))
-			       ? LINK_WAY_STUB
-			       : LINK_WAY_DIRECT;
+		return is_call(relocation) ? stub_or_direct(link, relocation) : LINK_WAY_DIRECT;
 	case LINK_TLS_GENERAL:
 		return LINK_WAY_TLS_MODULE;
 	case LINK_TLS_LOCAL:
@@ -74,12 +84,6 @@ static enum link_way way_of(const struct link *link, const struct link_relocatio
 	default:
 		return LINK_WAY_DIRECT;
 	}
-}
-
-static bool is_call(const struct link_relocation *relocation)
-{
-	return relocation->type->kind == LINK_BRANCH || (relocation->type->kind == LINK_SPECIAL &&
-							 relocation->type->wants & LINK_WANTS_STUB);
 }
 
 /* False if scanning found fault with it. */
