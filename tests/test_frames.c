@@ -291,15 +291,8 @@ static const struct {
 	  "two personalities" },
 };
 
-START_TEST(odd_contents_are_refused)
-{
-	struct permod *pm = new_context();
-
-	expect_error(pm, permod_load(pm, frames("odd.ko", odd[_i].lines), NULL, 0, NULL), -ENOEXEC,
-		     "odd.ko: section .eh_frame+0x", odd[_i].message);
-	permod_free(pm);
-}
-END_TEST
+#define ODD_MODULE(lines) frames("odd.ko", lines)
+#define ODD_PLACE "odd.ko: section .eh_frame+0x"
 
 /* Every record of a good section, with each of its bytes changed: it loads or not, and if it does,
  * the unwinder looks through all of it. */
@@ -404,15 +397,8 @@ static const struct {
 	{ ENTRY("code_1", DISTANCE("beyond")), "goes beyond the constants" },
 };
 
-START_TEST(odd_contents_are_refused)
-{
-	struct permod *pm = new_context();
-
-	expect_error(pm, permod_load(pm, indexed("odd.ko", odd[_i].lines), NULL, 0, NULL), -ENOEXEC,
-		     "odd.ko: .ARM.exidx: entry", odd[_i].message);
-	permod_free(pm);
-}
-END_TEST
+#define ODD_MODULE(lines) indexed("odd.ko", lines)
+#define ODD_PLACE "odd.ko: .ARM.exidx: entry"
 
 /* A program that has the library by dlopen() alone: the unwinder finds libc's function first. */
 START_TEST(exceptions_are_refused_where_no_unwinder_would_find_them)
@@ -449,6 +435,16 @@ START_TEST(exceptions_are_refused_where_no_unwinder_would_find_them)
 END_TEST
 
 #endif
+
+START_TEST(odd_contents_are_refused)
+{
+	struct permod *pm = new_context();
+
+	expect_error(pm, permod_load(pm, ODD_MODULE(odd[_i].lines), NULL, 0, NULL), -ENOEXEC,
+		     ODD_PLACE, odd[_i].message);
+	permod_free(pm);
+}
+END_TEST
 
 static bool add_tests_by_unwinder(TCase *tests)
 {
