@@ -264,39 +264,28 @@ static inline uintptr_t return_address(const ucontext_t *context)
 #endif
 }
 
-#ifdef __hppa__
 static inline uintptr_t data_pointer(void)
 {
-	uintptr_t pointer;
+	uintptr_t pointer = 0;
 
+#ifdef __hppa__
 	__asm__("copy %%r27, %0" : "=r"(pointer));
+#endif
 	return pointer;
 }
 
-/* Addresses of code that come from the CPU have the privilege level there, which is 3. */
 static inline uintptr_t descriptor_at(uintptr_t address)
 {
+#if defined(__hppa__)
+	/* Addresses of code that come from the CPU have the privilege level there, which is 3. */
 	return (address & 3) == 2 ? address - 2 : 0;
-}
-#else
-static inline uintptr_t data_pointer(void)
-{
-	return 0;
-}
-
-#ifdef DESCRIPTORS
-static inline uintptr_t descriptor_at(uintptr_t address)
-{
+#elif defined(DESCRIPTORS)
 	return address;
-}
 #else
-static inline uintptr_t descriptor_at(uintptr_t address)
-{
 	(void)address;
 	return 0;
+#endif
 }
-#endif
-#endif
 
 /* GCC does nothing for machines whose other compilers are said to do it. */
 #if defined(__powerpc__)
