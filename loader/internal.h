@@ -861,19 +861,6 @@ bool is_in_each_image(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
 
-#if defined(__x86_64__) || defined(__i386__)
-/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
- * gets copies.  How many words the second has depends on libgcc; the first is always there. */
-#if !defined(__clang__) && __GNUC__ >= 12
-#define CPU_FEATURE_WORDS 3
-#else
-#define CPU_FEATURE_WORDS 1
-#endif
-extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
-extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
-	__attribute__((visibility("hidden")));
-#endif
-
 /* ---- symfile.c ------------------------------------------------------------------------------ */
 
 /* What debuggers read of a list of such: the layout is theirs. */
