@@ -13,6 +13,8 @@
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
+ *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
+ *                           across, a power of 2; 0: it can jump across all
  *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
@@ -132,6 +134,7 @@
 /* The second slot is not for a symbol either. */
 #define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
 #define SYMBOL_COUNT DT_MIPS_SYMTABNO
+#define CODE_SPAN (1UL << 28)
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -216,6 +219,9 @@
 #endif
 #ifndef TLS_BIAS
 #define TLS_BIAS 0
+#endif
+#ifndef CODE_SPAN
+#define CODE_SPAN 0UL
 #endif
 #ifndef RESOLVER_MARK
 #define RESOLVER_MARK 0UL

@@ -586,6 +586,8 @@ struct arena {
 	size_t size; /* bytes */
 };
 const struct arena *arena(void);
+/* Whether code anywhere in it can jump to anywhere in it by the machine's jumps. */
+bool arena_is_in_one_span(void);
 /* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
