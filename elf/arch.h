@@ -119,7 +119,7 @@ struct link_arch {
 	uint8_t code_addend; /* code counts from its instruction, and so has up to this for the field: bytes */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
-		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
+		mapping_symbols; /* local "$x", "$x.1", "$xrv64i" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	const char *far_slots; /* what to do if the GOT has more slots than are in reach; or NULL */
 	uint64_t near_flag;    /* SHF_* of sections that have to be near the GOT; or 0 */

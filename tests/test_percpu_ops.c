@@ -74,7 +74,7 @@ __attribute__((constructor)) static void find_allowed(void)
 static uint64_t rseq_cs(void)
 {
 #ifdef PCPU_HAVE_SEQUENCES
-	return *(uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)pcpu_layout.rseq + 8);
+	return *(uint64_t *)(__pcpu_thread_pointer() + (intptr_t)pcpu_layout.rseq + 8);
 #else
 	return 0;
 #endif
@@ -662,7 +662,7 @@ static void *arrive_step_by_step(void *argument);
 /* A sequence of this file that will find no CPU number, whatever the kernel knows by now. */
 static bool is_turned_away(uint64_t at)
 {
-	const char *area = (char *)__builtin_thread_pointer() + (intptr_t)pcpu_layout.rseq;
+	const char *area = __pcpu_thread_pointer() + (intptr_t)pcpu_layout.rseq;
 
 	return at - (uintptr_t)arrive_step_by_step < 1024 && *(const int32_t *)(area + 4) < 0;
 }
