@@ -173,8 +173,22 @@ struct link_arch {
 		      bool stub, uint64_t *target);
 	/* Make a branch to what is weak and not there do nothing; NULL: it goes to address 0. */
 	void (*skip)(const struct link_relocation *relocation, unsigned char *field);
+	/* Functions that compilers call to save and restore registers; `prefix` is NULL behind the last. */
+	const struct link_saves *saves;
 	/* Before relocations are looked at. */
 	int (*prepare)(struct link *link);
+};
+
+/* A family of functions, by the name of each of which stands the first register that it saves, or
+ * restores: see saves.c. */
+#define LINK_SAVES_END 4
+struct link_saves {
+	const char *prefix, *suffix; /* of names; between them is the register's number */
+	unsigned int first;	     /* register that has one; the last is 31 */
+	/* The instruction of register 31, and how much less that of the register before is; and of one that
+	 * comes before that, or 0. */
+	uint32_t before, before_step, code, step;
+	uint32_t end[LINK_SAVES_END]; /* what follows once; 0: no more */
 };
 
 /* One for each file of elf/arch/, by its name. */

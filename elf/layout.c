@@ -549,7 +549,9 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_list_bounds(link);
+	error = link_add_saves(link);
+	if (!error)
+		error = link_list_bounds(link);
 	if (!error && link->gc_sections)
 		error = link_collect(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)
