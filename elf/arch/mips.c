@@ -31,12 +31,16 @@
 #define SPECIAL(number, right, what)                                                               \
 	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 16, .shift = (right),              \
 	      .wants = (what))
+#define SMALL_DATA(number)                                                                         \
+	ENTRY(number, LINK_GOT_OFFSET, 4, LINK_FIT_SIGNED, .bits = 16, .from = LINK_FROM_GOT,      \
+	      .reason = SMALL)
 #define BRANCH(number, count, right)                                                               \
 	ENTRY(number, LINK_RELATIVE, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),        \
 	      .exact = true)
 
 #define DYNAMIC "only in linked files"
 #define UNUSED_TYPE "compilers do not make it"
+#define SMALL "nothing sets $28 to this module's small data; compile with -G0, or with -mabicalls"
 #define COMPACT "it is for MIPS16 or microMIPS; compile with -mno-mips16 -mno-micromips"
 
 /* Those that older <elf.h> does not have. */
@@ -65,8 +69,8 @@ static const struct link_relocation_type types[] = {
 	      .wants = LINK_WANTS_STUB),
 	SPECIAL(HI16, 16, LINK_WANTS_ADDRESS),
 	SPECIAL(LO16, 0, LINK_WANTS_ADDRESS),
-	HALF(GPREL16, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
-	HALF(LITERAL, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
+	SMALL_DATA(GPREL16),
+	SMALL_DATA(LITERAL),
 	SPECIAL(GOT16, 0, LOCAL_SLOT),
 	BRANCH(PC16, 16, 2),
 	SPECIAL(CALL16, 0, LINK_WANTS_SLOT | LINK_WANTS_GOT),
@@ -441,6 +445,7 @@ static int check_flags(struct link_object *object, uint32_t flags)
 	if (flags & MIPS16_FLAG)
 		return fail_abi(object, "MIPS16", "-mno-mips16");
 	object->wants_address = flags & EF_MIPS_PIC;
+	object->sets_no_pointer = !(flags & (EF_MIPS_PIC | EF_MIPS_CPIC));
 	return 0;
 }
 
