@@ -123,7 +123,7 @@ static inline UNUSED void let_signals_in(long round)
 }
 
 /* Microseconds: where all is slow, workers shall get on in between. */
-static inline long pause_between_signals(void)
+static inline int pause_between_signals(void)
 {
 	return is_emulated() ? 5000 : 70;
 }
