@@ -420,7 +420,7 @@ START_TEST(threads_look_while_modules_come_and_go)
 }
 END_TEST
 
-static void set_timer(long microseconds)
+static void set_timer(int microseconds)
 {
 	struct itimerval value = { { 0, microseconds }, { 0, microseconds } };
 
@@ -432,7 +432,7 @@ static void start_timer(void)
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 
 	check_that(sigaction(SIGALRM, &action, NULL) == 0);
-	set_timer(under_valgrind() ? 5000 : 50);
+	set_timer(pause_between_signals());
 }
 
 static void stop_timer(void)

@@ -910,7 +910,7 @@ static void *harass(void *unused UNUSED)
 				syscall(SYS_tgkill, getpid(), id, SIGUSR2);
 			}
 		}
-		usleep(30);
+		usleep((useconds_t)pause_between_signals() / 2);
 		cpu++;
 	}
 	return NULL;
@@ -918,7 +918,8 @@ static void *harass(void *unused UNUSED)
 
 static void run_workers(void *(*body)(void *))
 {
-	struct itimerval often = { { 0, 70 }, { 0, 70 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct itimerval often = { { 0, pause_between_signals() }, { 0, pause_between_signals() } };
+	struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 	pthread_t harasser;
 
