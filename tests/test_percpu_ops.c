@@ -886,6 +886,13 @@ static void *work(void *argument)
 	return NULL;
 }
 
+/* Between signals, microseconds: emulated threads would do nothing but handle them, where each operation on
+ * 8 bytes is one under a lock. */
+static useconds_t pause_time(void)
+{
+	return is_emulated() ? 2000 : 30;
+}
+
 /* Move the workers from CPU to CPU and send them signals. */
 static void *harass(void *unused UNUSED)
 {
@@ -906,7 +913,7 @@ static void *harass(void *unused UNUSED)
 				syscall(SYS_tgkill, getpid(), id, SIGUSR2);
 			}
 		}
-		usleep(30);
+		usleep(pause_time());
 		cpu++;
 	}
 	return NULL;
@@ -914,7 +921,8 @@ static void *harass(void *unused UNUSED)
 
 static void run_workers(void *(*body)(void *))
 {
-	struct itimerval often = { { 0, 70 }, { 0, 70 } }, never = { { 0, 0 }, { 0, 0 } };
+	const suseconds_t time = 2 * (suseconds_t)pause_time() + 10;
+	struct itimerval often = { { 0, time }, { 0, time } }, never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 	pthread_t harasser;
 
