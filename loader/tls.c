@@ -503,7 +503,7 @@ static int write_file(const struct draft *draft, struct carrier_file *file)
  * "self".  libc takes objects of one name for one object, and numbers of descriptors recur, so there
  * is a count in it, in binary, in a form that the file system does not mind.
  */
-static void name_path(char *path, const char *process, uint64_t count, int fd)
+static void name_path(char *path, const char *process, unsigned long count, int fd)
 {
 	path += sprintf(path, "/proc/%s/fd", process);
 	for (; count; count >>= 1)
@@ -651,7 +651,7 @@ static int fail_room(const struct draft *draft)
 /* A new object, or an old one if libc takes this for it. */
 static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
-	static uint64_t count;
+	static unsigned long count;
 	struct tls_carrier *carrier = draft->carrier;
 	char process[PROCESS_BYTES];
 	struct link_map *map;
@@ -786,7 +786,7 @@ void close_tls(struct tls_carrier *carrier)
 /* Sizes are multiples of the alignment, so that what libc takes for it is what it gives back. */
 static int new_carrier(struct load *load, struct tls_carrier **carrier)
 {
-	static uint64_t count;
+	static unsigned long count;
 	const struct link_part *part = &load->link->part[LINK_TLS];
 
 	*carrier = calloc(1, sizeof(**carrier));
@@ -794,8 +794,7 @@ static int new_carrier(struct load *load, struct tls_carrier **carrier)
 		return fail_memory(load->pm);
 	(*carrier)->align = part->align ? part->align : 1;
 	(*carrier)->size = round_up(part->size, (*carrier)->align);
-	sprintf((*carrier)->base, "permod:%llu",
-		(unsigned long long)__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
+	sprintf((*carrier)->base, "permod:%lu", __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
 	return 0;
 }
 
