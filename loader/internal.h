@@ -399,6 +399,9 @@ int read_file(struct permod *pm, const char *path, void **data, size_t *size);
 int check_file_size(struct permod *pm, const char *path, off_t size);
 /* A file in memory, for code; its descriptor, or -1 and errno.  Flags are MFD_*. */
 int make_memory_file(const char *name, unsigned int flags);
+/* A name for the dynamic linker to open a descriptor by, which no other object has or had. */
+#define MEMORY_PATH_BYTES 192
+int name_memory_file(const struct load *load, int descriptor, char path[MEMORY_PATH_BYTES]);
 /* Whether files, those in memory too, may become so large: to write beyond is a deadly signal. */
 bool may_write(size_t size);
 /* The module name that a path stands for, to be freed; NULL without memory. */
