@@ -115,7 +115,9 @@ struct link_object {
 	bool member;	 /* of an archive */
 	bool data_based; /* its code counts from link->data_pointer what others' counts from the GOT */
 	bool wants_address; /* its functions find their data by a register that has their address */
-	struct link_mark *marks; /* by section; gc.c */
+	const struct link_section *own_got; /* powerpc's .got2, or NULL */
+	bool names_got;			    /* on powerpc: it refers to the link's GOT */
+	struct link_mark *marks;	    /* by section; gc.c */
 };
 
 /* What link_add_cell() was asked for. */

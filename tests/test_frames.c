@@ -97,8 +97,8 @@ static void *in_init;
 void tell_address(void *address);
 void tell_address(void *address)
 {
-	in_init = (char *)((uintptr_t)address & ~(uintptr_t)CODE_BIT);
-	ck_assert_ptr_eq(function_at(address), in_init);
+	in_init = (char *)((uintptr_t)code_at(address) & ~(uintptr_t)CODE_BIT);
+	ck_assert_ptr_eq(function_at(in_init), in_init);
 }
 EXPORT_SYMBOL(tell_address);
 
