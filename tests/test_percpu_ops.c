@@ -890,6 +890,12 @@ static void *work(void *argument)
 	return NULL;
 }
 
+/* Microseconds from a signal to the next; emulated, a handler may take some hundred. */
+static unsigned int period(void)
+{
+	return is_emulated() ? 500 : 50;
+}
+
 /* Move the workers from CPU to CPU and send them signals. */
 static void *harass(void *unused UNUSED)
 {
@@ -910,7 +916,7 @@ static void *harass(void *unused UNUSED)
 				syscall(SYS_tgkill, getpid(), id, SIGUSR2);
 			}
 		}
-		usleep(30);
+		usleep(period());
 		cpu++;
 	}
 	return NULL;
@@ -918,7 +924,8 @@ static void *harass(void *unused UNUSED)
 
 static void run_workers(void *(*body)(void *))
 {
-	struct itimerval often = { { 0, 70 }, { 0, 70 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct itimerval often = { { 0, period() }, { 0, period() } },
+			 never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 	pthread_t harasser;
 
