@@ -211,10 +211,18 @@ static const char *frames(const char *name, const char *lines)
 #define CIE                                                                                            \
 	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.string \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
 	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
+
+/* How far something is from here: sparc's assembler knows no differences of two sections. */
+#ifdef __sparc__
+#define FROM_HERE(address) "%r_disp32(" address ")"
+#else
+#define FROM_HERE(address) address "-."
+#endif
+
 /* An FDE of that for some address, so many bytes. */
 #define FDE(address, bytes)                                                                        \
-	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n.long " address "-.\\n.long " bytes                   \
-	"\\n.uleb128 0\\n.balign 4\\n6:\\n\""
+	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n\""                                                   \
+	"\".long " FROM_HERE(address) "\\n.long " bytes "\\n.uleb128 0\\n.balign 4\\n6:\\n\""
 
 /* Nobody else's functions are spoken of. */
 START_TEST(foreign_functions_are_left_out)
