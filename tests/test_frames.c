@@ -193,6 +193,54 @@ START_TEST(thread_that_ends_in_a_module_is_unwound)
 }
 END_TEST
 
+/* ---- Backtraces ----------------------------------------------------------------------------- */
+
+/* A section for one function, so that it is known where that ends. */
+#define ALONE __attribute__((noinline, section("permod_test_caller")))
+extern char __start_permod_test_caller[], __stop_permod_test_caller[];
+
+static bool seen;
+void look_back(void);
+void look_back(void)
+{
+	int (*trace)(void **, int) = (int (*)(void **, int))dlsym(RTLD_DEFAULT, "backtrace");
+	void *frames[64];
+	int count = trace(frames, (int)COUNT(frames));
+
+	for (int i = 0; i < count; i++)
+		seen |= (char *)frames[i] > __start_permod_test_caller &&
+			(char *)frames[i] <= __stop_permod_test_caller;
+}
+EXPORT_SYMBOL(look_back);
+
+ALONE static void load_and_unload(struct permod *pm, const char *path)
+{
+	struct permod_module *m = load_file(pm, path, NULL);
+
+	check_that(seen);
+	seen = false;
+	must(pm, permod_unload(m, 0));
+	check_that(seen);
+}
+
+/* From init and exit, through the loader, to who called that. */
+START_TEST(backtrace_passes_through_the_loader)
+{
+	struct permod *pm = new_context();
+
+	load_and_unload(
+		pm,
+		compile("back.ko", TABLES,
+			"#include <permod/module.h>\n"
+			"void look_back(void);\n"
+			"static int __init begin(void) { look_back(); return 0; }\n"
+			"module_init(begin);\n"
+			"static void __exit end(void) { look_back(); (void)*(volatile char *)\"\"; }\n"
+			"module_exit(end);\n"));
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Contents ------------------------------------------------------------------------------- */
 
 #ifndef __arm__
@@ -473,6 +521,10 @@ static bool add_tests_by_unwinder(TCase *tests)
 	tcase_add_test(tests, damage_does_no_harm);
 #endif
 	tcase_add_test(tests, thread_that_ends_in_a_module_is_unwound);
+	if (dlsym(RTLD_DEFAULT, "backtrace"))
+		tcase_add_test(tests, backtrace_passes_through_the_loader);
+	else
+		LEAVE_OUT(backtrace_passes_through_the_loader, "the C library has no backtrace()");
 	return true;
 }
 

@@ -166,6 +166,41 @@ static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool m
 	return true;
 }
 
+/* ---- Functions that save and restore registers ------------------------------------------------ */
+
+#define NEXT_REGISTER 0x200000U
+#define RETURN 0x4e800020U /* blr */
+/* lwz %r0, 4(%r11); mtlr %r0; mr %r1, %r11 */
+#define LEAVE 0x800b0004U, 0x7c0803a6U, 0x7d615b78U, RETURN
+#define GENERAL(name, end, code, bytes, ...)                                                       \
+	{                                                                                          \
+		name, end, 14, 0, 0, code, NEXT_REGISTER + (bytes),                                \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+/* By their distance from %r0: li %r11, -16 */
+#define VECTOR(name, code)                                                                         \
+	{                                                                                          \
+		name, "", 20, 0x3960fff0U, 16, code, NEXT_REGISTER,                                \
+		{                                                                                  \
+			RETURN                                                                     \
+		}                                                                                  \
+	}
+
+/* Those with _x return for the function that they end. */
+static const struct link_saves saves[] = {
+	GENERAL("_savegpr_", "", 0x93ebfffcU, 4, RETURN), /* stw %r31, -4(%r11) */
+	GENERAL("_restgpr_", "", 0x83ebfffcU, 4, RETURN), /* lwz %r31, -4(%r11) */
+	GENERAL("_restgpr_", "_x", 0x83ebfffcU, 4, LEAVE),
+	GENERAL("_savefpr_", "", 0xdbebfff8U, 8, RETURN), /* stfd %f31, -8(%r11) */
+	GENERAL("_restfpr_", "", 0xcbebfff8U, 8, RETURN), /* lfd %f31, -8(%r11) */
+	GENERAL("_restfpr_", "_x", 0xcbebfff8U, 8, LEAVE),
+	VECTOR("_savevr_", 0x7feb01ceU), /* stvx %v31, %r11, %r0 */
+	VECTOR("_restvr_", 0x7feb00ceU), /* lvx %v31, %r11, %r0 */
+	{ NULL, NULL, 0, 0, 0, 0, 0, { 0 } },
+};
+
 const struct link_arch link_arch_powerpc = {
 	.machine = EM_PPC,
 	.class = ELFCLASS32,
@@ -179,5 +214,6 @@ const struct link_arch link_arch_powerpc = {
 	.tls_bias = 0x8000,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
+	.saves = saves,
 	.apply = apply,
 };

@@ -428,6 +428,41 @@ static bool write_stub_v1(unsigned char *buffer, uint64_t at, uint64_t slot, boo
 	return true;
 }
 
+/* ---- Functions that save and restore registers ------------------------------------------------ */
+
+#define NEXT_REGISTER 0x200000U
+#define RETURN 0x4e800020U			      /* blr */
+#define SAVE_LINK 0xf8010010U, RETURN		      /* std %r0, 16(%r1) */
+#define RESTORE_LINK 0xe8010010U, 0x7c0803a6U, RETURN /* ld %r0, 16(%r1); mtlr %r0 */
+#define GENERAL(name, code, ...)                                                                   \
+	{                                                                                          \
+		name, "", 14, 0, 0, code, NEXT_REGISTER + 8,                                       \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+/* By their distance from %r0: li %r12, -16 */
+#define VECTOR(name, code)                                                                         \
+	{                                                                                          \
+		name, "", 20, 0x3980fff0U, 16, code, NEXT_REGISTER,                                \
+		{                                                                                  \
+			RETURN                                                                     \
+		}                                                                                  \
+	}
+
+/* (2.3.3 of ELFv2, and the same for ELFv1.) */
+static const struct link_saves saves[] = {
+	GENERAL("_savegpr0_", 0xfbe1fff8U, SAVE_LINK),	  /* std %r31, -8(%r1) */
+	GENERAL("_restgpr0_", 0xebe1fff8U, RESTORE_LINK), /* ld %r31, -8(%r1) */
+	GENERAL("_savegpr1_", 0xfbecfff8U, RETURN),	  /* std %r31, -8(%r12) */
+	GENERAL("_restgpr1_", 0xebecfff8U, RETURN),	  /* ld %r31, -8(%r12) */
+	GENERAL("_savefpr_", 0xdbe1fff8U, SAVE_LINK),	  /* stfd %f31, -8(%r1) */
+	GENERAL("_restfpr_", 0xcbe1fff8U, RESTORE_LINK),  /* lfd %f31, -8(%r1) */
+	VECTOR("_savevr_", 0x7fec01ceU),		  /* stvx %v31, %r12, %r0 */
+	VECTOR("_restvr_", 0x7fec00ceU),		  /* lvx %v31, %r12, %r0 */
+	{ NULL, NULL, 0, 0, 0, 0, 0, { 0 } },
+};
+
 /* ---- Which ABI ------------------------------------------------------------------------------ */
 
 static int check_flags(struct link_object *object, uint32_t flags)
@@ -460,6 +495,7 @@ const struct link_arch link_arch_ppc64 = {
 	.relocation = find_relocation,
 	.write_stub = write_stub_v1,
 	.check_flags = check_flags,
+	.saves = saves,
 	.find_code = find_code,
 	.apply = apply,
 };
@@ -482,5 +518,6 @@ const struct link_arch link_arch_ppc64le = {
 	.relocation = find_relocation,
 	.write_stub = write_stub_v2,
 	.check_flags = check_flags,
+	.saves = saves,
 	.apply = apply,
 };
