@@ -265,10 +265,18 @@ static const char *frames(const char *name, const char *lines)
 #else
 #define FUNCTION "function"
 #endif
+
+/* How far something is from here: sparc's assembler knows no differences of two sections. */
+#ifdef __sparc__
+#define FROM_HERE(address) "%r_disp32(" address ")"
+#else
+#define FROM_HERE(address) address "-."
+#endif
+
 /* An FDE of that for some address, so many bytes. */
 #define FDE(address, bytes)                                                                        \
-	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n.long " address "-.\\n.long " bytes                   \
-	"\\n.uleb128 0\\n.balign 4\\n6:\\n\""
+	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n\""                                                   \
+	"\".long " FROM_HERE(address) "\\n.long " bytes "\\n.uleb128 0\\n.balign 4\\n6:\\n\""
 
 /* Nobody else's functions are spoken of. */
 START_TEST(foreign_functions_are_left_out)
