@@ -141,6 +141,7 @@ static const struct builtin builtins[] = {
 	FUNCTION(pcpu_classify),
 	FUNCTION(pcpu_counter_add_slow),
 	FUNCTION(pcpu_counter_publish),
+	FUNCTION(pcpu_counter_word),
 	FUNCTION(pcpu_index_name),
 	FUNCTION(pcpu_list_pop_slow),
 	FUNCTION(pcpu_list_push_slow),
