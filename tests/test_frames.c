@@ -5,6 +5,7 @@
  * unwinder uses for every frame of an exception.
  */
 #define _GNU_SOURCE
+#include "loader/arch.h"
 #include "tests/loader/helper.h"
 
 #include <dlfcn.h>
@@ -47,7 +48,7 @@ static void *function_at(const void *address)
 {
 	const void *(*find)(void *, struct bases *);
 	struct bases bases = { NULL, NULL, NULL };
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	check_that(library != NULL);
 	/* On i386 the C library has one too, and the others call that. */
@@ -97,8 +98,8 @@ static void *in_init;
 void tell_address(void *address);
 void tell_address(void *address)
 {
-	in_init = (char *)((uintptr_t)address & ~(uintptr_t)CODE_BIT);
-	ck_assert_ptr_eq(function_at(address), in_init);
+	in_init = (char *)((uintptr_t)code_at(address) & ~(uintptr_t)CODE_BIT);
+	ck_assert_ptr_eq(function_at(in_init), in_init);
 }
 EXPORT_SYMBOL(tell_address);
 
@@ -256,8 +257,8 @@ static const char *frames(const char *name, const char *lines)
 }
 
 /* A CIE as compilers make it: relative addresses of four bytes. */
-#define CIE                                                                                            \
-	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.string \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
+#define CIE                                                                                           \
+	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
 	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
 /* An FDE of that for some address, so many bytes. */
 #define FDE(address, bytes)                                                                        \
@@ -279,7 +280,7 @@ START_TEST(foreign_functions_are_left_out)
 						   FDE("1b", "8") FDE("function", "1")),
 		      NULL);
 	expect_found(m, "function", 0);
-	ck_assert_ptr_null(function_at((char *)symbol(m, "function") + 4096));
+	ck_assert_ptr_null(function_at(code_of(m, "function") + 4096));
 	permod_free(pm);
 }
 END_TEST
@@ -295,7 +296,7 @@ START_TEST(ends_are_skipped)
 
 	for (size_t i = 0; i < COUNT(harmless); i++) {
 		m = load_file(pm, frames("harmless.ko", harmless[i]), NULL);
-		ck_assert_ptr_null(function_at(symbol(m, "function")));
+		ck_assert_ptr_null(function_at(code_of(m, "function")));
 		must(pm, permod_unload(m, 0));
 	}
 	m = load_file(pm,
@@ -325,16 +326,16 @@ static const struct {
 	{ "\".long 8, 0\\n.byte 2, 0, 0, 0\\n\"", "the CIE has a version" },
 	{ "\".long 8, 0\\n.byte 1\\n.ascii \\\"zRS\\\"\\n\"", "the CIE is cut off" },
 	{ "\".long 8, 0\\n.byte 1, 0, 0x80, 0x80\\n\"", "the CIE is cut off" },
-	{ "\".long 8, 0\\n.byte 1, 'e', 'h', 0\\n\"", "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
+	{ "\".long 8, 0\\n.byte 1, 0x65, 0x68, 0\\n\"", "augmentation that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
 	  "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
 	  "the CIE is cut off" },
-	{ "\".long 20, 0\\n.byte 1\\n.string \\\"zPP\\\"\\n"
+	{ "\".long 20, 0\\n.byte 1\\n.asciz \\\"zPP\\\"\\n"
 	  ".byte 1, 1, 16, 10, 3, 0, 0, 0, 0, 3, 0\\n\"",
 	  "two personalities" },
 };
@@ -368,7 +369,7 @@ START_TEST(damage_does_no_harm)
 			if (permod_load_memory(pm, "damaged", data, size, NULL, 0, &m)) {
 				refused++;
 			} else {
-				function_at(symbol(m, "function"));
+				function_at(code_of(m, "function"));
 				must(pm, permod_unload(m, 0));
 				loaded++;
 			}
@@ -496,7 +497,7 @@ END_TEST
 
 static bool add_tests_by_unwinder(TCase *tests)
 {
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	if (!library)
 		return false;
@@ -527,7 +528,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	if (!add_tests_by_unwinder(tests))
-		puts("skipped what the unwinder finds: there is no libgcc_s.so.1 for this C library");
+		puts("skipped what the unwinder finds: there is no " LIBGCC_S_SO
+		     " for this C library");
 	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
