@@ -275,7 +275,7 @@ static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 /* Where a function's code is. */
 static inline UNUSED char *code_of(struct permod_module *m, const char *name)
 {
-	return (char *)((uintptr_t)symbol(m, name) & ~(uintptr_t)CODE_BIT);
+	return (char *)((uintptr_t)code_at(symbol(m, name)) & ~(uintptr_t)CODE_BIT);
 }
 
 /* The result of a call, and the line that explains it: one line that has all these parts. */
