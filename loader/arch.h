@@ -18,6 +18,7 @@
  *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
  *                           across, a power of 2; 0: it can jump across all
  *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
+ *     LIBGCC_S_SO           the file name of the library with the unwinder of GCC's code
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
@@ -39,6 +40,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
+
+#ifdef HAVE_GNU_LIB_NAMES_H
+#include <gnu/lib-names.h>
+#else
+#define LIBGCC_S_SO "libgcc_s.so.1"
+#endif
 
 #if defined(RELOCATE_MODULE)
 

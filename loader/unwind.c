@@ -16,6 +16,7 @@
  */
 #define _GNU_SOURCE
 #include "internal.h"
+#include "loader/arch.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -77,7 +78,7 @@ static bool is_static(void)
 static void *open_libgcc(void)
 {
 	bool locked = lock_tls();
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY | RTLD_LOCAL);
 
 	unlock_tls(locked);
 	return library;

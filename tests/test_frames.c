@@ -5,6 +5,7 @@
  * unwinder uses for every frame of an exception.
  */
 #define _GNU_SOURCE
+#include "loader/arch.h"
 #include "tests/loader/helper.h"
 
 #include <dlfcn.h>
@@ -47,7 +48,7 @@ static void *function_at(const void *address)
 {
 	const void *(*find)(void *, struct bases *);
 	struct bases bases = { NULL, NULL, NULL };
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	check_that(library != NULL);
 	/* On i386 the C library has one too, and the others call that. */
@@ -256,8 +257,8 @@ static const char *frames(const char *name, const char *lines)
 }
 
 /* A CIE as compilers make it: relative addresses of four bytes. */
-#define CIE                                                                                            \
-	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.string \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
+#define CIE                                                                                           \
+	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
 	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
 /* The label of the code; where functions have descriptors, compilers have one for these. */
 #if defined(__powerpc64__) && _CALL_ELF != 2
@@ -339,16 +340,16 @@ static const struct {
 	{ "\".long 8, 0\\n.byte 2, 0, 0, 0\\n\"", "the CIE has a version" },
 	{ "\".long 8, 0\\n.byte 1\\n.ascii \\\"zRS\\\"\\n\"", "the CIE is cut off" },
 	{ "\".long 8, 0\\n.byte 1, 0, 0x80, 0x80\\n\"", "the CIE is cut off" },
-	{ "\".long 8, 0\\n.byte 1, 'e', 'h', 0\\n\"", "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
+	{ "\".long 8, 0\\n.byte 1, 0x65, 0x68, 0\\n\"", "augmentation that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
 	  "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
 	  "the CIE is cut off" },
-	{ "\".long 20, 0\\n.byte 1\\n.string \\\"zPP\\\"\\n"
+	{ "\".long 20, 0\\n.byte 1\\n.asciz \\\"zPP\\\"\\n"
 	  ".byte 1, 1, 16, 10, 3, 0, 0, 0, 0, 3, 0\\n\"",
 	  "two personalities" },
 };
@@ -510,7 +511,7 @@ END_TEST
 
 static bool add_tests_by_unwinder(TCase *tests)
 {
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	if (!library)
 		return false;
@@ -541,7 +542,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	if (!add_tests_by_unwinder(tests))
-		puts("skipped what the unwinder finds: there is no libgcc_s.so.1 for this C library");
+		puts("skipped what the unwinder finds: there is no " LIBGCC_S_SO
+		     " for this C library");
 	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
