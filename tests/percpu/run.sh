@@ -46,9 +46,14 @@ quietly() {
 	timeout 120 "$@" > "$work/log" 2>&1
 }
 
+# Whether what is built has this machine's own C library, glibc.
+has_glibc() {
+	[ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
+}
+
 # Whether programs of this machine and those that are built here can be in one process.
 is_native() {
-	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ]
+	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ] && has_glibc
 }
 
 # has_linker NAME: whether the compiler has it.  For other machines there may be others, that lack much.
