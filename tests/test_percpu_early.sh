@@ -114,7 +114,7 @@ counts() {
 build program "$work/program.o" "$work/second.o" $shared -pthread
 ends_well "program with such a malloc" "program ended\n" $(with LD_PRELOAD="$work/malloc.so") \
 	"$work/program"
-if is_native; then
+if is_like_others; then
 	counts "malloc that uses per-CPU variables: ls" ls -l "$top_srcdir"
 	counts "malloc that uses per-CPU variables: sort" sort -u "$here/early.c"
 	counts "malloc that uses per-CPU variables, atomic" env PERCPU_OPS=atomic ls -l "$top_srcdir"
@@ -123,7 +123,7 @@ if is_native; then
 else
 	skip "malloc that uses per-CPU variables: ls, sort" "they have another C library"
 fi
-if is_native && command -v unshare > "$work/log" && unshare -m true 2> "$work/log"; then
+if is_like_others && command -v unshare > "$work/log" && unshare -m true 2> "$work/log"; then
 	counts "malloc that uses per-CPU variables, no sysfs" unshare -m sh -c \
 		'mount -t tmpfs none /sys && exec ls /'
 else
@@ -141,7 +141,7 @@ has_little_tls() {
 }
 holds "little thread-local storage" has_little_tls
 
-if is_native && command -v python3 > "$work/log"; then
+if is_like_others && command -v python3 > "$work/log"; then
 	for ops in "" atomic; do
 		check "opened by Python with threads ${ops:+($ops)}" env ${ops:+PERCPU_OPS=$ops} \
 			python3 "$here/opened.py" "$libs/libpercpu.so"

@@ -51,9 +51,14 @@ has_glibc() {
 	[ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
 }
 
-# Whether programs of this machine and those that are built here can be in one process.
+# Whether what is built is for this machine.
 is_native() {
-	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ] && has_glibc
+	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ]
+}
+
+# Whether the machine's programs and what is built can be in one process.
+is_like_others() {
+	is_native && has_glibc
 }
 
 # has_linker NAME: whether the compiler has it.  For other machines there may be others, that lack much.
