@@ -66,9 +66,12 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
-# Programs of this kind have no dynamic linker; a compiler that is told of one gives it to them.
+# Programs of this kind have no dynamic linker; a compiler that is told of one, or that does not know the kind,
+# gives it to them.
 has_static_pie() {
-	case $CC in *--dynamic-linker*) return 1 ;; esac
+	echo 'int main(void) { return 0; }' > "$work/kind.c"
+	quietly $CC -fPIE -static-pie -o "$work/kind" "$work/kind.c" &&
+		! readelf -lW "$work/kind" | grep -q INTERP
 }
 
 # Whether addresses have 64 bits.
