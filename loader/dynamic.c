@@ -194,10 +194,21 @@ const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address)
 	return look_for(name, address, false).symbol;
 }
 
+/* Where functions have descriptors, their symbols are at these, which are data. */
+#ifdef DESCRIPTORS
+#define FUNCTIONS_ARE_CODE false
+#else
+#define FUNCTIONS_ARE_CODE true
+#endif
+
 bool names_function(const char *name, uintptr_t address)
 {
-	struct search search = look_for(name, address, true);
-	int type = search.symbol ? search.symbol->st_info & 0xf : STT_FUNC;
+	struct search search = look_for(name, address, FUNCTIONS_ARE_CODE);
+	int type = FUNCTIONS_ARE_CODE ? STT_FUNC : STT_NOTYPE; /* of what has no symbol */
 
-	return search.executable && (type == STT_FUNC || type == STT_GNU_IFUNC);
+	if (FUNCTIONS_ARE_CODE && !search.executable)
+		return false;
+	if (search.symbol)
+		type = search.symbol->st_info & 0xf;
+	return type == STT_FUNC || type == STT_GNU_IFUNC;
 }
