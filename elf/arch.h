@@ -85,7 +85,9 @@ struct link_relocation_type {
 	enum link_kind kind;
 	uint8_t bytes; /* that are changed at once */
 	enum link_fit fit;
-	const char *reason; /* why it is LINK_REFUSED, in a few words, or NULL */
+	/* Why it is LINK_REFUSED, in a few words, or NULL; of others why it is in a hosted link if the object's
+	 * code sets_no_pointer, or NULL. */
+	const char *reason;
 	/* Fields that are only a part of their bytes, as those of instructions are. */
 	uint8_t bits;  /* 0: all, and no shift */
 	uint8_t shift; /* how many low bits of the value are left out */

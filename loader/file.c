@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -102,6 +103,31 @@ int make_memory_file(const char *name, unsigned int flags)
 	if (descriptor < 0 && errno == EINVAL)
 		descriptor = memfd_create(name, flags);
 	return descriptor;
+}
+
+/*
+ * Debuggers open it too, so it has the number of the process, as that /proc numbers it, instead of "self".
+ * Some C libraries take objects of one name for one object, and numbers of descriptors recur, so there is a
+ * count in it, in binary, in a form that the file system does not mind.
+ */
+int name_memory_file(const struct load *load, int descriptor, char path[MEMORY_PATH_BYTES])
+{
+	static unsigned long counter;
+	unsigned long count = __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
+	char process[24];
+	ssize_t length = readlink("/proc/self", process, sizeof(process) - 1);
+
+	if (length < 0)
+		return fail(load->pm, -errno,
+			    "%s: the C library opens files in memory by their names in /proc, and "
+			    "there is no /proc/self (%s); mount it",
+			    load->path, strerror(errno));
+	process[length] = '\0';
+	path += sprintf(path, "/proc/%s/fd", process);
+	for (; count; count >>= 1)
+		path = stpcpy(path, count & 1 ? "/." : "/");
+	sprintf(path, "/%d", descriptor);
+	return 0;
 }
 
 bool may_write(size_t size)

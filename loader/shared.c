@@ -24,6 +24,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* musl keeps for ever what was opened once. */
+#ifdef __GLIBC__
+#define LIBC_UNLOADS true
+#else
+#define LIBC_UNLOADS false
+#endif
+
 /* What permod_module.shared points to. */
 struct shared_object {
 	void *handle;
@@ -280,14 +287,40 @@ static int examine_info(void *arg, const char *info)
 	return check_info(examination->load, &examination->fit, info);
 }
 
+/* musl loads programs as well, whose code takes itself for the only one. */
+static bool is_program(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	GElf_Dyn entry;
+
+	while ((section = elf_nextscn(elf, section))) {
+		Elf_Data *data = NULL;
+
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC)
+			data = elf_getdata(section, NULL);
+		for (int i = 0; data && gelf_getdyn(data, i, &entry); i++) {
+			if (entry.d_tag == DT_FLAGS_1 && entry.d_un.d_val & DF_1_PIE)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int examine_file(struct examination *examination, Elf *elf)
 {
 	const struct shared_reader reader = { .arg = examination,
 					      .section = examine_section,
 					      .info = examine_info };
 	struct load *load = examination->load;
-	int error = read_shared_file(elf, &reader);
+	int error;
 
+	if (is_program(elf))
+		return fail(load->pm, -ENOEXEC,
+			    "%s: a program, which can be loaded only by itself; link it with "
+			    "-shared",
+			    load->path);
+	error = read_shared_file(elf, &reader);
 	/* Its per-CPU variables would be like others, and using one a crash. */
 	if (!error && examination->fit.described && !examination->shared)
 		return fail(load->pm, -ENOEXEC,
@@ -413,13 +446,13 @@ static bool is_open(const struct shared_object *shared)
 
 /*
  * The dynamic linker reads the file itself, and it may be another by then: where it was checked, or is
- * compressed, it reads what we have read.  It knows files by their names too, so the descriptor, whose
- * number is the name, stays open as long as the object may be there.
+ * compressed, it reads what we have read.  The descriptor stays open for debuggers, as it is in the name.
  */
 static int seal_shared(struct load *load)
 {
 	struct shared_object *shared = load->module->shared;
-	char path[64];
+	char path[MEMORY_PATH_BYTES];
+	int error;
 
 	if (!may_write(load->shared_size))
 		return fail(load->pm, -EFBIG, "%s: no file may become so large (ulimit -f)",
@@ -428,15 +461,18 @@ static int seal_shared(struct load *load)
 	shared->sealed = make_memory_file(path, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (shared->sealed < 0)
 		return fail_sealed(load);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", shared->sealed);
+	error = name_memory_file(load, shared->sealed, path);
+	if (error)
+		return error;
 	shared->path = strdup(path);
 	if (!shared->path)
 		return fail_memory(load->pm);
-	/* The host closed a descriptor that it did not open. */
+	/* Numbers of inodes can recur, and it goes by these too. */
 	if (is_open(shared))
-		return fail(load->pm, -EBUSY,
-			    "%s: what comes from descriptor %d is in memory still", load->path,
-			    shared->sealed);
+		return fail(load->pm, -EAGAIN,
+			    "%s: the C library takes it for another object that is in memory; "
+			    "load it again",
+			    load->path);
 	return write_sealed(load, shared->sealed);
 }
 
@@ -510,6 +546,7 @@ static void tell_that_it_stays(struct permod *pm, const char *name,
 {
 	fail(pm, 0, "%s: is unloaded, but stays in memory, and will not start afresh: %s", name,
 	     shared->nodelete ? "it is linked with -z nodelete"
+	     : !LIBC_UNLOADS  ? "this C library unloads none"
 	     : shared->unique
 		     ? "it has variables that C++ has once in a process; compile with "
 		       "-fno-gnu-unique"
@@ -519,17 +556,15 @@ static void tell_that_it_stays(struct permod *pm, const char *name,
 void close_shared(struct permod_module *module)
 {
 	struct shared_object *shared = module->shared;
-	bool stays = false;
 
 	if (!shared)
 		return;
 	if (shared->handle) {
 		dlclose(shared->handle);
-		stays = is_open(shared);
-		if (stays && !shared->failed)
+		if (is_open(shared) && !shared->failed)
 			tell_that_it_stays(module->pm, module->name, shared);
 	}
-	if (shared->sealed >= 0 && !stays)
+	if (shared->sealed >= 0)
 		close(shared->sealed);
 	free(shared->path);
 	free(shared);

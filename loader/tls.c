@@ -47,8 +47,19 @@
 /* This library's own, or the program's: a linker defines it.  A carrier's says the same of the machine. */
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-#define PROCESS_BYTES 24
-#define PATH_BYTES 192
+/*
+ * What threads begin with has room for objects that are opened later; musl has none, and may crash where it
+ * says so, as the relocation names no symbol.  And what an object needs may be open under that name; musl
+ * would open the file again, which is closed.  There the names of blocks are global.
+ */
+#ifdef __GLIBC__
+#define HAS_ROOM true
+#define KNOWS_PATHS true
+#else
+#define HAS_ROOM false
+#define KNOWS_PATHS false
+#endif
+
 #define HIGH_NUMBER 1000 /* below the usual limit of descriptors */
 #define MOST_TRIES 8
 
@@ -56,11 +67,11 @@ struct tls_carrier {
 	void *handle;
 	uint64_t module; /* the block's number, 0: it has no variables */
 	size_t size, align;
-	char path[PATH_BYTES];	   /* by which other carriers name it */
-	char base[24];		   /* its symbol: the begin of the block */
-	bool stacked;		   /* it may have a place in what each thread begins with */
-	bool closing;		   /* its module is gone */
-	struct tls_carrier *below; /* stacked ones, by age */
+	char path[MEMORY_PATH_BYTES]; /* by which other carriers name it */
+	char base[24];		      /* its symbol: the begin of the block */
+	bool stacked;		      /* it may have a place in what each thread begins with */
+	bool closing;		      /* its module is gone */
+	struct tls_carrier *below;    /* stacked ones, by age */
 };
 
 /* Of all contexts, under the shared lock. */
@@ -199,6 +210,12 @@ static int add_symbol(struct draft *draft, const char *name)
 	return 0;
 }
 
+/* Other carriers that are needed by their paths. */
+static size_t num_paths(const struct draft *draft)
+{
+	return KNOWS_PATHS ? draft->num_needed : 0;
+}
+
 static int add_needed(struct draft *draft, struct tls_carrier *carrier)
 {
 	struct tls_carrier **entry;
@@ -319,12 +336,12 @@ static void lay_out(const struct draft *draft, struct carrier_file *file)
 	const struct tls_carrier *carrier = draft->carrier;
 
 	file->has_rel = draft->load->link->arch->has_rel;
-	file->num_dynamic = DYNAMIC_ENTRIES + draft->num_needed;
+	file->num_dynamic = DYNAMIC_ENTRIES + num_paths(draft);
 	file->num_symbols = FIRST_UNDEFINED + draft->num_symbols;
 	file->strings_size = 1 + strlen(carrier->base) + 1;
 	for (size_t i = 0; i < draft->num_symbols; i++)
 		file->strings_size += strlen(draft->symbols[i]) + 1;
-	for (size_t i = 0; i < draft->num_needed; i++)
+	for (size_t i = 0; i < num_paths(draft); i++)
 		file->strings_size += strlen(draft->needed[i]->path) + 1;
 	file->size = sizeof(struct carrier_head);
 	/* No chain is longer than the symbol that is defined. */
@@ -428,7 +445,7 @@ static void write_dynamic(const struct draft *draft, const struct carrier_file *
 	};
 
 	((ElfW(Addr) *)(file->bytes + file->got))[1] = MACHINE_GOT_MARK;
-	for (size_t i = 0; i < draft->num_needed; i++, entry++) {
+	for (size_t i = 0; i < num_paths(draft); i++, entry++) {
 		entry->d_tag = DT_NEEDED;
 		entry->d_un.d_val = add_string(file, strings_end, draft->needed[i]->path);
 	}
@@ -497,33 +514,6 @@ static int write_file(const struct draft *draft, struct carrier_file *file)
 }
 
 /* ---- Opening -------------------------------------------------------------------------------- */
-
-/*
- * The name by which libc opens it, and debuggers too: so it has the number of the process instead of
- * "self".  libc takes objects of one name for one object, and numbers of descriptors recur, so there
- * is a count in it, in binary, in a form that the file system does not mind.
- */
-static void name_path(char *path, const char *process, uint64_t count, int fd)
-{
-	path += sprintf(path, "/proc/%s/fd", process);
-	for (; count; count >>= 1)
-		path = stpcpy(path, count & 1 ? "/." : "/");
-	sprintf(path, "/%d", fd);
-}
-
-/* The process as that /proc numbers it. */
-static int find_process(struct load *load, char *process, size_t size)
-{
-	ssize_t length = readlink("/proc/self", process, size - 1);
-
-	if (length < 0)
-		return fail(load->pm, -errno,
-			    "%s: has thread-local variables, which need /proc: there is no "
-			    "/proc/self (%s); mount it",
-			    load->path, strerror(errno));
-	process[length] = '\0';
-	return 0;
-}
 
 /* A debugger that comes later reads what has the number then: one that few programs get to is better. */
 static int use_high_number(int fd)
@@ -631,14 +621,6 @@ static int fail_open(const struct draft *draft)
 		    load->path, carrier->size, reason);
 }
 
-/* What threads begin with has room for objects that are opened later.  musl has none, and may crash where it
- * says so, as the relocation names no symbol. */
-#ifdef __GLIBC__
-#define HAS_ROOM true
-#else
-#define HAS_ROOM false
-#endif
-
 static int fail_room(const struct draft *draft)
 {
 	return fail(draft->load->pm, -ENOSPC,
@@ -651,18 +633,18 @@ static int fail_room(const struct draft *draft)
 /* A new object, or an old one if libc takes this for it. */
 static int open_file(const struct draft *draft, int fd, bool *is_new)
 {
-	static uint64_t count;
 	struct tls_carrier *carrier = draft->carrier;
-	char process[PROCESS_BYTES];
 	struct link_map *map;
+	int error;
 
 	if (!HAS_ROOM && asks_offset(draft, true))
 		return fail_room(draft);
-	if (find_process(draft->load, process, sizeof(process)))
-		return -ENOENT;
-	name_path(carrier->path, process, __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED), fd);
+	error = name_memory_file(draft->load, fd, carrier->path);
+	if (error)
+		return error;
 	dlerror();
-	carrier->handle = dlopen(carrier->path, RTLD_NOW | RTLD_LOCAL);
+	carrier->handle =
+		dlopen(carrier->path, RTLD_NOW | (KNOWS_PATHS ? RTLD_LOCAL : RTLD_GLOBAL));
 	if (!carrier->handle)
 		return fail_open(draft);
 	*is_new = dlinfo(carrier->handle, RTLD_DI_LINKMAP, &map) == 0 &&
@@ -786,7 +768,7 @@ void close_tls(struct tls_carrier *carrier)
 /* Sizes are multiples of the alignment, so that what libc takes for it is what it gives back. */
 static int new_carrier(struct load *load, struct tls_carrier **carrier)
 {
-	static uint64_t count;
+	static unsigned long count;
 	const struct link_part *part = &load->link->part[LINK_TLS];
 
 	*carrier = calloc(1, sizeof(**carrier));
@@ -794,8 +776,7 @@ static int new_carrier(struct load *load, struct tls_carrier **carrier)
 		return fail_memory(load->pm);
 	(*carrier)->align = part->align ? part->align : 1;
 	(*carrier)->size = round_up(part->size, (*carrier)->align);
-	sprintf((*carrier)->base, "permod:%llu",
-		(unsigned long long)__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
+	sprintf((*carrier)->base, "permod:%lu", __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
 	return 0;
 }
 

@@ -124,6 +124,18 @@ int __wrap_mprotect(void *at, size_t size, int protection)
 
 /* ---- What is tried -------------------------------------------------------------------------- */
 
+/* musl has no room for thread-local variables of code without -fPIC, nor an errno that is one; and keeps all
+ * that was opened. */
+#ifdef __GLIBC__
+#define WITHOUT_PIC 0
+#define ERRNO "extern __thread int errno;\n"
+#define UNLOADS true
+#else
+#define WITHOUT_PIC (-ENOSPC)
+#define ERRNO "#include <errno.h>\n"
+#define UNLOADS false
+#endif
+
 int near_data = 3;
 EXPORT_SYMBOL(near_data);
 
@@ -359,7 +371,7 @@ static const struct action actions[] = {
 	{ "load without PIE", load_fixed, 0, NULL, "fixed" },
 	{ "load with debug information", load_debugged, 0, NULL, "debugged" },
 	{ "load thread-local variables", load_of_threads, 0, NULL, "threads0" },
-	{ "load those without PIC", load_of_threads_fixed, 0, NULL, "threads1" },
+	{ "load those without PIC", load_of_threads_fixed, WITHOUT_PIC, NULL, "threads1" },
 	{ "load a shared object", load_shared_object, 0, NULL, "shared" },
 	{ "load a compressed file", load_compressed, 0, NULL, "packed" },
 	{ "load a compressed shared object", load_compressed_object, 0, NULL, "packed_shared" },
@@ -511,7 +523,8 @@ START_TEST(thousand_times_leave_everything_as_it_was)
 	const struct action *action = &actions[_i];
 	static struct state before, after;
 	struct permod *pm = prepare(action);
-	int rounds = under_valgrind() ? 50 : 1000;
+	bool stays = !UNLOADS && action->act == load_compressed_object;
+	int rounds = under_valgrind() || stays ? 50 : 1000;
 
 	if (action->act == unload || action->act == unload_dependencies || action->act == export) {
 		permod_free(pm);
@@ -592,9 +605,8 @@ static void make_files(void)
 	for (int i = 0; i < 2; i++)
 		strcpy(of_threads[i],
 		       compile(text("threads%d.ko", i), i ? "" : "-fPIC",
-			       "__thread int number = 3;\n"
-			       "extern __thread int errno;\n"
-			       "int number_now(void) { return number++ + errno; }\n"));
+			       ERRNO "__thread int number = 3;\n"
+				     "int number_now(void) { return number++ + errno; }\n"));
 	strcpy(shared, work_file("shared.so"));
 	command(text("%s -shared -o '%s' '%s'", setting("CC", "gcc"), shared,
 		     compile("shared.o", "-fPIC",

@@ -890,12 +890,6 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* Microseconds from a signal to the next; emulated, a handler may take some hundred. */
-static unsigned int period(void)
-{
-	return is_emulated() ? 500 : 50;
-}
-
 /* Move the workers from CPU to CPU and send them signals. */
 static void *harass(void *unused UNUSED)
 {
@@ -916,7 +910,7 @@ static void *harass(void *unused UNUSED)
 				syscall(SYS_tgkill, getpid(), id, SIGUSR2);
 			}
 		}
-		usleep(period());
+		usleep((useconds_t)pause_between_signals() / 2);
 		cpu++;
 	}
 	return NULL;
@@ -924,8 +918,8 @@ static void *harass(void *unused UNUSED)
 
 static void run_workers(void *(*body)(void *))
 {
-	struct itimerval often = { { 0, period() }, { 0, period() } },
-			 never = { { 0, 0 }, { 0, 0 } };
+	struct itimerval often = { { 0, pause_between_signals() }, { 0, pause_between_signals() } };
+	struct itimerval never = { { 0, 0 }, { 0, 0 } };
 	struct sigaction action = { .sa_handler = handle, .sa_flags = SA_RESTART };
 	pthread_t harasser;
 
