@@ -20,6 +20,12 @@ int link_want_indirect(struct link *link, struct link_symbol *symbol)
 
 	if (symbol->resolved || symbol->section->discarded)
 		return 0;
+	if (link->arch->descriptors)
+		return link_fail(link, -ENOEXEC,
+				 "%s: symbol %s: functions that are chosen at load time are not "
+				 "supported where functions have descriptors (section %s); compile "
+				 "without the attribute ifunc or target_clones",
+				 symbol->object->name, symbol->name, symbol->section->name);
 	if (symbol->section->region >= LINK_REGIONS || !(symbol->section->flags & SHF_EXECINSTR))
 		return link_fail(link, -ENOEXEC,
 				 "%s: symbol %s: the function that chooses is not in code that is "

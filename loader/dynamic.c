@@ -196,11 +196,19 @@ const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address)
 	return look_for(name, address, false).symbol;
 }
 
+/* Where functions have descriptors, their symbols are at these, which are data. */
+#ifdef DESCRIPTORS
+#define FUNCTIONS_ARE_CODE false
+#else
+#define FUNCTIONS_ARE_CODE true
+#endif
+
 bool names_function(const char *name, uintptr_t address)
 {
-	struct search search = look_for(name, address, true);
-	int unnamed = search.writable ? STT_OBJECT : STT_FUNC;
+	struct search search = look_for(name, address, FUNCTIONS_ARE_CODE);
+	int unnamed = FUNCTIONS_ARE_CODE && !search.writable ? STT_FUNC : STT_OBJECT;
 	int type = search.symbol ? search.symbol->st_info & 0xf : unnamed;
 
-	return search.executable && (type == STT_FUNC || type == STT_GNU_IFUNC);
+	return (search.executable || !FUNCTIONS_ARE_CODE) &&
+	       (type == STT_FUNC || type == STT_GNU_IFUNC);
 }

@@ -305,8 +305,34 @@ END_TEST
 
 /* --------------------------------------------------------------------------------------------- */
 
+/* Functions whose symbols are at descriptors can't be chosen. */
+#if defined(__powerpc64__) && _CALL_ELF != 2
+#define CAN_CHOOSE 0
+#else
+#define CAN_CHOOSE 1
+#endif
+
+START_TEST(choice_between_descriptors_is_refused)
+{
+	struct permod *pm = new_context();
+	const char *file = compile("refused.ko", "",
+				   "int one(void) { return 1; }\n"
+				   "static int (*choose(void))(void) { return one; }\n"
+				   "int chosen(void) __attribute__((ifunc(\"choose\")));\n");
+
+	expect_error(pm, permod_load(pm, file, NULL, 0, NULL), -ENOEXEC, "symbol chosen",
+		     "descriptors", "without the attribute ifunc");
+	permod_free(pm);
+}
+END_TEST
+
 static void add_tests_of_resolvers(TCase *tests)
 {
+	if (!CAN_CHOOSE) {
+		puts("skipped: what resolvers choose: functions have descriptors here");
+		tcase_add_test(tests, choice_between_descriptors_is_refused);
+		return;
+	}
 	tcase_add_loop_test(tests, function_that_is_chosen_is_the_same_for_all, 0, COUNT(flags));
 	tcase_add_test(tests, plan_calls_no_resolver);
 	tcase_add_test(tests, no_resolver_runs_if_init_does_not);

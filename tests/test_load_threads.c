@@ -526,6 +526,8 @@ START_TEST(child_of_a_fork_loads_thread_local_variables)
 }
 END_TEST
 
+#define AT_FORKS "the emulator has locks that it does not hold at forks"
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load_threads");
@@ -540,8 +542,14 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, those_who_wait_do_not_wake_each_other);
 	tcase_add_test(tests, lines_of_errors_are_the_threads_that_ask);
 	tcase_add_test(tests, module_stays_until_its_load_is_done);
-	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
-	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
+	/* QEMU 7.2 (util/path.c) looks up paths under a lock of its own, which a child finds taken for good. */
+	if (emulator()) {
+		LEAVE_OUT(child_of_a_fork_loads_in_a_context_of_its_own, AT_FORKS);
+		LEAVE_OUT(child_of_a_fork_loads_thread_local_variables, AT_FORKS);
+	} else {
+		tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
+		tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
+	}
 	suite_add_tcase(suite, tests);
 	return suite;
 }
