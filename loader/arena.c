@@ -66,7 +66,7 @@ static uintptr_t border_in(uintptr_t base, size_t size)
 {
 	uintptr_t border = (base + size - 1) & ~(uintptr_t)(CODE_SPAN - 1);
 
-	return CODE_SPAN && size <= CODE_SPAN && border > base ? border : 0;
+	return CODE_SPAN != 0 && size <= CODE_SPAN && border > base ? border : 0;
 }
 
 bool arena_is_in_one_span(void)
