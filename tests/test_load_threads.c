@@ -482,7 +482,10 @@ static void load_thread_local(const char *path)
 	struct permod *pm;
 
 	check_that(permod_new(&pm, NULL) == 0);
-	check_that(permod_load(pm, path, NULL, 0, &m) == 0);
+	if (permod_load(pm, path, NULL, 0, &m)) {
+		fprintf(stderr, "%s\n", permod_error(pm));
+		abort();
+	}
 	next = (int (*)(void))permod_symbol(m, "next");
 	check_that(next && next() == 4);
 	check_that(permod_unload(m, 0) == 0);

@@ -11,6 +11,7 @@
 
 #include <sched.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
 /* ---- What this program has ------------------------------------------------------------------ */
 
@@ -87,20 +88,42 @@ END_TEST
 static const struct {
 	const char *settings[3];
 	const char *said;
+	bool many; /* they take 64 GiB of address space */
 } scenes_to_play[] = {
-	{ { "PERCPU_CPUS=64" }, "64 CPUs" },
-	{ { "PERCPU_CPUS=1000", "PERCPU_UNIT=64M" }, "1000 CPUs" },
-	{ { "PERCPU_OPS=atomic" }, "atomic: good" },
-	{ { "PERCPU_RESERVED=1M", "PERCPU_UNIT=8M" }, "good" },
+	{ { "PERCPU_CPUS=64" }, "64 CPUs", false },
+	{ { "PERCPU_CPUS=1000", "PERCPU_UNIT=64M" }, "1000 CPUs", true },
+	{ { "PERCPU_OPS=atomic" }, "atomic: good", false },
+	{ { "PERCPU_RESERVED=1M", "PERCPU_UNIT=8M" }, "good", false },
 };
+
+/* Whether address space can be had that takes no memory.  QEMU 7.2 does not know sparc's MAP_NORESERVE, and
+ * maps without. */
+static bool has_room_for_many(void)
+{
+	size_t size = (size_t)((uint64_t)64 << 30);
+	bool has;
+	char *room;
+
+	/* 32 bits have no room for so much. */
+	if (sizeof(void *) == 4)
+		return false;
+	if (!emulator())
+		return true;
+	room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	has = room != MAP_FAILED && mprotect(room, size, PROT_READ | PROT_WRITE) == 0;
+	if (room != MAP_FAILED)
+		munmap(room, size);
+	return has;
+}
 
 START_TEST(values_are_right_with_other_settings)
 {
 	struct outcome outcome;
 
-	/* 32 bits have no room for so much. */
-	if (sizeof(void *) == 4 && scenes_to_play[_i].settings[1] && _i == 1)
+	if (scenes_to_play[_i].many && !has_room_for_many()) {
+		printf("skipped %s: no room for it\n", scenes_to_play[_i].said);
 		return;
+	}
 	outcome = play("values", scenes_to_play[_i].settings, 0);
 
 	ck_assert_msg(ended_well(&outcome) && strstr(outcome.text, scenes_to_play[_i].said),
