@@ -526,6 +526,10 @@ START_TEST(child_of_a_fork_loads_thread_local_variables)
 }
 END_TEST
 
+/* That of the names of files, for one: a child of a program whose other threads only open files hangs too. */
+#define QEMU_FORKS                                                                                 \
+	"a child of QEMU 7.2 waits for locks of its own that other threads had at the fork"
+
 static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("load_threads");
@@ -540,8 +544,13 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, those_who_wait_do_not_wake_each_other);
 	tcase_add_test(tests, lines_of_errors_are_the_threads_that_ask);
 	tcase_add_test(tests, module_stays_until_its_load_is_done);
-	tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
-	tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
+	if (emulator()) {
+		LEAVE_OUT(child_of_a_fork_loads_in_a_context_of_its_own, QEMU_FORKS);
+		LEAVE_OUT(child_of_a_fork_loads_thread_local_variables, QEMU_FORKS);
+	} else {
+		tcase_add_test(tests, child_of_a_fork_loads_in_a_context_of_its_own);
+		tcase_add_test(tests, child_of_a_fork_loads_thread_local_variables);
+	}
 	suite_add_tcase(suite, tests);
 	return suite;
 }
