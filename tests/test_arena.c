@@ -3,7 +3,7 @@
  * Where modules may lie on machines whose code can't jump across certain borders, and that places in the arena
  * are given and taken back.  The file is compiled here once more, for a machine with many borders.
  */
-#define CODE_SPAN (1UL << 20)
+#define CODE_SPAN (1UL << 18)
 #include "loader/arena.c"
 #include "tests/percpu/helper.h"
 
