@@ -156,6 +156,9 @@ struct link_arch {
 	void (*insert)(const struct link_relocation_type *type, unsigned char *field,
 		       uint64_t bits);
 	uint64_t (*extract)(const struct link_relocation_type *type, const unsigned char *field);
+	/* The section of functions' descriptors, at which their symbols are; functions have none in sections
+	 * if it is NULL. */
+	const char *descriptors;
 	/* Where the code is that a function's descriptor leads to; false: the symbol is at none.  NULL: functions
 	 * have none in sections. */
 	bool (*find_code)(const struct link_symbol *symbol, const struct link_section **section,

@@ -116,8 +116,10 @@ struct link_object {
 	bool data_based; /* its code counts from link->data_pointer what others' counts from the GOT */
 	bool wants_address; /* its functions find their data by a register that has their address */
 	bool sets_no_pointer; /* its code takes the GOT's address from a register that a program's start sets */
-	uint64_t counted_from;	 /* the address that local distances from the GOT count from */
-	struct link_mark *marks; /* by section; gc.c */
+	uint64_t counted_from; /* the address that local distances from the GOT count from */
+	const struct link_section *own_got; /* powerpc's .got2, or NULL */
+	bool names_got;			    /* on powerpc: it refers to the link's GOT */
+	struct link_mark *marks;	    /* by section; gc.c */
 };
 
 /* What link_add_cell() was asked for. */

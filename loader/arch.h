@@ -13,6 +13,8 @@
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
+ *     TLS_READER            what code calls for the thread pointer, which keeps registers that calls may change;
+ *                           the C library links it into each image
  *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
  *                           across, a power of 2; 0: it can jump across all
  *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
@@ -81,6 +83,7 @@
 
 #define RELOCATE_MODULE R_ARM_TLS_DTPMOD32
 #define RELOCATE_OFFSET R_ARM_TLS_TPOFF32
+#define TLS_READER "__aeabi_read_tp"
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.arm_pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.arm_lr

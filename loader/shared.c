@@ -287,14 +287,40 @@ static int examine_info(void *arg, const char *info)
 	return check_info(examination->load, &examination->fit, info);
 }
 
+/* musl loads programs as well, whose code takes itself for the only one. */
+static bool is_program(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	GElf_Dyn entry;
+
+	while ((section = elf_nextscn(elf, section))) {
+		Elf_Data *data = NULL;
+
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC)
+			data = elf_getdata(section, NULL);
+		for (int i = 0; data && gelf_getdyn(data, i, &entry); i++) {
+			if (entry.d_tag == DT_FLAGS_1 && entry.d_un.d_val & DF_1_PIE)
+				return true;
+		}
+	}
+	return false;
+}
+
 static int examine_file(struct examination *examination, Elf *elf)
 {
 	const struct shared_reader reader = { .arg = examination,
 					      .section = examine_section,
 					      .info = examine_info };
 	struct load *load = examination->load;
-	int error = read_shared_file(elf, &reader);
+	int error;
 
+	if (is_program(elf))
+		return fail(load->pm, -ENOEXEC,
+			    "%s: a program, which can be loaded only by itself; link it with "
+			    "-shared",
+			    load->path);
+	error = read_shared_file(elf, &reader);
 	/* Its per-CPU variables would be like others, and using one a crash. */
 	if (!error && examination->fit.described && !examination->shared)
 		return fail(load->pm, -ENOEXEC,

@@ -378,14 +378,25 @@ static void set_up(void)
 	pcpu_place_core();
 	pcpu_choose_check(&pcpu_core);
 	pcpu_cache_init(&pcpu_core);
-	pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork, pcpu_alloc_behind_fork);
 	if (pcpu_flag("PERCPU_DEBUG", false))
 		pcpu_print_setup();
+}
+
+/* Not in set_up(): musl's pthread_atfork() calls malloc(), which may have per-CPU variables. */
+static void watch_forks(void)
+{
+	static bool watched;
+
+	if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) &&
+	    !__atomic_exchange_n(&watched, true, __ATOMIC_RELAXED))
+		pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork,
+			       pcpu_alloc_behind_fork);
 }
 
 void pcpu_setup(void)
 {
 	pthread_once(&once, set_up);
+	watch_forks();
 }
 
 __attribute__((constructor(101))) static void set_up_early(void)

@@ -95,6 +95,13 @@ installed()
     command -v "$1" > log 2>&1
 }
 
+# Whether what is built has glibc: other C libraries unload nothing, and the machine's programs can't use what
+# is built with them.
+has_glibc()
+{
+    [ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
+}
+
 # Run a command; its output goes to the files out and err.
 run()
 {

@@ -260,10 +260,24 @@ static const char *frames(const char *name, const char *lines)
 #define CIE                                                                                           \
 	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
 	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
+/* The label of the code; where functions have descriptors, compilers have one for these. */
+#if defined(__powerpc64__) && _CALL_ELF != 2
+#define FUNCTION ".L.function"
+#else
+#define FUNCTION "function"
+#endif
+
+/* How far something is from here: sparc's assembler knows no differences of two sections. */
+#ifdef __sparc__
+#define FROM_HERE(address) "%r_disp32(" address ")"
+#else
+#define FROM_HERE(address) address "-."
+#endif
+
 /* An FDE of that for some address, so many bytes. */
 #define FDE(address, bytes)                                                                        \
-	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n.long " address "-.\\n.long " bytes                   \
-	"\\n.uleb128 0\\n.balign 4\\n6:\\n\""
+	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n\""                                                   \
+	"\".long " FROM_HERE(address) "\\n.long " bytes "\\n.uleb128 0\\n.balign 4\\n6:\\n\""
 
 /* Nobody else's functions are spoken of. */
 START_TEST(foreign_functions_are_left_out)
@@ -271,13 +285,13 @@ START_TEST(foreign_functions_are_left_out)
 	struct permod *pm = new_context();
 	struct permod_module *m;
 
-	m = load_file(pm, frames("own.ko", CIE FDE("function", "1")), NULL);
+	m = load_file(pm, frames("own.ko", CIE FDE(FUNCTION, "1")), NULL);
 	expect_found(m, "function", 0);
 	must(pm, permod_unload(m, 0));
 	/* Beyond the end of the text, of no length, in the data, and then one that is right. */
 	m = load_file(pm,
-		      frames("foreign.ko", CIE FDE("function", "0x1000000") FDE("function", "0")
-						   FDE("1b", "8") FDE("function", "1")),
+		      frames("foreign.ko", CIE FDE(FUNCTION, "0x1000000") FDE(FUNCTION, "0")
+						   FDE("1b", "8") FDE(FUNCTION, "1")),
 		      NULL);
 	expect_found(m, "function", 0);
 	ck_assert_ptr_null(function_at(code_of(m, "function") + 4096));
@@ -301,7 +315,7 @@ START_TEST(ends_are_skipped)
 	}
 	m = load_file(pm,
 		      frames("ends.ko", "\".long 0\\n\"" CIE
-					"\".long 0, 0\\n\"" FDE("function", "1") "\".long 0\\n\""),
+					"\".long 0, 0\\n\"" FDE(FUNCTION, "1") "\".long 0\\n\""),
 		      NULL);
 	expect_found(m, "function", 0);
 	permod_free(pm);
@@ -349,8 +363,8 @@ START_TEST(damage_does_no_harm)
 {
 	struct permod *pm = new_context();
 	const char *path =
-		frames("damaged.ko", CIE FDE("function", "1")
-					     FDE("function", "1") "\".ascii \\\"the end.\\\"\\n\"");
+		frames("damaged.ko",
+		       CIE FDE(FUNCTION, "1") FDE(FUNCTION, "1") "\".ascii \\\"the end.\\\"\\n\"");
 	static const unsigned char mark[] = { 't', 'h', 'e', ' ', 'e', 'n', 'd', '.' };
 	static const unsigned char changes[] = { 0x01, 0x7f, 0x80, 0xff };
 	unsigned int loaded = 0, refused = 0;

@@ -54,6 +54,10 @@ fi
 for compiler in "$CC" $CLANG; do
 	kind=$(basename "$compiler")
 	installed "$compiler" || continue
+	if ! has_glibc; then
+		skip "$kind: AddressSanitizer" "compilers have it for glibc alone"
+		continue
+	fi
 	if ! compile "$work/$kind-asan" $compiler -fsanitize=address; then
 		skip "$kind: AddressSanitizer" "it does not compile"
 		continue

@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/auxv.h>
 
 /* ---- What this program has ------------------------------------------------------------------ */
 
@@ -567,6 +568,16 @@ END_TEST
 /* What is short calls functions for that on some machines, which linkers make. */
 static const char *const short_ways[] = { "-Os", "-Os -fPIC", "-Os -maltivec" };
 
+/* Of 16 bytes, by -maltivec, which is for powerpc alone; QEMU's first choice of those CPUs has none. */
+static bool has_vectors(void)
+{
+#ifdef __powerpc__
+	return getauxval(AT_HWCAP) & 0x10000000;
+#else
+	return true;
+#endif
+}
+
 START_TEST(short_code_keeps_registers)
 {
 	/* 18 values that are needed again behind a call that needs as many: squares from 2 on. */
@@ -587,7 +598,8 @@ START_TEST(short_code_keeps_registers)
 	struct permod_module *m;
 	int expected = 0;
 
-	if (!compiles(setting("CC", "gcc"), short_ways[_i]))
+	if (!compiles(setting("CC", "gcc"), short_ways[_i]) ||
+	    (strstr(short_ways[_i], "altivec") && !has_vectors()))
 		return;
 	m = load_file(pm, compile("short.ko", short_ways[_i], source), NULL);
 	for (int i = 2; i <= 19; i++)

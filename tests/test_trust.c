@@ -946,7 +946,7 @@ START_TEST(shared_objects_leave_no_descriptor)
 		ck_assert_int_eq(((int (*)(void))symbol(n, "which"))(), 2);
 		must(pm, permod_unload(m, 0));
 		ck_assert_ptr_null(strstr(permod_error(pm), "stays"));
-		/* The number is free again, and the name with it. */
+		/* The number is free again. */
 		m = load_file(pm, one, NULL);
 		ck_assert_int_eq(((int (*)(void))symbol(m, "which"))(), 1);
 		must(pm, permod_unload(m, 0));

@@ -35,7 +35,14 @@
 #define DYNAMIC "only in linked files"
 #define SMALL "it counts from a small data area; compile with -msdata=none"
 #define OF_PLT "it names a procedure linkage table"
+/* Of a slot's address. */
+#define PLT(number, right, carries)                                                                \
+	ENTRY(number, LINK_SPECIAL, 2, LINK_FIT_ALL, .bits = 16, .shift = (right),                 \
+	      .carry = (carries) ? 15 : 0, .wants = LINK_WANTS_SLOT | LINK_WANTS_GOT)
 #define EMBEDDED "it is for embedded systems; compile with -msdata=none"
+
+/* Those that older <elf.h> does not have. */
+enum { R_PPC_PLTSEQ = 119, R_PPC_PLTCALL };
 
 static const struct link_relocation_type types[] = {
 	IGNORED(NONE),
@@ -62,9 +69,9 @@ static const struct link_relocation_type types[] = {
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
 	REFUSED(PLT32, OF_PLT),
 	REFUSED(PLTREL32, OF_PLT),
-	REFUSED(PLT16_LO, OF_PLT),
-	REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT),
+	PLT(PLT16_LO, 0, false),
+	PLT(PLT16_HI, 16, false),
+	PLT(PLT16_HA, 16, true),
 	REFUSED(SDAREL16, SMALL),
 	REFUSED(SECTOFF, SMALL),
 	REFUSED(SECTOFF_LO, SMALL),
@@ -85,6 +92,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"),
 	IGNORED(TLSGD),
 	IGNORED(TLSLD),
+	IGNORED(PLTSEQ),
+	IGNORED(PLTCALL),
 	REFUSED(EMB_NADDR32, EMBEDDED),
 	REFUSED(EMB_NADDR16, EMBEDDED),
 	REFUSED(EMB_NADDR16_LO, EMBEDDED),
@@ -138,11 +147,51 @@ static int apply_hinted(struct link *link, const struct link_relocation *relocat
 	return link_write_value(link, relocation, field, (int64_t)value);
 }
 
+/* ---- Calls by slots (-fno-plt, -mlongcall) ----------------------------------------------------- */
+
+#define GOT2_BIAS                                                                                  \
+	0x8000 /* -fPIC: behind the object's .got2; with less, code counts from the GOT, or from 0 */
+
+/* What code of each object counts from. */
+static int prepare(struct link *link)
+{
+	const struct link_symbol *got = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 1; i < object->section_count; i++) {
+			if (!strcmp(object->sections[i].name, ".got2"))
+				object->own_got = &object->sections[i];
+		}
+		for (size_t i = object->local_count; i < object->symbol_count && got; i++)
+			object->names_got |= object->symbols[i] == got;
+	}
+	return 0;
+}
+
+static int apply_slot(struct link *link, const struct link_relocation *relocation,
+		      unsigned char *field)
+{
+	const struct link_object *object = relocation->object;
+	uint64_t value = link_use_slot(link, relocation->symbol);
+
+	if (relocation->addend >= GOT2_BIAS) {
+		if (!object->own_got)
+			return link_fail_relocation(link, -ENOEXEC, relocation,
+						    "counts from a section .got2, which the "
+						    "object has not");
+		value -= link_section_address(link, object->own_got) + (uint64_t)relocation->addend;
+	} else if (object->names_got)
+		value -= link_got_pointer(link);
+	return link_write_value(link, relocation, field, (int64_t)value);
+}
+
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 		 uint64_t at)
 {
 	struct link_relocation call = *relocation;
 
+	if (relocation->type->wants & LINK_WANTS_SLOT)
+		return apply_slot(link, relocation, field);
 	if (relocation->number != R_PPC_PLTREL24)
 		return apply_hinted(link, relocation, field, at);
 	call.type = &types[R_PPC_REL24];
@@ -216,4 +265,5 @@ const struct link_arch link_arch_powerpc = {
 	.write_stub = write_stub,
 	.saves = saves,
 	.apply = apply,
+	.prepare = prepare,
 };

@@ -116,9 +116,9 @@ static const struct link_relocation_type types[] = {
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
 	REFUSED(PLT32, OF_PLT),
 	REFUSED(PLTREL32, OF_PLT),
-	REFUSED(PLT16_LO, OF_PLT),
-	REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT),
+	HALF(PLT16_LO, LINK_GOT_SLOT, LINK_FIT_ALL, 0, false, LINK_FROM_GOT),
+	HALF(PLT16_HI, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, false, LINK_FROM_GOT),
+	HALF(PLT16_HA, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, true, LINK_FROM_GOT),
 	REFUSED(SECTOFF, OF_SECTION),
 	REFUSED(SECTOFF_LO, OF_SECTION),
 	REFUSED(SECTOFF_HI, OF_SECTION),
@@ -138,7 +138,7 @@ static const struct link_relocation_type types[] = {
 	REFUSED(PLTGOT16_HA, OF_PLT),
 	SHORTS(ADDR16, LINK_ABSOLUTE, LINK_FROM_ZERO),
 	SHORTS(GOT16, LINK_GOT_SLOT, LINK_FROM_GOT),
-	REFUSED(PLT16_LO_DS, OF_PLT),
+	SHORT(PLT16_LO_DS, LINK_GOT_SLOT, LINK_FIT_ALL, LINK_FROM_GOT),
 	REFUSED(SECTOFF_DS, OF_SECTION),
 	REFUSED(SECTOFF_LO_DS, OF_SECTION),
 	SHORTS(TOC16, LINK_GOT_OFFSET, LINK_FROM_GOT),
@@ -168,8 +168,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(REL24_NOTOC, PREFIXED),
 	REFUSED(ADDR64_LOCAL, "compilers do not make it"),
 	IGNORED(ENTRY),
-	REFUSED(PLTSEQ, OF_PLT),
-	REFUSED(PLTCALL, OF_PLT),
+	IGNORED(PLTSEQ),
+	IGNORED(PLTCALL),
 	REFUSED(PLTSEQ_NOTOC, OF_PLT),
 	REFUSED(PLTCALL_NOTOC, OF_PLT),
 	REFUSED(PCREL_OPT, PREFIXED),
@@ -204,6 +204,21 @@ static const struct link_relocation_type *find_relocation(uint32_t type)
 	return type < sizeof(types) / sizeof(types[0]) && types[type].name ? &types[type] : NULL;
 }
 
+/* Slots of a procedure linkage table have whole descriptors there. */
+static const struct link_relocation_type *find_relocation_v1(uint32_t type)
+{
+	static const struct link_relocation_type refused[] = {
+		REFUSED(PLT16_LO, OF_PLT),
+		REFUSED(PLT16_HI, OF_PLT),
+		REFUSED(PLT16_HA, OF_PLT),
+		REFUSED(PLT16_LO_DS, OF_PLT),
+	};
+
+	return type < sizeof(refused) / sizeof(refused[0]) && refused[type].name
+		       ? &refused[type]
+		       : find_relocation(type);
+}
+
 static bool has_descriptors(const struct link *link)
 {
 	return link->arch->encoding == ELFDATA2MSB;
@@ -211,6 +226,7 @@ static bool has_descriptors(const struct link *link)
 
 /* ---- What is called ------------------------------------------------------------------------- */
 
+#define DESCRIPTORS ".opd"
 #define NOP 0x60000000U
 #define RESTORE_V1 0xe8410028U /* ld %r2, 40(%r1) */
 #define RESTORE_V2 0xe8410018U /* ld %r2, 24(%r1) */
@@ -274,13 +290,14 @@ static bool read_descriptor(const struct link_section *section, uint64_t offset,
 
 static bool is_descriptor(const struct link *link, const struct link_symbol *symbol)
 {
-	return has_descriptors(link) && symbol->section && !strcmp(symbol->section->name, ".opd");
+	return has_descriptors(link) && symbol->section &&
+	       !strcmp(symbol->section->name, DESCRIPTORS);
 }
 
 static bool find_code(const struct link_symbol *symbol, const struct link_section **section,
 		      uint64_t *offset)
 {
-	return symbol->section && !strcmp(symbol->section->name, ".opd") &&
+	return symbol->section && !strcmp(symbol->section->name, DESCRIPTORS) &&
 	       read_descriptor(symbol->section, symbol->value, section, offset);
 }
 
@@ -492,10 +509,11 @@ const struct link_arch link_arch_ppc64 = {
 	.got_align = 256,
 	.got_bias = 0x8000,
 	.got_symbols = { ".TOC." },
-	.relocation = find_relocation,
+	.relocation = find_relocation_v1,
 	.write_stub = write_stub_v1,
 	.check_flags = check_flags,
 	.saves = saves,
+	.descriptors = DESCRIPTORS,
 	.find_code = find_code,
 	.apply = apply,
 };

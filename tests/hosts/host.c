@@ -36,6 +36,7 @@ long host_function(long x)
 EXPORT_SYMBOL(host_function);
 EXPORT_PER_CPU_SYMBOL(host_hits);
 #ifdef EXPORT_LIBC
+#undef stderr /* in musl a macro, "(stderr)" */
 EXPORT_SYMBOL(fputs);
 EXPORT_SYMBOL(fwrite);
 EXPORT_SYMBOL(puts);

@@ -252,6 +252,8 @@ static inline UNUSED char *code_at(void *function)
 #ifdef __hppa__
 	if ((uintptr_t)function & 2)
 		return *(char **)((char *)function - 2);
+#elif defined(__powerpc64__) && _CALL_ELF != 2
+	return *(char **)function;
 #endif
 	return function;
 }

@@ -55,12 +55,20 @@ static void *take(size_t size, size_t align)
 	return memory;
 }
 
+/* Whether the library's set-up comes back: in musl pthread_atfork() calls malloc(), when all else is done. */
+#ifdef __GLIBC__
+#define SETUP_ALLOCATES 0
+#else
+#define SETUP_ALLOCATES 1
+#endif
+
 static void count(size_t size)
 {
 	if (inside)
 		fail("libpercpu called malloc\n");
-	inside = 1;
+	inside = !SETUP_ALLOCATES;
 	pcpu_image_register(&__pcpu_image);
+	inside = 1;
 	if (!__atomic_load_n(&bytes, __ATOMIC_ACQUIRE)) {
 		unsigned long __percpu *mine = alloc_percpu(unsigned long), *none = NULL;
 

@@ -46,9 +46,19 @@ quietly() {
 	timeout 120 "$@" > "$work/log" 2>&1
 }
 
-# Whether programs of this machine and those that are built here can be in one process.
+# Whether what is built has this machine's own C library, glibc.
+has_glibc() {
+	[ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
+}
+
+# Whether what is built is for this machine.
 is_native() {
 	[ -z "$EMULATOR" ] && [ "$($CC -dumpmachine)" = "$(uname -m)-linux-gnu" ]
+}
+
+# Whether the machine's programs and what is built can be in one process.
+is_like_others() {
+	is_native && has_glibc
 }
 
 # has_linker NAME: whether the compiler has it.  For other machines there may be others, that lack much.
@@ -56,9 +66,12 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
-# Programs of this kind have no dynamic linker; a compiler that is told of one gives it to them.
+# Programs of this kind have no dynamic linker; a compiler that is told of one, or that does not know the kind,
+# gives it to them.
 has_static_pie() {
-	case $CC in *--dynamic-linker*) return 1 ;; esac
+	echo 'int main(void) { return 0; }' > "$work/kind.c"
+	quietly $CC -fPIE -static-pie -o "$work/kind" "$work/kind.c" &&
+		! readelf -lW "$work/kind" | grep -q INTERP
 }
 
 # Whether addresses have 64 bits.
