@@ -7,7 +7,7 @@
 #include "loader/arch.h"
 
 #undef CODE_SPAN
-#define CODE_SPAN (1UL << 20)
+#define CODE_SPAN (1UL << 18)
 #include "loader/arena.c"
 #include "tests/percpu/helper.h"
 

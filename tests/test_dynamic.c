@@ -119,9 +119,12 @@ START_TEST(what_is_no_symbol_is_not_read)
 
 	ck_assert(!names_function("nothing", 0));
 	ck_assert(!names_function("nothing", UINTPTR_MAX));
-	ck_assert(!names_function("nothing", (uintptr_t)&on_heap_or_stack));
 	ck_assert(!names_function("nothing", (uintptr_t)heap));
-	ck_assert(!names_function("", (uintptr_t)&on_heap_or_stack));
+	/* Where data can be run, as on hppa, only a name would tell it from functions. */
+	if (!strchr(protection_at((uintptr_t)&on_heap_or_stack), 'x')) {
+		ck_assert(!names_function("nothing", (uintptr_t)&on_heap_or_stack));
+		ck_assert(!names_function("", (uintptr_t)&on_heap_or_stack));
+	}
 	free(heap);
 }
 END_TEST

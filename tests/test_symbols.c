@@ -7,6 +7,7 @@
 #include "tests/loader/helper.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 
 /* ---- What this program has ------------------------------------------------------------------ */
@@ -614,6 +615,69 @@ START_TEST(short_code_keeps_registers)
 }
 END_TEST
 
+/* Two objects of a module that count each other's number up, and call each other directly and by pointer. */
+static const char partner_source[] =
+	"#define JOIN(a, b) a##b\n"
+	"#define NAME(a, b) JOIN(a, b)\n"
+	"extern int NAME(OTHER, _number);\n"
+	"int NAME(OTHER, _call)(int), NAME(MY, _call)(int);\n"
+	"int NAME(MY, _number) = NUMBER;\n"
+	"static int own = 100 * NUMBER;\n"
+	"static int (*volatile pointer)(int) = NAME(OTHER, _call);\n"
+	"int NAME(MY, _call)(int times)\n"
+	"{\n"
+	"	int result;\n"
+	"	own++;\n"
+	"	NAME(OTHER, _number)++;\n"
+	"	if (!times)\n"
+	"		return own;\n"
+	"	result = times % 3 ? NAME(OTHER, _call)(times - 1) : pointer(times - 1);\n"
+	"	return result + NAME(MY, _number);\n"
+	"}\n";
+
+static const char *const kinds[] = { "", "-fPIC", "-fno-pie -fno-pic -O0" };
+
+static const char *compile_partner(const char *name, const char *other, int number, size_t kind)
+{
+	return compile(text("%s_%zu.o", name, kind),
+		       text("%s -DMY=%s -DOTHER=%s -DNUMBER=%d", kinds[kind], name, other, number),
+		       partner_source);
+}
+
+static int (*partner_call)(int);
+
+static void *call_partner(void *result)
+{
+	*(int *)result = partner_call(6);
+	return NULL;
+}
+
+/* Of partner_call(6) each partner has three calls to the other: the innermost returns the first's own, which is
+ * 100 at first, and the outer ones add the numbers, which are 2 and 1 at first, three times each. */
+START_TEST(kinds_of_code_work_together)
+{
+	for (size_t i = 0; i < COUNT(kinds) * COUNT(kinds); i++) {
+		const char *const paths[] = {
+			compile_partner("one", "two", 1, i % COUNT(kinds)),
+			compile_partner("two", "one", 2, i / COUNT(kinds)),
+		};
+		struct permod *pm = new_context();
+		struct permod_module *m;
+		pthread_t thread;
+		int result = 0;
+
+		must(pm, permod_load_files(pm, "partners", paths, 2, NULL, NULL, 0, &m));
+		partner_call = (int (*)(int))symbol(m, "one_call");
+		ck_assert_int_eq(partner_call(6), 104 + 3 * (6 + 4));
+		ck_assert_int_eq(partner_call(6), 108 + 3 * (10 + 7));
+		check_that(!pthread_create(&thread, NULL, call_partner, &result));
+		pthread_join(thread, NULL);
+		ck_assert_int_eq(result, 112 + 3 * (14 + 10));
+		permod_free(pm);
+	}
+}
+END_TEST
+
 START_TEST(cxx_object_loads)
 {
 	const char *source =
@@ -692,6 +756,7 @@ static Suite *make_suite(void)
 	tcase_set_timeout(reach, 60);
 	tcase_add_loop_test(reach, code_of_every_kind_loads, 0, COUNT(ways));
 	tcase_add_loop_test(reach, short_code_keeps_registers, 0, COUNT(short_ways));
+	tcase_add_test(reach, kinds_of_code_work_together);
 	tcase_add_test(reach, cxx_object_loads);
 	add_x86_64_test(reach, assembler_object_loads);
 	suite_add_tcase(suite, reach);
