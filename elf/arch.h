@@ -85,7 +85,9 @@ struct link_relocation_type {
 	enum link_kind kind;
 	uint8_t bytes; /* that are changed at once */
 	enum link_fit fit;
-	const char *reason; /* why it is LINK_REFUSED, in a few words, or NULL */
+	/* Why it is LINK_REFUSED, in a few words, or NULL; of others why it is in a hosted link if the object's
+	 * code sets_no_pointer, or NULL. */
+	const char *reason;
 	/* Fields that are only a part of their bytes, as those of instructions are. */
 	uint8_t bits;  /* 0: all, and no shift */
 	uint8_t shift; /* how many low bits of the value are left out */
@@ -119,7 +121,7 @@ struct link_arch {
 	uint8_t code_addend; /* code counts from its instruction, and so has up to this for the field: bytes */
 	uint8_t code_bit; /* bits of a function's address that tell of its code, not where it is; or 0 */
 	const char *
-		mapping_symbols; /* local "$x", "$x.1" say what code follows, and are no names; or NULL */
+		mapping_symbols; /* local "$x", "$x.1", "$xrv64i" say what code follows, and are no names; or NULL */
 	const char *far_calls; /* the compiler's option for calls out of reach; or NULL */
 	const char *far_slots; /* what to do if the GOT has more slots than are in reach; or NULL */
 	uint64_t near_flag;    /* SHF_* of sections that have to be near the GOT; or 0 */
@@ -154,6 +156,9 @@ struct link_arch {
 	void (*insert)(const struct link_relocation_type *type, unsigned char *field,
 		       uint64_t bits);
 	uint64_t (*extract)(const struct link_relocation_type *type, const unsigned char *field);
+	/* The section of functions' descriptors, at which their symbols are; functions have none in sections
+	 * if it is NULL. */
+	const char *descriptors;
 	/* Where the code is that a function's descriptor leads to; false: the symbol is at none.  NULL: functions
 	 * have none in sections. */
 	bool (*find_code)(const struct link_symbol *symbol, const struct link_section **section,
@@ -173,8 +178,22 @@ struct link_arch {
 		      bool stub, uint64_t *target);
 	/* Make a branch to what is weak and not there do nothing; NULL: it goes to address 0. */
 	void (*skip)(const struct link_relocation *relocation, unsigned char *field);
+	/* Functions that compilers call to save and restore registers; `prefix` is NULL behind the last. */
+	const struct link_saves *saves;
 	/* Before relocations are looked at. */
 	int (*prepare)(struct link *link);
+};
+
+/* A family of functions, by the name of each of which stands the first register that it saves, or
+ * restores: see saves.c. */
+#define LINK_SAVES_END 4
+struct link_saves {
+	const char *prefix, *suffix; /* of names; between them is the register's number */
+	unsigned int first;	     /* register that has one; the last is 31 */
+	/* The instruction of register 31, and how much less that of the register before is; and of one that
+	 * comes before that, or 0. */
+	uint32_t before, before_step, code, step;
+	uint32_t end[LINK_SAVES_END]; /* what follows once; 0: no more */
 };
 
 /* One for each file of elf/arch/, by its name. */

@@ -18,6 +18,9 @@
  * For .eh_frame itself refers to all functions, and must not keep them.  Records of functions that go
  * stay in place, but their relocations go, and their address becomes zero, which unwinders know.
  * .eh_frame sections that are not as expected keep all that they refer to.
+ *
+ * Descriptors of functions (ppc64's .opd) are in one section for all: what refers to one needs that function
+ * alone.  Symbols at those of functions that go are where the functions were, and so are gone, too.
  */
 #include "elf/internal.h"
 
@@ -37,6 +40,7 @@ struct follower {
 struct link_mark {
 	bool live;
 	bool frames; /* .eh_frame, and somebody has looked at its records */
+	bool whole;  /* descriptors, and something refers to another part of them */
 	struct follower *followers;
 };
 
@@ -59,7 +63,8 @@ struct frames {
 
 struct collection {
 	struct link *link;
-	struct link_section **pending; /* live, but nobody has looked at its followers */
+	/* Live, but nobody has looked at their followers, or not since they are whole. */
+	struct link_section **pending;
 	size_t pending_count;
 	struct frames *frames;
 };
@@ -74,6 +79,26 @@ static bool is_candidate(const struct link_section *section)
 	/* COMMON symbols have no object yet. */
 	return section->object && section->index && section->region < LINK_REGIONS &&
 	       !section->discarded;
+}
+
+static bool has_descriptors(const struct link_section *section)
+{
+	const char *name = section->object ? section->object->link->arch->descriptors : NULL;
+
+	return name && !strcmp(section->name, name);
+}
+
+/* The function whose descriptor is so far behind a symbol; NULL: there is none. */
+static struct link_section *find_function(const struct link *link, const struct link_symbol *symbol,
+					  int64_t addend, uint64_t *offset)
+{
+	struct link_symbol place = *symbol;
+	const struct link_section *code;
+
+	place.value += (uint64_t)addend;
+	if (!link_find_code(link, &place, &code, offset) || !code->object)
+		return NULL;
+	return &code->object->sections[code->index];
 }
 
 /* ---- Followers ------------------------------------------------------------------------------ */
@@ -333,7 +358,25 @@ static void mark_named(struct collection *collection, struct link_symbol *name)
 		mark_section(collection, follower->section);
 }
 
-static void mark_symbol(struct collection *collection, struct link_symbol *symbol)
+static void mark_place(struct collection *collection, const struct link_symbol *symbol,
+		       int64_t addend)
+{
+	struct link_section *section = symbol->section, *function;
+	uint64_t offset;
+
+	mark_section(collection, section);
+	if (!has_descriptors(section) || !is_candidate(section))
+		return;
+	function = find_function(collection->link, symbol, addend, &offset);
+	if (function) {
+		mark_section(collection, function);
+	} else if (!mark_of(section)->whole) {
+		mark_of(section)->whole = true;
+		collection->pending[collection->pending_count++] = section;
+	}
+}
+
+static void mark_symbol(struct collection *collection, struct link_symbol *symbol, int64_t addend)
 {
 	const struct link_names *bounded = &collection->link->private->bounded;
 	const char *name = link_bounded_name(symbol);
@@ -341,7 +384,7 @@ static void mark_symbol(struct collection *collection, struct link_symbol *symbo
 	if (link_is_common_symbol(symbol))
 		((struct link_name *)symbol)->live = true;
 	else if (symbol->section)
-		mark_section(collection, symbol->section);
+		mark_place(collection, symbol, addend);
 	else if (name && link_find_name(bounded, name))
 		mark_named(collection, link_find_name(bounded, name));
 }
@@ -359,7 +402,8 @@ static void mark_entries(struct collection *collection, const struct follower *f
 
 		link_get_entry(follower->table, i, &entry);
 		if (ELF64_R_SYM(entry.r_info) < object->symbol_count)
-			mark_symbol(collection, object->symbols[ELF64_R_SYM(entry.r_info)]);
+			mark_symbol(collection, object->symbols[ELF64_R_SYM(entry.r_info)],
+				    entry.r_addend);
 	}
 }
 
@@ -372,7 +416,7 @@ static void mark_followers(struct collection *collection)
 		     follower = follower->next) {
 			if (follower->section)
 				mark_section(collection, follower->section);
-			else
+			else if (!has_descriptors(section) || mark_of(section)->whole)
 				mark_entries(collection, follower);
 		}
 	}
@@ -439,7 +483,7 @@ static void mark_roots(struct collection *collection)
 
 		if (!name->symbol.defined || (!root && &name->symbol != private->root))
 			continue;
-		mark_symbol(collection, &name->symbol);
+		mark_symbol(collection, &name->symbol, 0);
 		entered |= root && root->entry;
 	}
 	for (struct link_name *name = private->globals.first; name && !entered;
@@ -447,7 +491,7 @@ static void mark_roots(struct collection *collection)
 		struct link_symbol *symbol = &name->symbol;
 
 		if (symbol->defined && is_visible(symbol) && (members || !symbol->object->member))
-			mark_symbol(collection, symbol);
+			mark_symbol(collection, symbol, 0);
 	}
 }
 
@@ -497,11 +541,31 @@ static void drop_tables(struct link_object *object)
 	object->table_count = count;
 }
 
+static void drop_descriptors(struct link_object *object)
+{
+	for (size_t i = 1; i < object->symbol_count && object->link->arch->descriptors; i++) {
+		struct link_symbol *symbol = object->symbols[i];
+		struct link_section *function;
+		uint64_t offset;
+
+		if (symbol->object != object || !symbol->section ||
+		    !has_descriptors(symbol->section) || mark_of(symbol->section)->whole)
+			continue;
+		function = find_function(object->link, symbol, 0, &offset);
+		if (!function || mark_of(function)->live)
+			continue;
+		symbol->section = function;
+		symbol->value = offset;
+	}
+}
+
 static int sweep(struct collection *collection)
 {
 	struct link *link = collection->link;
 	int error = 0;
 
+	for (struct link_object *object = link->objects; object; object = object->next)
+		drop_descriptors(object);
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
 			if (is_candidate(&object->sections[i]))
@@ -575,7 +639,7 @@ int link_collect(struct link *link)
 		error = list_tables(&collection, object);
 	if (error)
 		return error;
-	collection.pending = link_allocate_array(link, count, sizeof(*collection.pending));
+	collection.pending = link_allocate_array(link, 2 * count, sizeof(*collection.pending));
 	if (!collection.pending)
 		return -ENOMEM;
 	mark_roots(&collection);

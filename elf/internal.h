@@ -13,7 +13,7 @@
  *     indirect.c functions chosen at load time     version.c  names with "@" in them
  *     attributes.c how objects were made
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
- *     exidx.c    arm's unwind information
+ *     exidx.c    arm's unwind information     saves.c    functions that save registers
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
  *     arch/      one file per machine, see arch.h  machines.c all of them, by name
  *
@@ -115,7 +115,11 @@ struct link_object {
 	bool member;	 /* of an archive */
 	bool data_based; /* its code counts from link->data_pointer what others' counts from the GOT */
 	bool wants_address; /* its functions find their data by a register that has their address */
-	struct link_mark *marks; /* by section; gc.c */
+	bool sets_no_pointer; /* its code takes the GOT's address from a register that a program's start sets */
+	uint64_t counted_from; /* the address that local distances from the GOT count from */
+	const struct link_section *own_got; /* powerpc's .got2, or NULL */
+	bool names_got;			    /* on powerpc: it refers to the link's GOT */
+	struct link_mark *marks;	    /* by section; gc.c */
 };
 
 /* What link_add_cell() was asked for. */
@@ -372,6 +376,8 @@ struct link_name *link_intern(struct link *link, struct link_names *names, const
 			      bool *added);
 struct link_symbol *link_find_name(const struct link_names *names, const char *name);
 int link_enter_object(struct link_object *object);
+/* Make it the last of the link's. */
+void link_append_object(struct link_object *object);
 /* How many symbols an object has at most. */
 size_t link_most_symbols(const struct link *link);
 /* What an object says of a global name; *known is the symbol that has the name in the link. */
@@ -381,6 +387,11 @@ bool link_is_common_symbol(const struct link_symbol *symbol);
 int link_fail_slim(struct link *link, const char *name);
 /* "section" for a symbol that has its name from a section, otherwise "symbol". */
 const char *link_symbol_word(const struct link_symbol *symbol);
+
+/* ---- saves.c -------------------------------------------------------------------------------- */
+
+/* Define functions of link_arch.saves that are asked for. */
+int link_add_saves(struct link *link);
 
 /* ---- property.c ----------------------------------------------------------------------------- */
 

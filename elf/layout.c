@@ -506,26 +506,25 @@ static int place_regions(struct link *link)
 
 /* ---- The whole ------------------------------------------------------------------------------ */
 
-/* "$t", "$d.1": what follows in a section, for those who disassemble it. */
+/* "$t", "$d.1", "$xrv64i": what follows in a section, for those who disassemble it. */
 static bool is_mapping_symbol(const struct link *link, const struct link_symbol *symbol)
 {
 	const char *kinds = link->arch->mapping_symbols, *name = symbol->name;
 
 	return kinds && symbol->bind == STB_LOCAL && symbol->type == STT_NOTYPE && name[0] == '$' &&
-	       name[1] && strchr(kinds, name[1]) && (!name[2] || name[2] == '.');
+	       name[1] && strchr(kinds, name[1]) &&
+	       (!name[2] || name[2] == '.' || !strncmp(name + 2, "rv", 2));
+}
+
+/* Compilers' labels, which nobody else knows: assemblers keep them where linkers move code (riscv). An
+ * anchor may even be outside of its section; see object.c. */
+static bool is_label(const struct link_symbol *symbol)
+{
+	return symbol->bind == STB_LOCAL && !symbol->size && !strncmp(symbol->name, ".L", 2);
 }
 
 /* Local and global symbols that the object defines, without those that only name a section or a
  * source file, or what is in it. */
-/* An anchor; see object.c. */
-static bool is_outside(const struct link_symbol *symbol)
-{
-	const struct link_section *section = symbol->section;
-
-	return section && section->region < LINK_REGIONS && symbol->bind == STB_LOCAL &&
-	       link_code_value(symbol->object->link, symbol->type, symbol->value) > section->size;
-}
-
 static int list_defined(struct link_object *object)
 {
 	object->defined = link_allocate_array(object->link, object->symbol_count,
@@ -537,7 +536,7 @@ static int list_defined(struct link_object *object)
 
 		if (!symbol->defined || symbol->object != object || symbol->type == STT_SECTION ||
 		    symbol->type == STT_FILE || is_mapping_symbol(object->link, symbol) ||
-		    (symbol->section && symbol->section->discarded) || is_outside(symbol))
+		    (symbol->section && symbol->section->discarded) || is_label(symbol))
 			continue;
 		object->defined[object->defined_count++] = symbol;
 	}
@@ -550,7 +549,9 @@ int link_layout(struct link *link)
 
 	if (!link->objects)
 		return link_fail(link, -ENOEXEC, "there is nothing to link");
-	error = link_list_bounds(link);
+	error = link_add_saves(link);
+	if (!error)
+		error = link_list_bounds(link);
 	if (!error && link->gc_sections)
 		error = link_collect(link);
 	for (struct link_object *object = link->objects; object && !error; object = object->next)

@@ -198,12 +198,13 @@ static int check_symbol(struct link *link, const struct link_relocation *relocat
 static int check_type(struct link *link, const struct link_relocation *relocation)
 {
 	const struct link_relocation_type *type = relocation->type;
+	bool strays = link->hosted && relocation->object->sets_no_pointer;
 
 	if (!type)
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "is of an unknown type (found %u); compile for %s",
 					    relocation->number, link->arch->name);
-	if (type->kind != LINK_REFUSED)
+	if (type->kind != LINK_REFUSED && !(type->reason && strays))
 		return 0;
 	if (!type->reason)
 		return link_fail_relocation(link, -ENOEXEC, relocation, "is not supported");

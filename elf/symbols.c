@@ -365,22 +365,27 @@ static int enter_symbols(struct link_object *object)
 	return error;
 }
 
-int link_enter_object(struct link_object *object)
+void link_append_object(struct link_object *object)
 {
 	struct link_private *private = object->link->private;
+
+	if (private->last)
+	private->last->next = object;
+	else object->link->objects = object;
+	private->last = object;
+}
+
+int link_enter_object(struct link_object *object)
+{
 	int error = link_enter_groups(object);
 
 	if (!error)
 		error = enter_symbols(object);
 	if (!error)
 		error = link_read_tables(object);
-	if (error)
-		return error;
-	if (private->last)
-	private->last->next = object;
-	else object->link->objects = object;
-	private->last = object;
-	return 0;
+	if (!error)
+		link_append_object(object);
+	return error;
 }
 
 const char *link_symbol_word(const struct link_symbol *symbol)

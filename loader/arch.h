@@ -13,6 +13,12 @@
  *     TLS_BIAS              what __tls_get_addr() adds to offsets
  *     TLS_FUNCTION          what compilers call beside TLS_GETTER
  *     TLS_GETTER            the dynamic linker's function by which call_tls_getter() has the thread's variable
+ *     TLS_READER            what code calls for the thread pointer, which keeps registers that calls may change;
+ *                           the C library links it into each image
+ *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
+ *                           across, a power of 2; 0: it can jump across all
+ *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
+ *     LIBGCC_S_SO           the file name of the library with the unwinder of GCC's code
  *     TRAP                  a byte of which instructions are made that nobody survives
  *     program_counter()     of a signal's context: where it came from, 0 if that isn't known
  *     return_address()      and where the function that had just been called would return to, likewise
@@ -21,6 +27,8 @@
  *                           no pointer, or that address itself
  *     DESCRIPTORS           the name of the section that has those, if they are no part of the loader's stubs
  *     flush_code()          let code be run that was written as data
+ *     cpu_model, cpu_features
+ *                           what modules get copies of, where the compiler's library looks at the CPU
  *     FLUSH_IS_LOCAL        it does so for the calling thread's CPU only; the others know when the system
  *                           makes pages executable
  */
@@ -33,7 +41,17 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#if defined(__x86_64__)
+#ifdef HAVE_GNU_LIB_NAMES_H
+#include <gnu/lib-names.h>
+#else
+#define LIBGCC_S_SO "libgcc_s.so.1"
+#endif
+
+#if defined(RELOCATE_MODULE)
+
+/* As whoever compiles says: see tests/machines/unnamed.h. */
+
+#elif defined(__x86_64__)
 
 #define RELOCATE_MODULE R_X86_64_DTPMOD64
 #define RELOCATE_OFFSET R_X86_64_TPOFF64
@@ -57,6 +75,7 @@
 #define RELOCATE_MODULE R_AARCH64_TLS_DTPMOD
 #define RELOCATE_OFFSET R_AARCH64_TLS_TPREL
 #define RELOCATE_DESCRIPTOR R_AARCH64_TLSDESC
+#define RESOLVER_MARK (1UL << 62)
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.regs[30]
 
@@ -64,6 +83,7 @@
 
 #define RELOCATE_MODULE R_ARM_TLS_DTPMOD32
 #define RELOCATE_OFFSET R_ARM_TLS_TPOFF32
+#define TLS_READER "__aeabi_read_tp"
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.arm_pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.arm_lr
@@ -124,6 +144,7 @@
 /* The second slot is not for a symbol either. */
 #define MACHINE_GOT_MARK (UINTPTR_MAX / 2 + 1)
 #define SYMBOL_COUNT DT_MIPS_SYMTABNO
+#define CODE_SPAN (1UL << 28)
 #define TRAP 0xff
 #define CONTEXT_PC(context) (context)->uc_mcontext.pc
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.gregs[31]
@@ -208,6 +229,12 @@
 #endif
 #ifndef TLS_BIAS
 #define TLS_BIAS 0
+#endif
+#ifndef CODE_SPAN
+#define CODE_SPAN 0UL
+#endif
+#ifndef RESOLVER_MARK
+#define RESOLVER_MARK 0UL
 #endif
 #ifndef FLUSH_IS_LOCAL
 #define FLUSH_IS_LOCAL 0
@@ -332,5 +359,18 @@ static inline void flush_code(uintptr_t begin, size_t size)
 	__builtin___clear_cache((char *)begin, (char *)(begin + size));
 #endif
 }
+
+#if defined(__x86_64__) || defined(__i386__)
+/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
+ * gets copies.  How many words the second has depends on libgcc; the first is always there. */
+#if !defined(__clang__) && __GNUC__ >= 12
+#define CPU_FEATURE_WORDS 3
+#else
+#define CPU_FEATURE_WORDS 1
+#endif
+extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
+extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
+	__attribute__((visibility("hidden")));
+#endif
 
 #endif

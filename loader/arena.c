@@ -7,11 +7,16 @@
  * small ones share (pack.c).  The others need a place of their own, near the program or below 2 GiB:
  * then the gaps between the process's mappings are searched.
  *
+ * A module must not lie across a border that its code can't jump across, if it is not larger than what
+ * is between two such.
+ *
  * What is free in the arena is inaccessible, and one mapping with its neighbours: giving a block
  * back leaves no trace.
  */
 #define _GNU_SOURCE
 #include "internal.h"
+
+#include "loader/arch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +60,21 @@ const struct arena *arena(void)
 	return &the_arena;
 }
 
+/* Of the borders that code can't jump across, the one inside of the block; 0 if there is none that can be
+ * avoided. */
+static uintptr_t border_in(uintptr_t base, size_t size)
+{
+	uintptr_t border = (base + size - 1) & ~(uintptr_t)(CODE_SPAN - 1);
+
+	return CODE_SPAN && size <= CODE_SPAN && border > base ? border : 0;
+}
+
+bool arena_is_in_one_span(void)
+{
+	return ((arena()->begin ^ (arena()->begin + arena()->size - 1)) &
+		~(uintptr_t)(CODE_SPAN - 1)) == 0;
+}
+
 /* ---- In the arena --------------------------------------------------------------------------- */
 
 static bool is_used(size_t number)
@@ -92,9 +112,12 @@ static size_t find_run(size_t first, size_t last, size_t count)
 			continue;
 		}
 		length = is_used(number) ? 0 : length + 1;
-		if (length == count)
-			return number + 1 - count;
 		number++;
+		if (length < count)
+			continue;
+		if (!border_in(the_arena.begin + (number - count) * page, count * page))
+			return number - count;
+		length--;
 	}
 	return SIZE_MAX;
 }
@@ -190,6 +213,8 @@ static uintptr_t fit_gap(uintptr_t from, uintptr_t to, uintptr_t low, uintptr_t 
 		return 0;
 	base = to - size < high ? to - size : high;
 	base &= ~(uintptr_t)(page - 1);
+	if (border_in(base, size))
+		base = border_in(base, size) - size;
 	return base >= from ? base : 0;
 }
 

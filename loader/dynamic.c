@@ -29,6 +29,7 @@ struct search {
 	uintptr_t address;
 	bool code_only;		  /* what is not code is of no interest */
 	bool executable;	  /* what is found: the address lies in code, */
+	bool writable;		  /* or in data, which sparc's can be executed too, */
 	const ElfW(Sym) * symbol; /* and this is there, or NULL */
 };
 
@@ -166,6 +167,7 @@ static int look_into_image(struct dl_phdr_info *image, size_t size, void *arg)
 		    search->address - (image->dlpi_addr + segment->p_vaddr) >= segment->p_memsz)
 			continue;
 		search->executable = segment->p_flags & PF_X;
+		search->writable = segment->p_flags & PF_W;
 		if ((search->code_only && !search->executable) ||
 		    !find_image_tables(image, &tables))
 			return 1;
@@ -197,7 +199,8 @@ const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address)
 bool names_function(const char *name, uintptr_t address)
 {
 	struct search search = look_for(name, address, true);
-	int type = search.symbol ? search.symbol->st_info & 0xf : STT_FUNC;
+	int unnamed = search.writable ? STT_OBJECT : STT_FUNC;
+	int type = search.symbol ? search.symbol->st_info & 0xf : unnamed;
 
 	return search.executable && (type == STT_FUNC || type == STT_GNU_IFUNC);
 }

@@ -112,8 +112,8 @@ int make_memory_file(const char *name, unsigned int flags)
  */
 int name_memory_file(const struct load *load, int descriptor, char path[MEMORY_PATH_BYTES])
 {
-	static uint64_t counter;
-	uint64_t count = __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
+	static unsigned long counter;
+	unsigned long count = __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED);
 	char process[24];
 	ssize_t length = readlink("/proc/self", process, sizeof(process) - 1);
 

@@ -7,15 +7,12 @@
  *
  * (Those of shared libraries the dynamic linker has resolved: dlsym() gives what was chosen.)
  */
+#define _GNU_SOURCE
 #include "internal.h"
 
-#include <sys/auxv.h>
+#include "loader/arch.h"
 
-#ifdef __aarch64__
-#define MORE_FOLLOWS ((unsigned long)1 << 62) /* the second argument is there */
-#else
-#define MORE_FOLLOWS 0UL
-#endif
+#include <sys/auxv.h>
 
 /* What the dynamic linker tells resolvers of the machine, where it does: the first word alone, and all. */
 struct abilities {
@@ -31,7 +28,7 @@ static int call_resolver(struct link *link, struct link_symbol *symbol, void *ar
 			uintptr_t)link_resolver_address(link, symbol);
 
 	(void)arg;
-	link_set_resolved(link, symbol, resolver(abilities.hwcap | MORE_FOLLOWS, &abilities));
+	link_set_resolved(link, symbol, resolver(abilities.hwcap | RESOLVER_MARK, &abilities));
 	return 0;
 }
 

@@ -589,6 +589,8 @@ struct arena {
 	size_t size; /* bytes */
 };
 const struct arena *arena(void);
+/* Whether code anywhere in it can jump to anywhere in it by the machine's jumps. */
+bool arena_is_in_one_span(void);
 /* Address space of the arena that is the caller's to map; 0, -ERANGE or -ENOMEM. */
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
@@ -863,19 +865,6 @@ const struct builtin *find_builtin(const char *name);
 bool is_in_each_image(const char *name);
 /* The one behind another, the first for NULL; NULL behind the last. */
 const struct builtin *next_builtin(const struct builtin *builtin);
-
-#if defined(__x86_64__) || defined(__i386__)
-/* What libgcc's __cpu_indicator_init() finds out about the CPU.  Each image has its own, so a module
- * gets copies.  How many words the second has depends on libgcc; the first is always there. */
-#if !defined(__clang__) && __GNUC__ >= 12
-#define CPU_FEATURE_WORDS 3
-#else
-#define CPU_FEATURE_WORDS 1
-#endif
-extern const unsigned int cpu_model[4] __asm__("__cpu_model") __attribute__((visibility("hidden")));
-extern const unsigned int cpu_features[CPU_FEATURE_WORDS] __asm__("__cpu_features2")
-	__attribute__((visibility("hidden")));
-#endif
 
 /* ---- symfile.c ------------------------------------------------------------------------------ */
 

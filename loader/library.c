@@ -11,6 +11,7 @@
  */
 #define _GNU_SOURCE
 #include "internal.h"
+#include "loader/arch.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -23,7 +24,7 @@
 enum runtime { LIBGCC, LIBSTDCXX, LIBCXX, LIBGFORTRAN, LIBGOMP, LIBOMP, RUNTIMES };
 
 static const char *const runtime_names[RUNTIMES] = {
-	[LIBGCC] = "libgcc_s.so.1", [LIBSTDCXX] = "libstdc++.so.6",
+	[LIBGCC] = LIBGCC_S_SO,	    [LIBSTDCXX] = "libstdc++.so.6",
 	[LIBCXX] = "libc++.so.1",   [LIBGFORTRAN] = "libgfortran.so.5",
 	[LIBGOMP] = "libgomp.so.1", [LIBOMP] = "libomp.so.5",
 };

@@ -39,7 +39,7 @@ static const struct cell {
 	{ "__dso_handle", sizeof(void *), NULL, 0 },
 	{ "__pcpu_image", sizeof(struct pcpu_image), NULL, 0 },
 	{ "pcpu_layout", sizeof(struct pcpu_layout), &pcpu_layout, sizeof(struct pcpu_layout) },
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef CPU_FEATURE_WORDS
 	{ "__cpu_model", sizeof(cpu_model), cpu_model, sizeof(cpu_model) },
 	/* Newer compilers ask for more words than libgcc here has: of what it does not know, no. */
 	{ "__cpu_features2", 32, cpu_features, sizeof(cpu_features) },

@@ -141,6 +141,7 @@ static const struct builtin builtins[] = {
 	FUNCTION(pcpu_classify),
 	FUNCTION(pcpu_counter_add_slow),
 	FUNCTION(pcpu_counter_publish),
+	FUNCTION(pcpu_counter_word),
 	FUNCTION(pcpu_index_name),
 	FUNCTION(pcpu_list_pop_slow),
 	FUNCTION(pcpu_list_push_slow),
@@ -219,19 +220,28 @@ static const struct builtin *find_in(const struct builtin *table, size_t count, 
 	return NULL;
 }
 
-/* The dynamic linker's; as of others, what is not there has no address. */
+#ifdef TLS_READER
+extern void own_tls_reader(void) __asm__(TLS_READER);
+#endif
+
+/* The dynamic linker's, but for our own; as of others, what is not there has no address. */
 static struct builtin tls_functions[] = {
 	{ .name = TLS_GETTER, .function = true },
 #ifdef TLS_FUNCTION
 	{ .name = TLS_FUNCTION, .function = true },
+#endif
+#ifdef TLS_READER
+	{ TLS_READER, (const void *)own_tls_reader, true },
 #endif
 };
 #define TLS_FUNCTIONS (sizeof(tls_functions) / sizeof(tls_functions[0]))
 
 static void find_tls_functions(void)
 {
-	for (size_t i = 0; i < TLS_FUNCTIONS; i++)
-		tls_functions[i].address = dlsym(RTLD_DEFAULT, tls_functions[i].name);
+	for (size_t i = 0; i < TLS_FUNCTIONS; i++) {
+		if (!tls_functions[i].address)
+			tls_functions[i].address = dlsym(RTLD_DEFAULT, tls_functions[i].name);
+	}
 }
 
 static const struct builtin *find_tls_function(const char *name)

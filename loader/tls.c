@@ -768,7 +768,7 @@ void close_tls(struct tls_carrier *carrier)
 /* Sizes are multiples of the alignment, so that what libc takes for it is what it gives back. */
 static int new_carrier(struct load *load, struct tls_carrier **carrier)
 {
-	static uint64_t count;
+	static unsigned long count;
 	const struct link_part *part = &load->link->part[LINK_TLS];
 
 	*carrier = calloc(1, sizeof(**carrier));
@@ -776,8 +776,7 @@ static int new_carrier(struct load *load, struct tls_carrier **carrier)
 		return fail_memory(load->pm);
 	(*carrier)->align = part->align ? part->align : 1;
 	(*carrier)->size = round_up(part->size, (*carrier)->align);
-	sprintf((*carrier)->base, "permod:%llu",
-		(unsigned long long)__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
+	sprintf((*carrier)->base, "permod:%lu", __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED));
 	return 0;
 }
 

@@ -16,6 +16,7 @@
  */
 #define _GNU_SOURCE
 #include "internal.h"
+#include "loader/arch.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -77,7 +78,7 @@ static bool is_static(void)
 static void *open_libgcc(void)
 {
 	bool locked = lock_tls();
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY | RTLD_LOCAL);
 
 	unlock_tls(locked);
 	return library;
@@ -109,9 +110,9 @@ static struct libunwind open_libunwind(void)
 }
 
 /* To look costs more than to know whether anything has been loaded. */
-static struct libunwind find_libunwind(unsigned long long libraries)
+static struct libunwind find_libunwind(unsigned long libraries)
 {
-	static unsigned long long seen;
+	static unsigned long seen;
 
 	if (libraries == __atomic_load_n(&seen, __ATOMIC_RELAXED))
 		return (struct libunwind){ NULL, NULL };
@@ -197,7 +198,7 @@ int tell_unwinders(struct load *load)
 	module->unwound = unwound;
 	if (!__atomic_load_n(&libgcc.add, __ATOMIC_RELAXED))
 		libgcc_found = find_libgcc();
-	libunwind_found = find_libunwind(load->pm->known.changes);
+	libunwind_found = find_libunwind((unsigned long)load->pm->known.changes);
 
 	lock_shared();
 	if (libgcc_found.add && !libgcc.add) {

@@ -80,7 +80,7 @@ AC_SUBST([SANITIZER_FLAGS])
 # compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
 AC_DEFUN([PERMOD_LOADER], [
 AC_MSG_CHECKING([for relocations of the host's architecture])
-permod_arch=$(sed -n '/^#if .*__x86_64__/,/^#endif/p' "$srcdir/elf/host.h" |
+permod_arch=$(sed -n '/^#if defined(HOST_ARCH)/,/^#endif/p' "$srcdir/elf/host.h" |
     ${CC:-$any_compiler} $CPPFLAGS $CFLAGS -E -dM - 2>/dev/null |
     sed -n 's/^#define HOST_ARCH (&link_arch_\(.*\))$/\1/p')
 # One file serves both orders of bytes, or both classes, of some.

@@ -31,8 +31,11 @@
 #define ANYHOW(areas) ((areas) / 256)
 #define MOST_GRAINS ((size_t)(128 << 10) / PCPU_GRAIN)
 #define TOGETHER ((size_t)(128 << 10) / PCPU_GRAIN)
-/* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write. */
+/* Freed areas of all sizes wait until they are so many, or fill so much on the CPUs that write, or may
+ * keep so much there if each has pages of its own (bytes); but a few may in any case. */
 #define WAITING_AREAS ((size_t)64)
+#define WAITING_LEAST ((size_t)4)
+#define WAITING_SCATTERED ((size_t)1 << 20)
 #define WAITING_GRAINS ((size_t)(256 << 10) / PCPU_GRAIN)
 /* With fewer areas than this, lists are not looked through. */
 #define FEW_AREAS ((size_t)32)
@@ -533,6 +536,7 @@ __attribute__((noreturn)) static void refuse(void __percpu *ptr, const char *wro
 static bool let_wait(size_t position)
 {
 	size_t size = pcpu_area_size(&pcpu_core, position);
+	size_t touched = pcpu_count_touched(&pcpu_core) + 1;
 
 	if (pcpu_checked)
 		pcpu_checked_free(&pcpu_core, position);
@@ -541,8 +545,9 @@ static bool let_wait(size_t position)
 	waiting_grains += size;
 	if (pcpu_checked)
 		return waiting.count >= PCPU_BATCH / 2 || waiting_grains >= WAITING_CHECKED;
-	return waiting.count >= WAITING_AREAS ||
-	       waiting_grains * (pcpu_count_touched(&pcpu_core) + 1) >= WAITING_GRAINS;
+	return waiting.count >= WAITING_AREAS || waiting_grains * touched >= WAITING_GRAINS ||
+	       (waiting.count >= WAITING_LEAST &&
+		waiting.count * touched * pcpu_core.page >= WAITING_SCATTERED);
 }
 
 __attribute__((noinline, cold)) static void free_slowly(void __percpu *ptr)

@@ -32,8 +32,6 @@
 #define WINDOW ((size_t)512)
 /* Ranges of pages that are asked for at a time. */
 #define FOUND 32
-/* With more touched CPUs than this, ask for pages rather than read all copies. */
-#define FEW_CPUS 4U
 /* So many pages on few CPUs are read in any case: asking takes longer. */
 #define FEW_PAGES ((size_t)2)
 /* Longer ranges are given back to the system rather than zeroed. */
@@ -107,7 +105,7 @@ static bool look_at_units(struct window *window, int pagemap, unsigned int begin
 {
 	struct pcpu_space *space = window->space;
 
-	if (end - begin > FEW_CPUS)
+	if (end - begin > PCPU_FEW_CPUS)
 		return look_through(space, pagemap, (uintptr_t)pcpu_unit_address(space, begin, 0),
 				    (uintptr_t)pcpu_unit_address(space, end, 0));
 	for (window->cpu = begin; window->cpu < end; window->cpu++) {
@@ -146,10 +144,10 @@ static bool has_many_touched(const struct pcpu_space *space)
 {
 	unsigned int count = 0;
 
-	for (unsigned int cpu = next_cpu(space, 0, true); cpu < space->nr_cpus && count <= FEW_CPUS;
-	     cpu = next_cpu(space, cpu + 1, true))
+	for (unsigned int cpu = next_cpu(space, 0, true);
+	     cpu < space->nr_cpus && count <= PCPU_FEW_CPUS; cpu = next_cpu(space, cpu + 1, true))
 		count++;
-	return count > FEW_CPUS;
+	return count > PCPU_FEW_CPUS;
 }
 
 static bool has_pages(const struct window *window)
@@ -340,7 +338,7 @@ bool pcpu_clean(struct pcpu_space *space, const struct pcpu_batch *batch)
 	if (space->provided && window.begin < space->first_size) {
 		touch_all(space);
 		clean_all(&window, batch);
-	} else if (space->nr_cpus <= FEW_CPUS &&
+	} else if (space->nr_cpus <= PCPU_FEW_CPUS &&
 		   (pages <= FEW_PAGES || next_cpu(space, 0, false) == space->nr_cpus)) {
 		clean_all(&window, batch);
 	} else {

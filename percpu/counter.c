@@ -10,7 +10,8 @@
  *
  *     exact value = base + totals          count -> base + published parts
  *
- * All arithmetic is without sign, as it may wrap around.
+ * All arithmetic is without sign, as it may wrap around.  Where the CPU has no atomic instructions for
+ * words of 8 bytes, each step takes the lock of ops_emulated.c, which signal handlers can take as well.
  */
 #define _GNU_SOURCE
 #include "structures.h"
@@ -53,13 +54,55 @@ void percpu_counter_destroy(struct percpu_counter *counter)
 	counter->slots = NULL;
 }
 
+#if PCPU_ATOMIC_8
+static uint64_t load(const int64_t *word)
+{
+	return (uint64_t)__atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t add(int64_t *word, uint64_t amount)
+{
+	return __atomic_add_fetch((uint64_t *)word, amount, __ATOMIC_RELAXED);
+}
+
+/* Otherwise *expected becomes what was found. */
+static bool replace(int64_t *word, uint64_t *expected, uint64_t value)
+{
+	return __atomic_compare_exchange_n((uint64_t *)word, expected, value, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+#else
+static uint64_t load(const int64_t *word)
+{
+	return pcpu_atomic_8(PCPU_READ, (void *)(uintptr_t)word, 0, 0);
+}
+
+static uint64_t add(int64_t *word, uint64_t amount)
+{
+	return pcpu_atomic_8(PCPU_ADD, word, amount, 0) + amount;
+}
+
+static bool replace(int64_t *word, uint64_t *expected, uint64_t value)
+{
+	uint64_t found = pcpu_atomic_8(PCPU_CMPXCHG, word, *expected, value);
+	bool done = found == *expected;
+
+	*expected = found;
+	return done;
+}
+#endif
+
+int64_t pcpu_counter_word(const int64_t *word)
+{
+	return (int64_t)load(word);
+}
+
 static struct percpu_counter_slot *add_atomically(struct percpu_counter *counter, int64_t amount,
 						  int64_t *total)
 {
 	struct percpu_counter_slot *slot = per_cpu_ptr(counter->slots, pcpu_cpu_number());
 
-	*total = (int64_t)__atomic_add_fetch((uint64_t *)&slot->total, (uint64_t)amount,
-					     __ATOMIC_RELAXED);
+	*total = (int64_t)add(&slot->total, (uint64_t)amount);
 	return slot;
 }
 
@@ -94,21 +137,19 @@ void pcpu_counter_add_slow(struct percpu_counter *counter, int64_t amount, int32
 		pcpu_counter_publish(counter, slot, batch);
 }
 
-/* Lock-free: if somebody else publishes meanwhile, look whether that was enough. */
+/* If somebody else publishes meanwhile, look whether that was enough. */
 void pcpu_counter_publish(struct percpu_counter *counter, struct percpu_counter_slot *slot,
 			  int32_t batch)
 {
-	int64_t published = __atomic_load_n(&slot->published, __ATOMIC_RELAXED);
+	uint64_t published = load(&slot->published);
 
 	for (;;) {
-		int64_t total = __atomic_load_n(&slot->total, __ATOMIC_RELAXED);
-		uint64_t held = (uint64_t)total - (uint64_t)published;
+		uint64_t total = load(&slot->total), held = total - published;
 
 		if (!held || !reaches((int64_t)held, batch))
 			return;
-		if (__atomic_compare_exchange_n(&slot->published, &published, total, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			__atomic_fetch_add((uint64_t *)&counter->count, held, __ATOMIC_RELAXED);
+		if (replace(&slot->published, &published, total)) {
+			add(&counter->count, held);
 			/* Somebody may have taken it for published before, and gone. */
 			published = total;
 		}
@@ -121,14 +162,13 @@ static uint64_t sum_totals(const struct percpu_counter *counter)
 	unsigned int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += (uint64_t)__atomic_load_n(&per_cpu_ptr(counter->slots, cpu)->total,
-						 __ATOMIC_RELAXED);
+		sum += load(&per_cpu_ptr(counter->slots, cpu)->total);
 	return sum;
 }
 
 int64_t percpu_counter_sum(const struct percpu_counter *counter)
 {
-	uint64_t base = (uint64_t)__atomic_load_n(&counter->base, __ATOMIC_ACQUIRE);
+	uint64_t base = load(&counter->base);
 
 	return (int64_t)(base + sum_totals(counter));
 }
@@ -144,16 +184,13 @@ void percpu_counter_sync(struct percpu_counter *counter)
 /* Of two at the same time the second begins again, and sees what the first has done. */
 void percpu_counter_set(struct percpu_counter *counter, int64_t amount)
 {
-	int64_t base = __atomic_load_n(&counter->base, __ATOMIC_RELAXED);
-	uint64_t change;
+	uint64_t base = load(&counter->base), change;
 
 	percpu_counter_sync(counter);
 	do {
-		change = (uint64_t)amount - (uint64_t)base - sum_totals(counter);
-	} while (!__atomic_compare_exchange_n(&counter->base, &base,
-					      (int64_t)((uint64_t)base + change), false,
-					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-	__atomic_fetch_add((uint64_t *)&counter->count, change, __ATOMIC_RELAXED);
+		change = (uint64_t)amount - base - sum_totals(counter);
+	} while (!replace(&counter->base, &base, base + change));
+	add(&counter->count, change);
 }
 
 static int compare(int64_t a, int64_t b)

@@ -242,6 +242,8 @@ size_t pcpu_pool_take(struct pcpu_space *space, size_t size, size_t align, uint3
 		      size_t count);
 void pcpu_pool_give(struct pcpu_space *space, const struct pcpu_batch *batch);
 void pcpu_pool_trim(struct pcpu_space *space);
+/* With so many CPUs or fewer, all count as touched: to ask for each is dearer than to treat all. */
+#define PCPU_FEW_CPUS 4U
 unsigned int pcpu_count_touched(const struct pcpu_space *space); /* needs no lock */
 struct pcpu_chunk *pcpu_find_chunk(struct pcpu_space *space, size_t position);
 

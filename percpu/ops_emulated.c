@@ -91,7 +91,9 @@ uint64_t pcpu_atomic_8(unsigned int operation, void *copy, uint64_t a, uint64_t 
 
 	take_lock(&before);
 	old = *variable;
-	*variable = next_value(operation, old, a, b);
+	/* Reading gives no memory to a CPU that was never used. */
+	if (operation != PCPU_READ)
+		*variable = next_value(operation, old, a, b);
 	release_lock(&before);
 	return old;
 }

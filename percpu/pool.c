@@ -24,6 +24,8 @@ unsigned int pcpu_count_touched(const struct pcpu_space *space)
 {
 	unsigned int count = 0;
 
+	if (space->nr_cpus <= PCPU_FEW_CPUS)
+		return space->nr_cpus;
 	for (unsigned int cpu = 0; cpu < space->nr_cpus; cpu += PCPU_LONG_BITS)
 		count += (unsigned int)__builtin_popcountl(pcpu_set_from(space->touched, cpu));
 	return count;
@@ -46,7 +48,7 @@ static void drop_pages(const struct pcpu_space *space, size_t begin, size_t end)
 	if (space->provided && begin < space->first_size)
 		return;
 	for (unsigned int cpu = 0; begin < end && cpu < space->nr_cpus; cpu++) {
-		if (pcpu_set_has(space->touched, cpu))
+		if (space->nr_cpus <= PCPU_FEW_CPUS || pcpu_set_has(space->touched, cpu))
 			give_back(pcpu_unit_address(space, cpu, begin), end - begin);
 	}
 }

@@ -15,9 +15,9 @@
 
 /* The assembler's are constants, and a function, that lie among the code. */
 static const char source[] =
-	"__asm__(\".text; .globl words, odd, twin; .type words, %object; .type twin, %object;\"\n"
-	"        \"words: twin: .long 1, 2, 3; .size words, 12; .size twin, 12; odd: .long 4;\"\n"
-	"        \".globl both; .type both, %function; both: .long 5\");\n"
+	"__asm__(\".text\\n.globl words, odd, twin\\n.type words, %object\\n.type twin, %object\\n\"\n"
+	"        \"words: twin: .long 1, 2, 3\\n.size words, 12\\n.size twin, 12\\nodd: .long 4\\n\"\n"
+	"        \".globl both\\n.type both, %function\\nboth: .long 5\\n\");\n"
 	"int hidden_one(void) { return 1; }\n"
 	"int one(void) { return 1; }\n"
 	"__attribute__((weak)) int two(void) { return 2; }\n"

@@ -5,6 +5,7 @@
  * unwinder uses for every frame of an exception.
  */
 #define _GNU_SOURCE
+#include "loader/arch.h"
 #include "tests/loader/helper.h"
 
 #include <dlfcn.h>
@@ -47,7 +48,7 @@ static void *function_at(const void *address)
 {
 	const void *(*find)(void *, struct bases *);
 	struct bases bases = { NULL, NULL, NULL };
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	check_that(library != NULL);
 	/* On i386 the C library has one too, and the others call that. */
@@ -97,8 +98,8 @@ static void *in_init;
 void tell_address(void *address);
 void tell_address(void *address)
 {
-	in_init = (char *)((uintptr_t)address & ~(uintptr_t)CODE_BIT);
-	ck_assert_ptr_eq(function_at(address), in_init);
+	in_init = (char *)((uintptr_t)code_at(address) & ~(uintptr_t)CODE_BIT);
+	ck_assert_ptr_eq(function_at(in_init), in_init);
 }
 EXPORT_SYMBOL(tell_address);
 
@@ -193,6 +194,54 @@ START_TEST(thread_that_ends_in_a_module_is_unwound)
 }
 END_TEST
 
+/* ---- Backtraces ----------------------------------------------------------------------------- */
+
+/* A section for one function, so that it is known where that ends. */
+#define ALONE __attribute__((noinline, section("permod_test_caller")))
+extern char __start_permod_test_caller[], __stop_permod_test_caller[];
+
+static bool seen;
+void look_back(void);
+void look_back(void)
+{
+	int (*trace)(void **, int) = (int (*)(void **, int))dlsym(RTLD_DEFAULT, "backtrace");
+	void *frames[64];
+	int count = trace(frames, (int)COUNT(frames));
+
+	for (int i = 0; i < count; i++)
+		seen |= (char *)frames[i] > __start_permod_test_caller &&
+			(char *)frames[i] <= __stop_permod_test_caller;
+}
+EXPORT_SYMBOL(look_back);
+
+ALONE static void load_and_unload(struct permod *pm, const char *path)
+{
+	struct permod_module *m = load_file(pm, path, NULL);
+
+	check_that(seen);
+	seen = false;
+	must(pm, permod_unload(m, 0));
+	check_that(seen);
+}
+
+/* From init and exit, through the loader, to who called that. */
+START_TEST(backtrace_passes_through_the_loader)
+{
+	struct permod *pm = new_context();
+
+	load_and_unload(
+		pm,
+		compile("back.ko", TABLES,
+			"#include <permod/module.h>\n"
+			"void look_back(void);\n"
+			"static int __init begin(void) { look_back(); return 0; }\n"
+			"module_init(begin);\n"
+			"static void __exit end(void) { look_back(); (void)*(volatile char *)\"\"; }\n"
+			"module_exit(end);\n"));
+	permod_free(pm);
+}
+END_TEST
+
 /* ---- Contents ------------------------------------------------------------------------------- */
 
 #ifndef __arm__
@@ -208,13 +257,27 @@ static const char *frames(const char *name, const char *lines)
 }
 
 /* A CIE as compilers make it: relative addresses of four bytes. */
-#define CIE                                                                                            \
-	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.string \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
+#define CIE                                                                                           \
+	"\"1: .long 3f-2f\\n2: .long 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.uleb128 1\\n.sleb128 -8\\n\"" \
 	"\".byte 16\\n.uleb128 1\\n.byte 0x1b\\n.balign 4\\n3:\\n\""
+/* The label of the code; where functions have descriptors, compilers have one for these. */
+#if defined(__powerpc64__) && _CALL_ELF != 2
+#define FUNCTION ".L.function"
+#else
+#define FUNCTION "function"
+#endif
+
+/* How far something is from here: sparc's assembler knows no differences of two sections. */
+#ifdef __sparc__
+#define FROM_HERE(address) "%r_disp32(" address ")"
+#else
+#define FROM_HERE(address) address "-."
+#endif
+
 /* An FDE of that for some address, so many bytes. */
 #define FDE(address, bytes)                                                                        \
-	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n.long " address "-.\\n.long " bytes                   \
-	"\\n.uleb128 0\\n.balign 4\\n6:\\n\""
+	"\"4: .long 6f-5f\\n5: .long 5b-1b\\n\""                                                   \
+	"\".long " FROM_HERE(address) "\\n.long " bytes "\\n.uleb128 0\\n.balign 4\\n6:\\n\""
 
 /* Nobody else's functions are spoken of. */
 START_TEST(foreign_functions_are_left_out)
@@ -222,16 +285,16 @@ START_TEST(foreign_functions_are_left_out)
 	struct permod *pm = new_context();
 	struct permod_module *m;
 
-	m = load_file(pm, frames("own.ko", CIE FDE("function", "1")), NULL);
+	m = load_file(pm, frames("own.ko", CIE FDE(FUNCTION, "1")), NULL);
 	expect_found(m, "function", 0);
 	must(pm, permod_unload(m, 0));
 	/* Beyond the end of the text, of no length, in the data, and then one that is right. */
 	m = load_file(pm,
-		      frames("foreign.ko", CIE FDE("function", "0x1000000") FDE("function", "0")
-						   FDE("1b", "8") FDE("function", "1")),
+		      frames("foreign.ko", CIE FDE(FUNCTION, "0x1000000") FDE(FUNCTION, "0")
+						   FDE("1b", "8") FDE(FUNCTION, "1")),
 		      NULL);
 	expect_found(m, "function", 0);
-	ck_assert_ptr_null(function_at((char *)symbol(m, "function") + 4096));
+	ck_assert_ptr_null(function_at(code_of(m, "function") + 4096));
 	permod_free(pm);
 }
 END_TEST
@@ -247,12 +310,12 @@ START_TEST(ends_are_skipped)
 
 	for (size_t i = 0; i < COUNT(harmless); i++) {
 		m = load_file(pm, frames("harmless.ko", harmless[i]), NULL);
-		ck_assert_ptr_null(function_at(symbol(m, "function")));
+		ck_assert_ptr_null(function_at(code_of(m, "function")));
 		must(pm, permod_unload(m, 0));
 	}
 	m = load_file(pm,
 		      frames("ends.ko", "\".long 0\\n\"" CIE
-					"\".long 0, 0\\n\"" FDE("function", "1") "\".long 0\\n\""),
+					"\".long 0, 0\\n\"" FDE(FUNCTION, "1") "\".long 0\\n\""),
 		      NULL);
 	expect_found(m, "function", 0);
 	permod_free(pm);
@@ -277,16 +340,16 @@ static const struct {
 	{ "\".long 8, 0\\n.byte 2, 0, 0, 0\\n\"", "the CIE has a version" },
 	{ "\".long 8, 0\\n.byte 1\\n.ascii \\\"zRS\\\"\\n\"", "the CIE is cut off" },
 	{ "\".long 8, 0\\n.byte 1, 0, 0x80, 0x80\\n\"", "the CIE is cut off" },
-	{ "\".long 8, 0\\n.byte 1, 'e', 'h', 0\\n\"", "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
+	{ "\".long 8, 0\\n.byte 1, 0x65, 0x68, 0\\n\"", "augmentation that is not known" },
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zX\\\"\\n.byte 1, 1, 1, 1, 1, 1, 1, 1\\n\"",
 	  "augmentation that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x9b, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zR\\\"\\n.byte 1, 1, 16, 1, 0x31, 0, 0, 0\\n\"",
 	  "a kind of pointers that is not known" },
-	{ "\".long 16, 0\\n.byte 1\\n.string \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
+	{ "\".long 16, 0\\n.byte 1\\n.asciz \\\"zP\\\"\\n.byte 1, 1, 16, 9, 0, 0, 0, 0\\n\"",
 	  "the CIE is cut off" },
-	{ "\".long 20, 0\\n.byte 1\\n.string \\\"zPP\\\"\\n"
+	{ "\".long 20, 0\\n.byte 1\\n.asciz \\\"zPP\\\"\\n"
 	  ".byte 1, 1, 16, 10, 3, 0, 0, 0, 0, 3, 0\\n\"",
 	  "two personalities" },
 };
@@ -300,8 +363,8 @@ START_TEST(damage_does_no_harm)
 {
 	struct permod *pm = new_context();
 	const char *path =
-		frames("damaged.ko", CIE FDE("function", "1")
-					     FDE("function", "1") "\".ascii \\\"the end.\\\"\\n\"");
+		frames("damaged.ko",
+		       CIE FDE(FUNCTION, "1") FDE(FUNCTION, "1") "\".ascii \\\"the end.\\\"\\n\"");
 	static const unsigned char mark[] = { 't', 'h', 'e', ' ', 'e', 'n', 'd', '.' };
 	static const unsigned char changes[] = { 0x01, 0x7f, 0x80, 0xff };
 	unsigned int loaded = 0, refused = 0;
@@ -320,7 +383,7 @@ START_TEST(damage_does_no_harm)
 			if (permod_load_memory(pm, "damaged", data, size, NULL, 0, &m)) {
 				refused++;
 			} else {
-				function_at(symbol(m, "function"));
+				function_at(code_of(m, "function"));
 				must(pm, permod_unload(m, 0));
 				loaded++;
 			}
@@ -448,7 +511,7 @@ END_TEST
 
 static bool add_tests_by_unwinder(TCase *tests)
 {
-	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY);
+	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY);
 
 	if (!library)
 		return false;
@@ -465,6 +528,10 @@ static bool add_tests_by_unwinder(TCase *tests)
 	tcase_add_test(tests, damage_does_no_harm);
 #endif
 	tcase_add_test(tests, thread_that_ends_in_a_module_is_unwound);
+	if (dlsym(RTLD_DEFAULT, "backtrace"))
+		tcase_add_test(tests, backtrace_passes_through_the_loader);
+	else
+		LEAVE_OUT(backtrace_passes_through_the_loader, "the C library has no backtrace()");
 	return true;
 }
 
@@ -475,7 +542,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	if (!add_tests_by_unwinder(tests))
-		puts("skipped what the unwinder finds: there is no libgcc_s.so.1 for this C library");
+		puts("skipped what the unwinder finds: there is no " LIBGCC_S_SO
+		     " for this C library");
 	tcase_add_loop_test(tests, odd_contents_are_refused, 0, COUNT(odd));
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);

@@ -212,6 +212,7 @@ static void compare_at(const char *const *objects, uint64_t base, uint64_t first
 START_TEST(compiled_code_is_as_ld_makes_it)
 {
 	static const char *const objects[] = { "data.o", "calls.o", "large.o", NULL };
+	static const char *const joined[] = { "joined.o", NULL };
 	const char *variant = machine->variants[_i];
 	const char *top = getenv("top_srcdir");
 
@@ -222,6 +223,8 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 	compare_at(objects, BASE, BASE + (machine->elsewhere ?: 0x200000) + is_thumb(variant));
 	if (machine->high && strstr(variant, "-fPIC"))
 		compare_at(objects, HIGH_BASE, HIGH_BASE + 0x200000);
+	run("%sld %s -r -o joined.o data.o calls.o large.o", machine->prefix, machine->link);
+	compare_at(joined, BASE, BASE + (machine->elsewhere ?: 0x200000) + is_thumb(variant));
 }
 END_TEST
 

@@ -10,6 +10,7 @@
 #include "tests/loader/helper.h"
 
 #include <sched.h>
+#include <sys/auxv.h>
 
 /* ---- What this program has ------------------------------------------------------------------ */
 
@@ -324,6 +325,53 @@ START_TEST(percpu_variables_and_stderr_in_code_of_every_kind)
 }
 END_TEST
 
+/* Code for newer CPUs than the libraries were compiled for has sequences inline where they have none. */
+#ifdef __arm__
+static const char *const newer[] = { "-march=armv7-a+fp", "-march=armv7-a+fp -mthumb" };
+
+START_TEST(code_for_newer_cpus_counts_in_the_same_variables)
+{
+	struct permod *pm = new_context();
+	struct permod_module *m;
+	int (*wrong)(void);
+	long host = sum_of(&host_counter);
+
+	expect_percpu(NULL, newer[_i]);
+	m = load_file(pm, compile_file("s.ko", NULL, newer[_i], module_source("structures")), NULL);
+	wrong = symbol(m, "structures_wrong");
+	ck_assert_int_eq(wrong(), 0);
+	must(pm, permod_unload(m, 0));
+	m = load_file(
+		pm,
+		compile("newer.ko", newer[_i],
+			"#include <permod/module.h>\n"
+			"DECLARE_PER_CPU(long, host_counter);\n"
+			"int add(void);\n"
+			"int add(void) { this_cpu_add(host_counter, 3); return __ARM_ARCH; }\n"),
+		NULL);
+	ck_assert_int_eq(((int (*)(void))symbol(m, "add"))(), 7);
+	this_cpu_add(host_counter, 40);
+	ck_assert_int_eq(sum_of(&host_counter), host + 43);
+	must(pm, permod_unload(m, 0));
+	permod_free(pm);
+}
+END_TEST
+
+static void add_tests_of_newer_cpus(TCase *tests)
+{
+	if (getauxval(AT_HWCAP) & HWCAP_ARM_VFPv3)
+		tcase_add_loop_test(tests, code_for_newer_cpus_counts_in_the_same_variables, 0,
+				    COUNT(newer));
+	else
+		LEAVE_OUT(code_for_newer_cpus_counts_in_the_same_variables, "this CPU is none");
+}
+#else
+static void add_tests_of_newer_cpus(TCase *tests)
+{
+	(void)tests;
+}
+#endif
+
 /* Code for programs at fixed addresses has 32 bits for a variable's address. */
 /* riscv64's model by default is for addresses below 2 GiB, where no program with a heap has room for cookies. */
 #ifdef __riscv
@@ -510,6 +558,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, modules_variables_do_not_overlap);
 	tcase_add_test(tests, module_allocates_and_frees_dynamic_variables);
 	tcase_add_test(tests, module_uses_structures);
+	add_tests_of_newer_cpus(tests);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -53,17 +53,14 @@ by_clang() {
 	sequences "-O2" yes "$clang"
 }
 
-# The library needs no other but libc (and libatomic, on one architecture), and does its work.
+# The library needs no other but libc and does its work.
 library() {
 	check "$architecture: library, compiling" env -C "$work/library" $triplet-gcc $flags -O2 -fPIC -c \
 		"$top_srcdir"/percpu/*.c
-	# The 64-bit counts of structures, where the CPU has no atomic instruction for them.
-	atomics=
-	[ "$architecture" != mips ] || atomics=-latomic
-	check "$architecture: library, linking with libc alone $atomics" $triplet-gcc -shared \
-		"$work"/library/*.o $atomics -Wl,-z,defs,-z,text -o "$work/libpercpu.so"
+	check "$architecture: library, linking with libc alone" $triplet-gcc -shared \
+		"$work"/library/*.o -Wl,-z,defs,-z,text -o "$work/libpercpu.so"
 	if quietly $triplet-gcc $flags -O2 -static -pthread "$here/values.c" "$work"/library/*.o \
-		$atomics -o "$work/values"; then
+		-o "$work/values"; then
 		check "$architecture: atomic operations, emulated" env PERCPU_CPUS=4 timeout 60 \
 			$emulator "$work/values" atomic $rounds
 	else

@@ -228,12 +228,13 @@ START_TEST(child_of_fork_has_a_copy)
 }
 END_TEST
 
-/* What each worker and its handler have begun to add, and have added; both only grow. */
+/* What each worker and its handler have begun to add, and have added; both only grow.  Of a size that
+ * handlers can change atomically everywhere. */
 static struct progress {
-	int64_t begun, done;
+	long begun, done;
 } progress[WORKERS][2];
 
-static void add_noted(struct progress *mine, int64_t amount)
+static void add_noted(struct progress *mine, long amount)
 {
 	__atomic_store_n(&mine->begun, mine->begun + amount, __ATOMIC_SEQ_CST);
 	percpu_counter_add(&counter, amount);
@@ -271,13 +272,9 @@ static void add_much(struct worker *me)
 /* Two signals are handled: one can come in the middle of the other. */
 static void add_in_handler(struct worker *me)
 {
-#if __GCC_ATOMIC_LLONG_LOCK_FREE == 2
 	__atomic_fetch_add(&progress[me->number][1].begun, 100, __ATOMIC_SEQ_CST);
 	percpu_counter_add(&counter, 100);
 	__atomic_fetch_add(&progress[me->number][1].done, 100, __ATOMIC_SEQ_CST);
-#else
-	(void)me; /* the compiler's library has locks, which the thread may have */
-#endif
 }
 
 static int64_t held_back_at_most(void)

@@ -502,14 +502,14 @@ static void free_many(int order)
 
 static int scene_resident(void)
 {
-	static const unsigned int writers[] = { 1, 4, 16 };
+	static const unsigned int writers[] = { 1, 2, 4, 16 };
 	size_t start, written, peak;
 
 	memset(many, 1, sizeof(many));
 	expect(!sched_getaffinity(0, sizeof(allowed), &allowed));
 	start = resident();
 	start = resident();
-	for (size_t i = 0; i < COUNT(writers); i++) {
+	for (size_t i = 0; i < COUNT(writers) && writers[i] <= num_possible_cpus(); i++) {
 		for (int order = 0; order < 3; order++) {
 			allocate_many(writers[i]);
 			written = (size_t)MANY * 64 * writers[i];
@@ -530,14 +530,17 @@ static int scene_resident(void)
 	return 0;
 }
 
+static const char *const resident_surroundings[][2] = {
+	{ "PERCPU_CPUS=256" }, { "PERCPU_CPUS=2" }, /* where it is not asked who has written */
+};
+
 START_TEST(resident_is_what_was_written_and_goes_back)
 {
-	static const char *const settings[] = { "PERCPU_CPUS=256", NULL };
 	struct outcome outcome;
 
 	if (is_slow())
 		return; /* most of what is resident is theirs */
-	outcome = play("resident", settings, 0);
+	outcome = play("resident", resident_surroundings[_i], 0);
 	check_outcome(&outcome);
 }
 END_TEST
@@ -769,13 +772,8 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(tests, memory_is_zero_where_pages_can_not_be_looked_at, 0,
 			    COUNT(blind_scenes));
 	tcase_add_test(tests, memory_is_zero_where_it_was_paged_out);
-	/* Without sequences a list that a thread leaves on another CPU keeps its areas until pcpu_trim(). */
-#if defined(PCPU_HAVE_SEQUENCES) && defined(__x86_64__) /* for lists */
-	tcase_add_test(tests, resident_is_what_was_written_and_goes_back);
-#else
-	(void)resident_is_what_was_written_and_goes_back;
-	puts("skipped resident_is_what_was_written_and_goes_back: no sequences");
-#endif
+	tcase_add_loop_test(tests, resident_is_what_was_written_and_goes_back, 0,
+			    COUNT(resident_surroundings));
 	tcase_add_test(tests, survivors_hold_only_their_pages);
 	tcase_add_test(tests, trim_gives_all_back_and_harms_nothing);
 	tcase_add_test(tests, large_sizes_are_zero_again_and_apart);

@@ -427,7 +427,7 @@ static uint64_t *find_rseq_cs(void)
 #ifdef PCPU_HAVE_SEQUENCES
 	const char *area = pcpu_restartable ? pcpu_area : pcpu_layout.rseq;
 
-	return (uint64_t *)((char *)__builtin_thread_pointer() + (intptr_t)area + 8);
+	return (uint64_t *)(__pcpu_thread_pointer() + (intptr_t)area + 8);
 #else
 	return NULL;
 #endif

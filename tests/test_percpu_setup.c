@@ -179,8 +179,8 @@ static struct request make_request(int number)
 	case UNIT_ODD:
 		request.unit = (ptrdiff_t)(least_unit(&request) + page_size() / 2);
 		break;
-	default:
-		request.unit = PTRDIFF_MAX / 2 + 1;
+	default: /* two of them are all addresses of 32 bits, and each CPU has one */
+		request.unit = PTRDIFF_MAX - (ptrdiff_t)page_size() + 1;
 		break;
 	}
 	return request;
@@ -761,8 +761,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	runner = srunner_create(make_suite());
-	/* Valgrind looks for leaks in all units at the end of each process: one has to do. */
-	if (is_emulated())
+	/* Valgrind looks for leaks in all units at the end of each process: one has to do. Not so for QEMU 7.2, which
+	 * gives each mapping a lower address than the last, and on hppa dies of an assertion of its own (open_self_maps)
+	 * when mappings are read once one of them has got to the end of the address space. */
+	if (under_valgrind())
 		srunner_set_fork_status(runner, CK_NOFORK);
 	srunner_run_all(runner, CK_NORMAL);
 	status = srunner_ntests_failed(runner) ? EXIT_FAILURE : EXIT_SUCCESS;

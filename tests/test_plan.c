@@ -234,9 +234,9 @@ END_TEST
 
 START_TEST(plan_says_who_provides_a_symbol)
 {
-	static const char source[] = "int basic_add(int), note(const char *), getpid(void);\n"
+	static const char source[] = "int basic_add(int), note(const char *), getgid(void);\n"
 				     "int maybe(void) __attribute__((weak));\n"
-				     "int all(void) { return basic_add(note(\"\")) + getpid() +\n"
+				     "int all(void) { return basic_add(note(\"\")) + getgid() +\n"
 				     "  (maybe ? maybe() : 0); }\n";
 	struct permod *pm = new_context();
 	struct permod_plan *plan = NULL;
@@ -252,15 +252,17 @@ START_TEST(plan_says_who_provides_a_symbol)
 	found = plan_symbol(plan, "note");
 	ck_assert_str_eq(found->provider, "host");
 	ck_assert_ptr_eq((void *)found->address, (void *)note);
-	found = plan_symbol(plan, "getpid");
+	/* This program does not call it: on m68k it is known by its stub in those that do. */
+	found = plan_symbol(plan, "getgid");
 	if (!SANITIZED)
 		ck_assert(strstr(found->provider, "libc") || strstr(found->provider, "musl"));
-	ck_assert_ptr_eq((void *)found->address, dlsym(RTLD_DEFAULT, "getpid"));
+	ck_assert_ptr_eq((void *)found->address, dlsym(RTLD_DEFAULT, "getgid"));
 	found = plan_symbol(plan, "maybe");
 	ck_assert_ptr_null(found->provider);
 	ck_assert_int_eq(found->weak, 1);
 	ck_assert_uint_eq(found->address, 0);
-#ifndef __i386__ /* whose instruction can have the address itself, which is near always */
+/* On i386 an instruction can have the address itself, which is near always; on hppa a constant has it. */
+#if !defined(__i386__) && !defined(__hppa__)
 	ck_assert_int_eq(found->got, 1);
 #endif
 	/* The program is far from its libraries, as a rule, but not where an emulator puts them. */
@@ -655,7 +657,7 @@ START_TEST(plan_tells_sizes)
 	place = permod_plan_place(plan);
 	ck_assert_uint_ge(place->percpu_size, 100 + sizeof(long));
 	ck_assert_uint_le(place->percpu_size, 192);
-	ck_assert_uint_ge(place->percpu_align, sizeof(long));
+	ck_assert_uint_ge(place->percpu_align, _Alignof(long));
 	ck_assert_uint_eq(place->size % 4096, 0);
 	ck_assert_uint_ge(place->init_size, 4096);
 	ck_assert_uint_lt(place->init_size, place->size);

@@ -154,7 +154,8 @@ START_TEST(version_of_a_function_of_libc_is_that_of_this_program)
 			      text("extern char it[] __asm__(\"%s\"); const void *address = it;\n",
 				   library[_i].name)),
 		      NULL);
-	ck_assert_ptr_eq(*(void **)symbol(m, "address"), library[_i].chosen);
+	/* Descriptors of a function can be several. */
+	ck_assert_ptr_eq(code_at(*(void **)symbol(m, "address")), code_at(library[_i].chosen));
 	permod_free(pm);
 }
 END_TEST

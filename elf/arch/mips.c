@@ -15,8 +15,9 @@
  *     %hi(%neg(%gp_rel(f)))      R_MIPS_GPREL16, R_MIPS_SUB, R_MIPS_HI16
  *
  * Here the second is the number's bits from 8 on, and the third those from 16 on.  _gp_disp in o32 is the
- * distance from the instruction to $gp.  ("System V ABI, MIPS RISC Processor Supplement"; "64-bit ELF Object
- * File Specification".)
+ * distance from the instruction to $gp.  Where a symbol is local, a distance from $gp that stands in the
+ * object counts from an address that the object tells: 0, or what ld -r has chosen.  ("System V ABI, MIPS
+ * RISC Processor Supplement"; "64-bit ELF Object File Specification".)
  */
 #include "elf/internal.h"
 
@@ -31,12 +32,16 @@
 #define SPECIAL(number, right, what)                                                               \
 	ENTRY(number, LINK_SPECIAL, 4, LINK_FIT_SIGNED, .bits = 16, .shift = (right),              \
 	      .wants = (what))
+#define SMALL_DATA(number)                                                                         \
+	ENTRY(number, LINK_GOT_OFFSET, 4, LINK_FIT_SIGNED, .bits = 16, .from = LINK_FROM_GOT,      \
+	      .reason = SMALL)
 #define BRANCH(number, count, right)                                                               \
 	ENTRY(number, LINK_RELATIVE, 4, LINK_FIT_SIGNED, .bits = (count), .shift = (right),        \
 	      .exact = true)
 
 #define DYNAMIC "only in linked files"
 #define UNUSED_TYPE "compilers do not make it"
+#define SMALL "nothing sets $28 to this module's small data; compile with -G0, or with -mabicalls"
 #define COMPACT "it is for MIPS16 or microMIPS; compile with -mno-mips16 -mno-micromips"
 
 /* Those that older <elf.h> does not have. */
@@ -65,8 +70,8 @@ static const struct link_relocation_type types[] = {
 	      .wants = LINK_WANTS_STUB),
 	SPECIAL(HI16, 16, LINK_WANTS_ADDRESS),
 	SPECIAL(LO16, 0, LINK_WANTS_ADDRESS),
-	HALF(GPREL16, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
-	HALF(LITERAL, LINK_GOT_OFFSET, LINK_FIT_SIGNED, 0, 0, LINK_FROM_GOT),
+	SMALL_DATA(GPREL16),
+	SMALL_DATA(LITERAL),
 	SPECIAL(GOT16, 0, LOCAL_SLOT),
 	BRANCH(PC16, 16, 2),
 	SPECIAL(CALL16, 0, LINK_WANTS_SLOT | LINK_WANTS_GOT),
@@ -242,6 +247,18 @@ static bool is_local(const struct link_symbol *symbol)
 	return symbol->bind == STB_LOCAL;
 }
 
+static uint64_t counted_from(const struct link_relocation *relocation)
+{
+	return is_local(relocation->symbol) ? relocation->object->counted_from : 0;
+}
+
+static int64_t select_value(const struct link_relocation *relocation, uint64_t value)
+{
+	if (relocation->type->kind == LINK_GOT_OFFSET)
+		value += counted_from(relocation);
+	return (int64_t)(value + (uint64_t)relocation->addend);
+}
+
 /* Whether the function called wants its address in $25, which a stub leaves there. */
 static bool wants_stub(const struct link *link, const struct link_relocation *relocation)
 {
@@ -352,6 +369,7 @@ static int apply(struct link *link, const struct link_relocation *relocation, un
 		return 0;
 	case NEGATED_HI:
 	case NEGATED_LO:
+		value += counted_from(relocation);
 		return link_write_value(link, relocation, field,
 					(int64_t)(link_got_pointer(link) - value));
 	case R_MIPS_GOT_OFST:
@@ -441,6 +459,53 @@ static int check_flags(struct link_object *object, uint32_t flags)
 	if (flags & MIPS16_FLAG)
 		return fail_abi(object, "MIPS16", "-mno-mips16");
 	object->wants_address = flags & EF_MIPS_PIC;
+	object->sets_no_pointer = !(flags & (EF_MIPS_PIC | EF_MIPS_CPIC));
+	return 0;
+}
+
+/* ---- The address that objects count from ------------------------------------------------------- */
+
+/* Its offset in the description of registers: that of o32, and of n64 with its header. */
+#define REGINFO_POINTER 20
+#define OPTION_POINTER 32
+
+static uint64_t get_pointer(const struct link_section *section, uint64_t offset, uint8_t bytes)
+{
+	if (section->size < offset || section->size - offset < bytes)
+		return 0;
+	return link_get(section->object->link->arch, section->data + offset, bytes);
+}
+
+/* The first description; they are all alike in this. */
+static uint64_t find_in_options(const struct link_section *section)
+{
+	const unsigned char *data = section->data;
+
+	for (uint64_t at = 0; at + 2 <= section->size && data[at + 1]; at += data[at + 1]) {
+		if (data[at] == ODK_REGINFO)
+			return get_pointer(section, at + OPTION_POINTER, 8);
+	}
+	return 0;
+}
+
+static void find_pointer(struct link_object *object)
+{
+	for (size_t i = 1; i < object->section_count; i++) {
+		const struct link_section *section = &object->sections[i];
+
+		if (!section->data)
+			continue;
+		if (section->type == SHT_MIPS_REGINFO)
+			object->counted_from = get_pointer(section, REGINFO_POINTER, 4);
+		else if (section->type == SHT_MIPS_OPTIONS)
+			object->counted_from = find_in_options(section);
+	}
+}
+
+static int prepare(struct link *link)
+{
+	for (struct link_object *object = link->objects; object; object = object->next)
+		find_pointer(object);
 	return 0;
 }
 
@@ -452,7 +517,7 @@ static int check_flags(struct link_object *object, uint32_t flags)
 	.got_bias = 0x7ff0, .got_align = 16,                                                       \
 	.got_symbols = { "_gp", "_gp_disp", "__gnu_local_gp" }, .relocation = find_relocation,     \
 	.write_stub = write_stub_##title, .check_flags = check_flags,                              \
-	.read_addends = read_addends, .apply = apply
+	.read_addends = read_addends, .select = select_value, .apply = apply, .prepare = prepare
 #define N64(order, title, decode)                                                                  \
 	.machine = EM_MIPS, .class = ELFCLASS64, .encoding = (order), .name = #title,              \
 	.stacks_run = true, .page_size = 65536, .got_bytes = 8, .got_reserved = 2,                 \
@@ -460,7 +525,7 @@ static int check_flags(struct link_object *object, uint32_t flags)
 	.large_common = SHN_MIPS_SCOMMON, .tls_bias = 0x8000, .got_bias = 0x7ff0, .got_align = 16, \
 	.got_symbols = { "_gp", "__gnu_local_gp" }, .relocation = find_relocation,                 \
 	.write_stub = write_stub_##title, .check_flags = check_flags, .decode_info = (decode),     \
-	.apply = apply
+	.select = select_value, .apply = apply, .prepare = prepare
 
 const struct link_arch link_arch_mips = { O32(ELFDATA2MSB, mips) };
 const struct link_arch link_arch_mipsel = { O32(ELFDATA2LSB, mipsel) };

@@ -35,7 +35,14 @@
 #define DYNAMIC "only in linked files"
 #define SMALL "it counts from a small data area; compile with -msdata=none"
 #define OF_PLT "it names a procedure linkage table"
+/* Of a slot's address. */
+#define PLT(number, right, carries)                                                                \
+	ENTRY(number, LINK_SPECIAL, 2, LINK_FIT_ALL, .bits = 16, .shift = (right),                 \
+	      .carry = (carries) ? 15 : 0, .wants = LINK_WANTS_SLOT | LINK_WANTS_GOT)
 #define EMBEDDED "it is for embedded systems; compile with -msdata=none"
+
+/* Those that older <elf.h> does not have. */
+enum { R_PPC_PLTSEQ = 119, R_PPC_PLTCALL };
 
 static const struct link_relocation_type types[] = {
 	IGNORED(NONE),
@@ -62,9 +69,9 @@ static const struct link_relocation_type types[] = {
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
 	REFUSED(PLT32, OF_PLT),
 	REFUSED(PLTREL32, OF_PLT),
-	REFUSED(PLT16_LO, OF_PLT),
-	REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT),
+	PLT(PLT16_LO, 0, false),
+	PLT(PLT16_HI, 16, false),
+	PLT(PLT16_HA, 16, true),
 	REFUSED(SDAREL16, SMALL),
 	REFUSED(SECTOFF, SMALL),
 	REFUSED(SECTOFF_LO, SMALL),
@@ -85,6 +92,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(GOT_DTPREL16_HA, "compilers do not make it"),
 	IGNORED(TLSGD),
 	IGNORED(TLSLD),
+	IGNORED(PLTSEQ),
+	IGNORED(PLTCALL),
 	REFUSED(EMB_NADDR32, EMBEDDED),
 	REFUSED(EMB_NADDR16, EMBEDDED),
 	REFUSED(EMB_NADDR16_LO, EMBEDDED),
@@ -138,11 +147,51 @@ static int apply_hinted(struct link *link, const struct link_relocation *relocat
 	return link_write_value(link, relocation, field, (int64_t)value);
 }
 
+/* ---- Calls by slots (-fno-plt, -mlongcall) ----------------------------------------------------- */
+
+#define GOT2_BIAS                                                                                  \
+	0x8000 /* -fPIC: behind the object's .got2; with less, code counts from the GOT, or from 0 */
+
+/* What code of each object counts from. */
+static int prepare(struct link *link)
+{
+	const struct link_symbol *got = link_find(link, "_GLOBAL_OFFSET_TABLE_");
+
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 1; i < object->section_count; i++) {
+			if (!strcmp(object->sections[i].name, ".got2"))
+				object->own_got = &object->sections[i];
+		}
+		for (size_t i = object->local_count; i < object->symbol_count && got; i++)
+			object->names_got |= object->symbols[i] == got;
+	}
+	return 0;
+}
+
+static int apply_slot(struct link *link, const struct link_relocation *relocation,
+		      unsigned char *field)
+{
+	const struct link_object *object = relocation->object;
+	uint64_t value = link_use_slot(link, relocation->symbol);
+
+	if (relocation->addend >= GOT2_BIAS) {
+		if (!object->own_got)
+			return link_fail_relocation(link, -ENOEXEC, relocation,
+						    "counts from a section .got2, which the "
+						    "object has not");
+		value -= link_section_address(link, object->own_got) + (uint64_t)relocation->addend;
+	} else if (object->names_got)
+		value -= link_got_pointer(link);
+	return link_write_value(link, relocation, field, (int64_t)value);
+}
+
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 		 uint64_t at)
 {
 	struct link_relocation call = *relocation;
 
+	if (relocation->type->wants & LINK_WANTS_SLOT)
+		return apply_slot(link, relocation, field);
 	if (relocation->number != R_PPC_PLTREL24)
 		return apply_hinted(link, relocation, field, at);
 	call.type = &types[R_PPC_REL24];
@@ -166,6 +215,41 @@ static bool write_stub(unsigned char *buffer, uint64_t at, uint64_t slot, bool m
 	return true;
 }
 
+/* ---- Functions that save and restore registers ------------------------------------------------ */
+
+#define NEXT_REGISTER 0x200000U
+#define RETURN 0x4e800020U /* blr */
+/* lwz %r0, 4(%r11); mtlr %r0; mr %r1, %r11 */
+#define LEAVE 0x800b0004U, 0x7c0803a6U, 0x7d615b78U, RETURN
+#define GENERAL(name, end, code, bytes, ...)                                                       \
+	{                                                                                          \
+		name, end, 14, 0, 0, code, NEXT_REGISTER + (bytes),                                \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+/* By their distance from %r0: li %r11, -16 */
+#define VECTOR(name, code)                                                                         \
+	{                                                                                          \
+		name, "", 20, 0x3960fff0U, 16, code, NEXT_REGISTER,                                \
+		{                                                                                  \
+			RETURN                                                                     \
+		}                                                                                  \
+	}
+
+/* Those with _x return for the function that they end. */
+static const struct link_saves saves[] = {
+	GENERAL("_savegpr_", "", 0x93ebfffcU, 4, RETURN), /* stw %r31, -4(%r11) */
+	GENERAL("_restgpr_", "", 0x83ebfffcU, 4, RETURN), /* lwz %r31, -4(%r11) */
+	GENERAL("_restgpr_", "_x", 0x83ebfffcU, 4, LEAVE),
+	GENERAL("_savefpr_", "", 0xdbebfff8U, 8, RETURN), /* stfd %f31, -8(%r11) */
+	GENERAL("_restfpr_", "", 0xcbebfff8U, 8, RETURN), /* lfd %f31, -8(%r11) */
+	GENERAL("_restfpr_", "_x", 0xcbebfff8U, 8, LEAVE),
+	VECTOR("_savevr_", 0x7feb01ceU), /* stvx %v31, %r11, %r0 */
+	VECTOR("_restvr_", 0x7feb00ceU), /* lvx %v31, %r11, %r0 */
+	{ NULL, NULL, 0, 0, 0, 0, 0, { 0 } },
+};
+
 const struct link_arch link_arch_powerpc = {
 	.machine = EM_PPC,
 	.class = ELFCLASS32,
@@ -179,5 +263,7 @@ const struct link_arch link_arch_powerpc = {
 	.tls_bias = 0x8000,
 	.relocation = find_relocation,
 	.write_stub = write_stub,
+	.saves = saves,
 	.apply = apply,
+	.prepare = prepare,
 };

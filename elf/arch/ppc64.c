@@ -116,9 +116,9 @@ static const struct link_relocation_type types[] = {
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_SIGNED),
 	REFUSED(PLT32, OF_PLT),
 	REFUSED(PLTREL32, OF_PLT),
-	REFUSED(PLT16_LO, OF_PLT),
-	REFUSED(PLT16_HI, OF_PLT),
-	REFUSED(PLT16_HA, OF_PLT),
+	HALF(PLT16_LO, LINK_GOT_SLOT, LINK_FIT_ALL, 0, false, LINK_FROM_GOT),
+	HALF(PLT16_HI, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, false, LINK_FROM_GOT),
+	HALF(PLT16_HA, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, true, LINK_FROM_GOT),
 	REFUSED(SECTOFF, OF_SECTION),
 	REFUSED(SECTOFF_LO, OF_SECTION),
 	REFUSED(SECTOFF_HI, OF_SECTION),
@@ -138,7 +138,7 @@ static const struct link_relocation_type types[] = {
 	REFUSED(PLTGOT16_HA, OF_PLT),
 	SHORTS(ADDR16, LINK_ABSOLUTE, LINK_FROM_ZERO),
 	SHORTS(GOT16, LINK_GOT_SLOT, LINK_FROM_GOT),
-	REFUSED(PLT16_LO_DS, OF_PLT),
+	SHORT(PLT16_LO_DS, LINK_GOT_SLOT, LINK_FIT_ALL, LINK_FROM_GOT),
 	REFUSED(SECTOFF_DS, OF_SECTION),
 	REFUSED(SECTOFF_LO_DS, OF_SECTION),
 	SHORTS(TOC16, LINK_GOT_OFFSET, LINK_FROM_GOT),
@@ -168,8 +168,8 @@ static const struct link_relocation_type types[] = {
 	REFUSED(REL24_NOTOC, PREFIXED),
 	REFUSED(ADDR64_LOCAL, "compilers do not make it"),
 	IGNORED(ENTRY),
-	REFUSED(PLTSEQ, OF_PLT),
-	REFUSED(PLTCALL, OF_PLT),
+	IGNORED(PLTSEQ),
+	IGNORED(PLTCALL),
 	REFUSED(PLTSEQ_NOTOC, OF_PLT),
 	REFUSED(PLTCALL_NOTOC, OF_PLT),
 	REFUSED(PCREL_OPT, PREFIXED),
@@ -204,6 +204,21 @@ static const struct link_relocation_type *find_relocation(uint32_t type)
 	return type < sizeof(types) / sizeof(types[0]) && types[type].name ? &types[type] : NULL;
 }
 
+/* Slots of a procedure linkage table have whole descriptors there. */
+static const struct link_relocation_type *find_relocation_v1(uint32_t type)
+{
+	static const struct link_relocation_type refused[] = {
+		REFUSED(PLT16_LO, OF_PLT),
+		REFUSED(PLT16_HI, OF_PLT),
+		REFUSED(PLT16_HA, OF_PLT),
+		REFUSED(PLT16_LO_DS, OF_PLT),
+	};
+
+	return type < sizeof(refused) / sizeof(refused[0]) && refused[type].name
+		       ? &refused[type]
+		       : find_relocation(type);
+}
+
 static bool has_descriptors(const struct link *link)
 {
 	return link->arch->encoding == ELFDATA2MSB;
@@ -211,6 +226,7 @@ static bool has_descriptors(const struct link *link)
 
 /* ---- What is called ------------------------------------------------------------------------- */
 
+#define DESCRIPTORS ".opd"
 #define NOP 0x60000000U
 #define RESTORE_V1 0xe8410028U /* ld %r2, 40(%r1) */
 #define RESTORE_V2 0xe8410018U /* ld %r2, 24(%r1) */
@@ -274,13 +290,14 @@ static bool read_descriptor(const struct link_section *section, uint64_t offset,
 
 static bool is_descriptor(const struct link *link, const struct link_symbol *symbol)
 {
-	return has_descriptors(link) && symbol->section && !strcmp(symbol->section->name, ".opd");
+	return has_descriptors(link) && symbol->section &&
+	       !strcmp(symbol->section->name, DESCRIPTORS);
 }
 
 static bool find_code(const struct link_symbol *symbol, const struct link_section **section,
 		      uint64_t *offset)
 {
-	return symbol->section && !strcmp(symbol->section->name, ".opd") &&
+	return symbol->section && !strcmp(symbol->section->name, DESCRIPTORS) &&
 	       read_descriptor(symbol->section, symbol->value, section, offset);
 }
 
@@ -428,6 +445,41 @@ static bool write_stub_v1(unsigned char *buffer, uint64_t at, uint64_t slot, boo
 	return true;
 }
 
+/* ---- Functions that save and restore registers ------------------------------------------------ */
+
+#define NEXT_REGISTER 0x200000U
+#define RETURN 0x4e800020U			      /* blr */
+#define SAVE_LINK 0xf8010010U, RETURN		      /* std %r0, 16(%r1) */
+#define RESTORE_LINK 0xe8010010U, 0x7c0803a6U, RETURN /* ld %r0, 16(%r1); mtlr %r0 */
+#define GENERAL(name, code, ...)                                                                   \
+	{                                                                                          \
+		name, "", 14, 0, 0, code, NEXT_REGISTER + 8,                                       \
+		{                                                                                  \
+			__VA_ARGS__                                                                \
+		}                                                                                  \
+	}
+/* By their distance from %r0: li %r12, -16 */
+#define VECTOR(name, code)                                                                         \
+	{                                                                                          \
+		name, "", 20, 0x3980fff0U, 16, code, NEXT_REGISTER,                                \
+		{                                                                                  \
+			RETURN                                                                     \
+		}                                                                                  \
+	}
+
+/* (2.3.3 of ELFv2, and the same for ELFv1.) */
+static const struct link_saves saves[] = {
+	GENERAL("_savegpr0_", 0xfbe1fff8U, SAVE_LINK),	  /* std %r31, -8(%r1) */
+	GENERAL("_restgpr0_", 0xebe1fff8U, RESTORE_LINK), /* ld %r31, -8(%r1) */
+	GENERAL("_savegpr1_", 0xfbecfff8U, RETURN),	  /* std %r31, -8(%r12) */
+	GENERAL("_restgpr1_", 0xebecfff8U, RETURN),	  /* ld %r31, -8(%r12) */
+	GENERAL("_savefpr_", 0xdbe1fff8U, SAVE_LINK),	  /* stfd %f31, -8(%r1) */
+	GENERAL("_restfpr_", 0xcbe1fff8U, RESTORE_LINK),  /* lfd %f31, -8(%r1) */
+	VECTOR("_savevr_", 0x7fec01ceU),		  /* stvx %v31, %r12, %r0 */
+	VECTOR("_restvr_", 0x7fec00ceU),		  /* lvx %v31, %r12, %r0 */
+	{ NULL, NULL, 0, 0, 0, 0, 0, { 0 } },
+};
+
 /* ---- Which ABI ------------------------------------------------------------------------------ */
 
 static int check_flags(struct link_object *object, uint32_t flags)
@@ -457,9 +509,11 @@ const struct link_arch link_arch_ppc64 = {
 	.got_align = 256,
 	.got_bias = 0x8000,
 	.got_symbols = { ".TOC." },
-	.relocation = find_relocation,
+	.relocation = find_relocation_v1,
 	.write_stub = write_stub_v1,
 	.check_flags = check_flags,
+	.saves = saves,
+	.descriptors = DESCRIPTORS,
 	.find_code = find_code,
 	.apply = apply,
 };
@@ -482,5 +536,6 @@ const struct link_arch link_arch_ppc64le = {
 	.relocation = find_relocation,
 	.write_stub = write_stub_v2,
 	.check_flags = check_flags,
+	.saves = saves,
 	.apply = apply,
 };

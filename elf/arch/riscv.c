@@ -527,6 +527,7 @@ const struct link_arch link_arch_riscv = {
 	.stub_align = 16,
 	.marked_stub_bytes = STUB_BYTES,
 	.tls_bias = 0x800,
+	.mapping_symbols = "xd",
 	.relocation = find_relocation,
 	.write_stub = write_stub,
 	.check_flags = check_flags,

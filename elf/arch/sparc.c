@@ -150,6 +150,28 @@ static const struct link_relocation_type *find_relocation(uint32_t type)
 	return type < sizeof(types) / sizeof(types[0]) && types[type].name ? &types[type] : NULL;
 }
 
+/* Registers have more bits than distances here, and so need these to have a sign: see apply_counted(). */
+static const struct link_relocation_type *find_relocation64(uint32_t type)
+{
+	static const struct link_relocation_type pc22 = {
+		"R_SPARC_PC22", LINK_SPECIAL, 4,
+		LINK_FIT_ALL,	.bits = 22,   .wants = LINK_WANTS_ADDRESS
+	};
+	static const struct link_relocation_type pc10 = {
+		"R_SPARC_PC10", LINK_SPECIAL, 4,
+		LINK_FIT_ALL,	.bits = 10,   .wants = LINK_WANTS_ADDRESS
+	};
+
+	switch (type & 0xff) {
+	case R_SPARC_PC22:
+		return &pc22;
+	case R_SPARC_PC10:
+		return &pc10;
+	default:
+		return find_relocation(type);
+	}
+}
+
 static int64_t data_of(uint32_t type)
 {
 	return (int64_t)(type >> 8 ^ 0x800000) - 0x800000;
@@ -302,12 +324,51 @@ static int apply_distance(struct link *link, const struct link_relocation *reloc
 	return 0;
 }
 
+/* add or or, with 13 bits of the instruction, becomes xor. */
+static bool make_xor(unsigned char *field)
+{
+	uint32_t code = get_code(field), operation = code & 0xc1f82000;
+
+	if (operation != 0x80002000 && operation != 0x80102000)
+		return false;
+	put_code(field, code | 0x00180000);
+	return true;
+}
+
+/*
+ * sethi makes 32 bits without a sign, with which nothing is reached that lies before the code.  Linkers
+ * have the GOT behind all code; here that of init is behind the GOT, and so the distance is put together
+ * like those that have a sign.
+ */
+static int apply_counted(struct link *link, const struct link_relocation *relocation,
+			 unsigned char *field, uint64_t at)
+{
+	bool high = (relocation->number & 0xff) == R_SPARC_PC22;
+	struct link_relocation copy = *relocation;
+	int64_t distance = (int64_t)(link_symbol_address(link, relocation->symbol) +
+				     (uint64_t)relocation->addend - at);
+
+	if (distance >= 0 || distance < INT32_MIN) {
+		copy.type = find_relocation(relocation->number);
+		return link_apply(link, &copy, field, at);
+	}
+	if (!high && !make_xor(field))
+		return link_fail_relocation(link, -ENOEXEC, relocation,
+					    "is about what lies before it, and not in an addition; "
+					    "compile with -fPIC");
+	put_distance(field, high, distance);
+	return 0;
+}
+
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
 		 uint64_t at)
 {
 	uint64_t value;
 
 	switch (relocation->number & 0xff) {
+	case R_SPARC_PC22:
+	case R_SPARC_PC10:
+		return apply_counted(link, relocation, field, at);
 	case R_SPARC_TLS_GD_CALL:
 	case R_SPARC_TLS_LDM_CALL:
 		return apply_call(link, relocation, field, at);
@@ -392,7 +453,7 @@ const struct link_arch link_arch_sparc64 = {
 	.stub_bytes = STUB64_BYTES,
 	.stub_align = 32,
 	.marked_stub_bytes = STUB64_BYTES,
-	.relocation = find_relocation,
+	.relocation = find_relocation64,
 	.write_stub = write_stub64,
 	.insert = insert,
 	.extract = extract,

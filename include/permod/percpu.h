@@ -180,7 +180,8 @@ void pcpu_image_unregister(struct pcpu_image *image);
  * Modules whose code is not position-independent (-fno-pie) lie far below the cookies, and see
  * their variables at addresses near themselves.  Their words are the loader's.
  */
-#if defined(PERMOD_MODULE) && !defined(__PIC__) && defined(__x86_64__)
+#if defined(PERMOD_MODULE) && !defined(__PIC__) &&                                                 \
+	(defined(__x86_64__) || (defined(__sparc__) && defined(__arch64__)))
 extern struct pcpu_image __pcpu_image __attribute__((visibility("hidden")));
 #define PCPU_IMAGE 1
 #define PCPU_IMAGE_BEGIN __pcpu_image.begin

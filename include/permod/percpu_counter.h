@@ -7,7 +7,7 @@
  * added to a common count.  So there are two ways to read, as in the Linux kernel
  * (include/linux/percpu_counter.h, lib/percpu_counter.c), whose names these are:
  *
- *     percpu_counter_read()	the common count: one load, APPROXIMATE
+ *     percpu_counter_read()	the common count: one load (a call on 32-bit CPUs), APPROXIMATE
  *     percpu_counter_sum()	the totals of all possible CPUs: EXACT, time in proportion to CPUs
  *
  * How far the approximate value can be off: each possible CPU may hold back less than a batch, so it
@@ -23,7 +23,7 @@
  * async-signal-safe and never wait; percpu_counter_init() and percpu_counter_destroy() are not
  * async-signal-safe.  Nothing here orders other memory accesses.  Where operations are atomic
  * (pcpu_ops_name()) all is the same, but slower; and where the CPU has no atomic instructions for 8
- * bytes, libatomic has locks, so that additions wait and nothing is async-signal-safe.
+ * bytes, each step takes a lock, with signals blocked, for a few instructions.
  */
 #ifndef PERMOD_PERCPU_COUNTER_H
 #define PERMOD_PERCPU_COUNTER_H
@@ -87,11 +87,22 @@ void pcpu_counter_add_slow(struct percpu_counter *counter, int64_t amount, int32
 void pcpu_counter_publish(struct percpu_counter *counter, struct percpu_counter_slot *slot,
 			  int32_t batch);
 
+/* A word of a counter at once, which no instruction of many 32-bit CPUs can load. */
+int64_t pcpu_counter_word(const int64_t *word);
+
+static inline int64_t __pcpu_counter_word(const int64_t *word)
+{
+#if __SIZEOF_LONG__ == 8
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+#else
+	return pcpu_counter_word(word);
+#endif
+}
+
 /* What of a total is not published yet; they may have wrapped around. */
 static inline int64_t __pcpu_counter_held(int64_t total, const struct percpu_counter_slot *slot)
 {
-	return (int64_t)((uint64_t)total -
-			 (uint64_t)__atomic_load_n(&slot->published, __ATOMIC_RELAXED));
+	return (int64_t)((uint64_t)total - (uint64_t)__pcpu_counter_word(&slot->published));
 }
 
 /**
@@ -143,7 +154,7 @@ static inline void percpu_counter_dec(struct percpu_counter *counter)
 /** percpu_counter_read() - the approximate value (see above for how far it can be off). */
 static inline int64_t percpu_counter_read(const struct percpu_counter *counter)
 {
-	return __atomic_load_n(&counter->count, __ATOMIC_RELAXED);
+	return __pcpu_counter_word(&counter->count);
 }
 
 /**

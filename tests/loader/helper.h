@@ -252,6 +252,8 @@ static inline UNUSED char *code_at(void *function)
 #ifdef __hppa__
 	if ((uintptr_t)function & 2)
 		return *(char **)((char *)function - 2);
+#elif defined(__powerpc64__) && _CALL_ELF != 2
+	return *(char **)function;
 #endif
 	return function;
 }
@@ -275,7 +277,7 @@ static inline UNUSED void *symbol(struct permod_module *m, const char *name)
 /* Where a function's code is. */
 static inline UNUSED char *code_of(struct permod_module *m, const char *name)
 {
-	return (char *)((uintptr_t)symbol(m, name) & ~(uintptr_t)CODE_BIT);
+	return (char *)((uintptr_t)code_at(symbol(m, name)) & ~(uintptr_t)CODE_BIT);
 }
 
 /* The result of a call, and the line that explains it: one line that has all these parts. */

@@ -451,6 +451,22 @@ static UNUSED void assemble_externals(const struct machine *machine,
 	run("%sas -o elsewhere.o elsewhere.s", machine->prefix);
 }
 
+/* What the linker itself makes, as ld does, is an object too. */
+static UNUSED bool is_file(const struct link_object *object)
+{
+	return object->data != NULL;
+}
+
+/* Its functions are where ours are. */
+static UNUSED void define_own(FILE *script, const struct trial *trial, struct link_object *object)
+{
+	struct link_symbol *symbol;
+
+	for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++)
+		fprintf(script, "\"%s\" = 0x%llx;\n", symbol->name,
+			(unsigned long long)link_symbol_address(trial->link, symbol));
+}
+
 static UNUSED bool cross_ld_links(const struct trial *trial, const struct machine *machine,
 				  const struct external *external, bool shared)
 {
@@ -469,6 +485,10 @@ static UNUSED bool cross_ld_links(const struct trial *trial, const struct machin
 	     object = link_object_next(object)) {
 		struct link_section *section;
 
+		if (!is_file(object)) {
+			define_own(script, trial, object);
+			continue;
+		}
 		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
 			if (is_placed(section))
 				fprintf(script, ".%s_%u 0x%llx : SUBALIGN(1) { %s(%s) }\n",
@@ -576,7 +596,8 @@ static UNUSED void cross_compare(struct trial *trial, const struct machine *mach
 	     object = link_object_next(object)) {
 		struct link_section *section;
 
-		for (unsigned int i = 1; (section = link_object_section(object, i)); i++) {
+		for (unsigned int i = 1;
+		     is_file(object) && (section = link_object_section(object, i)); i++) {
 			if (is_placed(section) && section->type != SHT_NOBITS &&
 			    section->type != SHT_NOTE && !is_ld_s_own(section))
 				compare_section(trial, machine, &output, section, &unwound);

@@ -64,7 +64,10 @@ static const struct machine powerpc = {
 	.num_shapes = COUNT(powerpc_shapes),
 	.limits = powerpc_limits,
 	.num_limits = COUNT(powerpc_limits),
-	.not_compared = "R_PPC_GOT_TLSGD16: ld changes it in static programs\n"
+	.not_compared = "R_PPC_PLT16_LO: ld has a table of its own for them\n"
+			"R_PPC_PLT16_HI: likewise\n"
+			"R_PPC_PLT16_HA: likewise\n"
+			"R_PPC_GOT_TLSGD16: ld changes it in static programs\n"
 			"R_PPC_GOT_TLSGD16_LO: ld changes it in static programs\n"
 			"R_PPC_GOT_TLSGD16_HI: ld changes it in static programs\n"
 			"R_PPC_GOT_TLSGD16_HA: ld changes it in static programs\n"

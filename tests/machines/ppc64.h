@@ -124,6 +124,12 @@ static const struct machine ppc64 = {
 	.not_compared = PPC64_NOT_COMPARED,
 };
 
+#define PPC64LE_NOT_COMPARED                                                                       \
+	"R_PPC64_PLT16_LO: ld has a table of its own for them\n"                                   \
+	"R_PPC64_PLT16_HI: likewise\n"                                                             \
+	"R_PPC64_PLT16_HA: likewise\n"                                                             \
+	"R_PPC64_PLT16_LO_DS: likewise\n"
+
 static const struct machine ppc64le = {
 	.name = "ppc64le",
 	.prefix = "powerpc64le-linux-gnu-",
@@ -139,5 +145,5 @@ static const struct machine ppc64le = {
 	.num_shapes = COUNT(ppc64_shapes),
 	.limits = ppc64_limits,
 	.num_limits = COUNT(ppc64_limits),
-	.not_compared = PPC64_NOT_COMPARED,
+	.not_compared = PPC64_NOT_COMPARED PPC64LE_NOT_COMPARED,
 };

@@ -306,4 +306,10 @@ static inline UNUSED bool is_emulated(void)
 	return under_valgrind() || emulator();
 }
 
+/* Microseconds between signals that come all the time: where all is slow, others shall get on in between. */
+static inline UNUSED int pause_between_signals(void)
+{
+	return is_emulated() ? 5000 : 70;
+}
+
 #endif

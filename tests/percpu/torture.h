@@ -122,12 +122,6 @@ static inline UNUSED void let_signals_in(long round)
 		usleep(1);
 }
 
-/* Microseconds: where all is slow, workers shall get on in between. */
-static inline long pause_between_signals(void)
-{
-	return is_emulated() ? 5000 : 70;
-}
-
 /* Move the workers and send them signals. */
 static void *harass(void *unused UNUSED)
 {

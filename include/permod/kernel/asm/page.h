@@ -3,10 +3,8 @@
 #ifndef PERMOD_KERNEL_PAGE_H
 #define PERMOD_KERNEL_PAGE_H
 
-#if defined(__alpha__) || defined(__sparc__)
-#define PAGE_SIZE 8192UL
-#else
-#define PAGE_SIZE 4096UL
-#endif
+#include <linux/init.h>
+
+#define PAGE_SIZE (PCPU_PAGE + 0UL)
 
 #endif
