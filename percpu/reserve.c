@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #ifdef HAVE_GNU_GET_LIBC_VERSION
 #include <gnu/libc-version.h>
@@ -55,6 +56,7 @@ static uintptr_t distance(uintptr_t a, uintptr_t b)
 struct search {
 	uintptr_t anchor;
 	size_t size;
+	uintptr_t heap; /* where the heap ends, or will begin: no mapping need be there yet */
 	size_t behind;	/* how much of it must be near if it lies behind libc */
 	uintptr_t best; /* 0: none */
 };
@@ -87,6 +89,15 @@ static void consider_gap(struct search *search, uintptr_t begin, uintptr_t end)
 		consider_place(search, begin + HEAP_ROOM);
 }
 
+static void consider_gaps(struct search *search, uintptr_t begin, uintptr_t end)
+{
+	if (begin < search->heap && search->heap < end) {
+		consider_gap(search, begin, search->heap);
+		begin = search->heap;
+	}
+	consider_gap(search, begin, end);
+}
+
 /* Hexadecimal digits one at a time; false when `c` is none. */
 static bool add_digit(uintptr_t *number, char c)
 {
@@ -106,7 +117,7 @@ static bool add_digit(uintptr_t *number, char c)
  */
 static uintptr_t nearest_gap(uintptr_t anchor, size_t size, size_t behind)
 {
-	struct search search = { anchor, size, behind, 0 };
+	struct search search = { anchor, size, (uintptr_t)syscall(SYS_brk, 0), behind, 0 };
 	uintptr_t number[2] = { 0, 0 }, previous_end = 0;
 	unsigned int field = 0;
 	char piece[4096];
@@ -118,7 +129,7 @@ static uintptr_t nearest_gap(uintptr_t anchor, size_t size, size_t behind)
 	while ((length = read(fd, piece, sizeof(piece))) > 0) {
 		for (ssize_t i = 0; i < length; i++) {
 			if (piece[i] == '\n') {
-				consider_gap(&search, previous_end, number[0]);
+				consider_gaps(&search, previous_end, number[0]);
 				previous_end = number[1];
 				number[0] = number[1] = 0;
 				field = 0;

@@ -62,18 +62,18 @@ address_sanitizer()
 
 for compiler in "$CC" "$CLANG"; do
     [ -n "$compiler" ] && installed "$compiler" || continue
-    if build "$compiler" address > log 2>&1; then
+    if has_glibc && build "$compiler" address > log 2>&1; then
         address_sanitizer "$compiler"
     else
-        skip "$compiler: AddressSanitizer" "it can't be linked here"
+        skip "$compiler: AddressSanitizer" "it can't be linked here, or is for glibc alone"
     fi
-    if build "$compiler" undefined > log 2>&1; then
+    if has_glibc && build "$compiler" undefined > log 2>&1; then
         check "$compiler: UndefinedBehaviorSanitizer, nothing wrong" finds fine 0
         check "$compiler: and nothing said" is err ""
         check "$compiler: an overflow" finds overflow 0 \
             "module\.c:[0-9]+:[0-9]+: runtime error: signed integer overflow: 2147483647 \+ 1"
     else
-        skip "$compiler: UndefinedBehaviorSanitizer" "it can't be linked here"
+        skip "$compiler: UndefinedBehaviorSanitizer" "it can't be linked here, or is for glibc alone"
     fi
 done
 

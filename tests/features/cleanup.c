@@ -2,6 +2,7 @@
 /*
  * Variables with a cleanup, also when the thread is cancelled.
  * matrix: flags -fexceptions
+ * matrix: glibc the unwinder that gcc brings along is made for it
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Functions that run at load and at unload, in the order of their priorities.
+ * matrix: glibc musl runs no .preinit_array of programs
  */
 #include <stdio.h>
 

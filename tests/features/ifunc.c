@@ -2,6 +2,7 @@
 /*
  * Functions that choose their own code when they are linked.
  * matrix: unless -mcmodel=large -fPIC
+ * matrix: glibc other dynamic linkers call no such resolvers
  */
 #include <stdio.h>
 

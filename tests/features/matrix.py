@@ -16,6 +16,7 @@ Lines of a file that begin with " * matrix: " say what is special about it:
     only COMPILER               the others can't compile it
     flags FLAGS                 added to those of every way
     unless WAYS                 no such program can be linked
+    glibc REASON                left out with another C library, and why
     refused WAYS => TEXT        permod refuses it, and the error has this text; so the manual promises
 
 WAYS is a regular expression, for "COMPILER FLAGS FORM"; FORM is as in `forms` below.
@@ -73,7 +74,7 @@ class Feature:
         self.name = name
         self.files = []
         self.flags = []
-        self.only = self.unless = None
+        self.only = self.unless = self.glibc = None
         self.refused = []
 
     def add(self, path):
@@ -83,7 +84,7 @@ class Feature:
                 self.flags = shlex.split(text)
             elif kind == "refused":
                 self.refused.append(text.split(" => "))
-            elif kind in ("only", "unless"):
+            elif kind in ("only", "unless", "glibc"):
                 setattr(self, kind, text)
             else:
                 sys.exit(f"{path}: unknown line: matrix: {kind}")
@@ -110,6 +111,13 @@ def must(command, **more):
     done = execute(command, **more)
     if done.returncode:
         sys.exit(f"not ok {' '.join(command)}\n{done.stdout}")
+    return done.stdout
+
+
+def has_glibc(cc):
+    with open("libc.c", "w") as file:
+        file.write("#include <features.h>\n__GLIBC__\n")
+    return "__GLIBC__" not in must([*shlex.split(cc), "-E", "-P", "libc.c"])
 
 
 class Way:
@@ -271,12 +279,16 @@ def main():
         compilers.append({".c": clang, ".S": clang, ".cc": has_cxx and clang + "++"})
     include = os.path.join(here, "..", "..", "include")
     host = os.path.abspath("host")
+    glibc = has_glibc(cc)
     must([*shlex.split(cxx or cc), "-O2", "-I", include, "-pthread", "-x", "c",
           os.path.join(here, "host.c"), "-x", "none", "-o", host,
           os.path.join(libraries, "libpermod.so"), os.path.join(libraries, "libpercpu.so"),
-          f"-Wl,-rpath,{libraries}", "-Wl,--no-as-needed", "-lgcc_s", "-lm"] +
-         (["-lstdc++"] if cxx else []))
+          f"-Wl,-rpath,{libraries}", "-Wl,--no-as-needed", "-lm"] +
+         (["-lgcc_s"] if glibc else []) + (["-lstdc++"] if cxx else []))
     features = find_features(chosen)
+    for feature in [f for f in features.values() if f.glibc and not glibc]:
+        print(f"skip {feature.name}: {feature.glibc}")
+        del features[feature.name]
     ways = [Way(f"{i}-{j}", choice, flags)
             for j, flags in enumerate(short_ways +
                                       (long_ways if os.environ.get("PERMOD_LONG") else []))

@@ -2,6 +2,7 @@
 /*
  * Thread-local variables of the module's own: with values, zeroed, aligned, in two files; in the
  * thread that there is, and in others.
+ * matrix: glibc musl has room for position-independent code only
  */
 #include <pthread.h>
 #include <stdint.h>

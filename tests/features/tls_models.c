@@ -2,6 +2,7 @@
 /*
  * Thread-local variables by all models that a compiler may be told to use.
  * matrix: unless gcc .*-mcmodel=large
+ * matrix: glibc musl has room for position-independent code only
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Walking the stack, through the module's frames to who called it.
+ * matrix: glibc the unwinder that gcc brings along is made for it
  */
 #include <stdio.h>
 #include <unwind.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A symbol in an older version than the one that a program gets by default.
+ * matrix: glibc musl has no versions of names
  */
 #include <stdio.h>
 #include <string.h>

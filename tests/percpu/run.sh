@@ -66,12 +66,11 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
-# Programs of this kind have no dynamic linker; a compiler that is told of one, or that does not know the kind,
-# gives it to them.
-has_static_pie() {
+# makes_static FLAG...: whether programs that are made so have no dynamic linker.  A compiler that is told of one,
+# as musl-gcc is, gives it to all, or so do some linkers.
+makes_static() {
 	echo 'int main(void) { return 0; }' > "$work/kind.c"
-	quietly $CC -fPIE -static-pie -o "$work/kind" "$work/kind.c" &&
-		! readelf -lW "$work/kind" | grep -q INTERP
+	quietly $CC "$@" -o "$work/kind" "$work/kind.c" && ! readelf -lW "$work/kind" | grep -q INTERP
 }
 
 # Whether addresses have 64 bits.

@@ -34,6 +34,11 @@ typedef __s64 s64;
 #undef bool
 typedef _Bool bool;
 
+/* glibc's is in <sys/types.h>, musl's a macro of <fcntl.h>. */
+#if !defined(__GLIBC__) && !defined(loff_t)
+typedef __kernel_loff_t loff_t;
+#endif
+
 typedef unsigned int gfp_t; /* GFP_*: how memory is to be allocated */
 
 /** DECLARE_BITMAP() - an array of words that has room for so many bits. */
