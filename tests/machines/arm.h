@@ -171,6 +171,7 @@ static const struct machine arm = {
 	.link = "--no-fix-cortex-a8 --no-merge-exidx-entries --defsym=__aeabi_unwind_cpp_pr0=0 "
 		"--defsym=__aeabi_unwind_cpp_pr1=0 --defsym=__aeabi_unwind_cpp_pr2=0",
 	.tls_bias = 8,
+	.not_joined = true, /* ld drops the second table of one object, if it says nothing new */
 	.has_types = true,
 	.shapes = arm_shapes,
 	.num_shapes = COUNT(arm_shapes),

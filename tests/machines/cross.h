@@ -83,6 +83,7 @@ struct machine {
 	const char *const *variants; /* options of the compiler, a set each; NULL ends */
 	const char *link;     /* options of ld: above all those that stop it from changing code */
 	bool high;	      /* -fPIC code lies above 4 GiB too */
+	bool not_joined;      /* what ld -r makes is not compared; each says why */
 	bool counts_from_plt; /* ld takes .got.plt for the GOT's address, not .got */
 	bool moves_got;	      /* ld puts slots before the GOT's address, as many as there are */
 	bool calls_directly;  /* what is elsewhere is not called by a stub, to be as in ld */

@@ -141,6 +141,8 @@ static const struct machine hppa = {
 	.elsewhere = 0x30000,
 	.is_as_good = hppa_is_as_good,
 	.slot_of_stub = hppa_slot_of_stub,
+	.not_joined =
+		true, /* ld -r leaves several sections of one name, which its scripts can't tell apart */
 	.tls_bias = 8,
 	.shapes = hppa_shapes,
 	.num_shapes = COUNT(hppa_shapes),

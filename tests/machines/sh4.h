@@ -68,6 +68,7 @@ static const struct machine sh4 = {
 	.compile = "",
 	.variants = sh4_variants,
 	.link = "",
+	.not_joined = true, /* ld -r can't join what -mrelax makes */
 	.counts_from_plt = true,
 	.tls_bias = 8,
 	.shapes = sh4_shapes,
