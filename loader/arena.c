@@ -7,8 +7,8 @@
  * small ones share (pack.c).  The others need a place of their own, near the program or below 2 GiB:
  * then the gaps between the process's mappings are searched.
  *
- * A module must not lie across a border that its code can't jump across, if it is not larger than what
- * is between two such.
+ * A module should not lie across a border that its code can't jump across; if there is no other place,
+ * it does, as it may be large for its data alone.
  *
  * What is free in the arena is inaccessible, and one mapping with its neighbours: giving a block
  * back leaves no trace.
@@ -60,13 +60,24 @@ const struct arena *arena(void)
 	return &the_arena;
 }
 
-/* Of the borders that code can't jump across, the one inside of the block; 0 if there is none that can be
- * avoided. */
-static uintptr_t border_in(uintptr_t base, size_t size)
-{
-	uintptr_t border = (base + size - 1) & ~(uintptr_t)(CODE_SPAN - 1);
+/* What is looked for: base addresses, bytes, and bytes between borders that may not be inside, or 0. */
+struct wanted {
+	uintptr_t low, high;
+	size_t size, span;
+};
 
-	return CODE_SPAN != 0 && size <= CODE_SPAN && border > base ? border : 0;
+/* What is larger than between two borders has one inside wherever it is. */
+static size_t span_of(size_t size)
+{
+	return size <= CODE_SPAN ? CODE_SPAN : 0;
+}
+
+/* The border inside of the block; 0 if there is none. */
+static uintptr_t border_in(const struct wanted *wanted, uintptr_t base)
+{
+	uintptr_t border = (base + wanted->size - 1) & ~(uintptr_t)(wanted->span - 1);
+
+	return wanted->span && border > base ? border : 0;
 }
 
 bool arena_is_in_one_span(void)
@@ -98,10 +109,10 @@ static void mark(size_t first, size_t count, bool value)
 		lowest = first + count;
 }
 
-/* The first run of `count` free pages that begins at first..last; SIZE_MAX if there is none. */
-static size_t find_run(size_t first, size_t last, size_t count)
+/* The first run of free pages that begins at first..last; SIZE_MAX if there is none. */
+static size_t find_run(const struct wanted *wanted, size_t first, size_t last)
 {
-	size_t length = 0;
+	size_t count = wanted->size / page, length = 0;
 
 	if (first < lowest)
 		first = lowest;
@@ -115,7 +126,7 @@ static size_t find_run(size_t first, size_t last, size_t count)
 		number++;
 		if (length < count)
 			continue;
-		if (!border_in(the_arena.begin + (number - count) * page, count * page))
+		if (!border_in(wanted, the_arena.begin + (number - count) * page))
 			return number - count;
 		length--;
 	}
@@ -123,16 +134,16 @@ static size_t find_run(size_t first, size_t last, size_t count)
 }
 
 /* Take one.  Only what makes modules is an inhabitant: the table is not freed. */
-static int take_run(size_t first, size_t last, size_t count, size_t *run)
+static int take_run(const struct wanted *wanted, size_t first, size_t last, size_t *run)
 {
 	int error = -ERANGE;
 
 	lock_shared();
 	if (!used)
 		used = calloc(pages / WORD_BITS + 1, sizeof(*used));
-	*run = used ? find_run(first, last, count) : SIZE_MAX;
+	*run = used ? find_run(wanted, first, last) : SIZE_MAX;
 	if (*run != SIZE_MAX) {
-		mark(*run, count, true);
+		mark(*run, wanted->size / page, true);
 		error = 0;
 	}
 	if (!used)
@@ -148,25 +159,32 @@ static void give_run(size_t first, size_t count)
 	unlock_shared();
 }
 
-int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+static int reserve(const struct wanted *wanted, uintptr_t *base)
 {
 	uintptr_t begin = arena()->begin;
-	size_t count = size / page, first = 0, last, run;
+	size_t count = wanted->size / page, first = 0, last, run;
 	int error;
 
-	if (count > pages || high < begin)
+	if (count > pages || wanted->high < begin)
 		return -ERANGE;
 	last = pages - count;
-	if (low > begin)
-		first = (low - begin + page - 1) / page;
-	if ((high - begin) / page < last)
-		last = (high - begin) / page;
+	if (wanted->low > begin)
+		first = (wanted->low - begin + page - 1) / page;
+	if ((wanted->high - begin) / page < last)
+		last = (wanted->high - begin) / page;
 	if (first > last)
 		return -ERANGE;
-	error = take_run(first, last, count, &run);
+	error = take_run(wanted, first, last, &run);
 	if (!error)
 		*base = begin + run * page;
 	return error;
+}
+
+int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+{
+	const struct wanted wanted = { low, high, size, span_of(size) };
+
+	return reserve(&wanted, base);
 }
 
 void release_range(uintptr_t base, size_t size)
@@ -187,34 +205,34 @@ void release_range(uintptr_t base, size_t size)
 }
 
 /* Returns 0, -ERANGE if there is no room within the limits, or -ENOMEM. */
-static int take_from_arena(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+static int take_from_arena(const struct wanted *wanted, uintptr_t *base)
 {
-	int error = reserve_range(low, high, size, base);
+	int error = reserve(wanted, base);
 
 	if (error)
 		return error;
-	if (mmap((void *)*base, size, PROT_READ | PROT_WRITE,
+	if (mmap((void *)*base, wanted->size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
 		return 0;
-	give_run((*base - arena()->begin) / page, size / page);
+	give_run((*base - arena()->begin) / page, wanted->size / page);
 	return -ENOMEM;
 }
 
 /* ---- Elsewhere ------------------------------------------------------------------------------ */
 
 /* The highest base in a free range that is within the limits; 0 if there is none. */
-static uintptr_t fit_gap(uintptr_t from, uintptr_t to, uintptr_t low, uintptr_t high, size_t size)
+static uintptr_t fit_gap(const struct wanted *wanted, uintptr_t from, uintptr_t to)
 {
 	uintptr_t base;
 
-	if (from < low)
-		from = low;
-	if (to < from || to - from < size)
+	if (from < wanted->low)
+		from = wanted->low;
+	if (to < from || to - from < wanted->size)
 		return 0;
-	base = to - size < high ? to - size : high;
+	base = to - wanted->size < wanted->high ? to - wanted->size : wanted->high;
 	base &= ~(uintptr_t)(page - 1);
-	if (border_in(base, size))
-		base = border_in(base, size) - size;
+	if (border_in(wanted, base))
+		base = border_in(wanted, base) - wanted->size;
 	return base >= from ? base : 0;
 }
 
@@ -222,7 +240,7 @@ static uintptr_t fit_gap(uintptr_t from, uintptr_t to, uintptr_t low, uintptr_t 
  * A free place in the lowest gap that will do: that one is below the program as a rule, so that its
  * heap can go on growing.  0 if there is none.
  */
-static uintptr_t find_gap(uintptr_t low, uintptr_t high, size_t size)
+static uintptr_t find_gap(const struct wanted *wanted)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	uintptr_t previous = LOWEST, found = 0;
@@ -235,7 +253,7 @@ static uintptr_t find_gap(uintptr_t low, uintptr_t high, size_t size)
 		unsigned long from, to;
 
 		if (whole && sscanf(line, "%lx-%lx ", &from, &to) == 2) {
-			found = fit_gap(previous, from, low, high, size);
+			found = fit_gap(wanted, previous, from);
 			previous = to > previous ? to : previous;
 		}
 		/* A long path comes in pieces. */
@@ -246,15 +264,15 @@ static uintptr_t find_gap(uintptr_t low, uintptr_t high, size_t size)
 	return found;
 }
 
-static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+static int take_elsewhere(const struct wanted *wanted, uintptr_t *base)
 {
 	for (int i = 0; i < MOST_TRIES; i++) {
-		uintptr_t place = find_gap(low, high, size);
+		uintptr_t place = find_gap(wanted);
 		void *at;
 
 		if (!place)
 			return -ERANGE;
-		at = mmap((void *)place, size, PROT_READ | PROT_WRITE,
+		at = mmap((void *)place, wanted->size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 		if ((uintptr_t)at == place) {
 			*base = place;
@@ -262,7 +280,7 @@ static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t 
 		}
 		/* Kernels before 4.17 take the address for a hint. */
 		if (at != MAP_FAILED)
-			munmap(at, size);
+			munmap(at, wanted->size);
 		else if (errno != EEXIST)
 			return -ENOMEM;
 	}
@@ -271,15 +289,15 @@ static int take_elsewhere(uintptr_t low, uintptr_t high, size_t size, uintptr_t 
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int take(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
+static int take(const struct wanted *wanted, uintptr_t *base)
 {
-	int error = take_from_arena(low, high, size, base);
+	int error = take_from_arena(wanted, base);
 
 	if (error != -ERANGE)
 		return error;
 	/* Threads that looked for gaps at the same time would find the same ones. */
 	lock_shared();
-	error = take_elsewhere(low, high, size, base);
+	error = take_elsewhere(wanted, base);
 	unlock_shared();
 	return error;
 }
@@ -298,11 +316,16 @@ void give_block(uintptr_t address, size_t size)
 int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base)
 {
 	size_t slack = align - (size_t)sysconf(_SC_PAGESIZE), before;
+	struct wanted wanted = { low, high - slack, size + slack, span_of(size + slack) };
 	int error;
 
 	if (high < slack || high - slack < low)
 		return -ERANGE;
-	error = take(low, high - slack, size + slack, base);
+	error = take(&wanted, base);
+	if (error == -ERANGE && wanted.span) {
+		wanted.span = 0;
+		error = take(&wanted, base);
+	}
 	if (error)
 		return error;
 	before = -*base & (align - 1);

@@ -117,19 +117,28 @@ START_TEST(larger_blocks_lie_anywhere)
 }
 END_TEST
 
-START_TEST(no_block_where_a_border_is_in_the_only_place)
+START_TEST(border_in_a_place_leaves_less_of_it)
 {
 	uintptr_t border = (arena()->begin | (CODE_SPAN - 1)) + 1, base;
+	const struct wanted two = { 0, UINTPTR_MAX, 2 * page, CODE_SPAN };
 
 	ck_assert_int_eq(reserve_range(border - page, border - page, 2 * page, &base), -ERANGE);
 	ck_assert_int_eq(reserve_range(border, border, 2 * page, &base), 0);
 	ck_assert_uint_eq(base, border);
 	release_range(base, 2 * page);
-	ck_assert_uint_eq(fit_gap(border - page, border + page, 0, UINTPTR_MAX, 2 * page), 0);
-	ck_assert_uint_eq(fit_gap(border - 3 * page, border + page, 0, UINTPTR_MAX, 2 * page),
-			  border - 2 * page);
-	ck_assert_uint_eq(fit_gap(border - 3 * page, border + 2 * page, 0, UINTPTR_MAX, 2 * page),
-			  border);
+	ck_assert_uint_eq(fit_gap(&two, border - page, border + page), 0);
+	ck_assert_uint_eq(fit_gap(&two, border - 3 * page, border + page), border - 2 * page);
+	ck_assert_uint_eq(fit_gap(&two, border - 3 * page, border + 2 * page), border);
+}
+END_TEST
+
+START_TEST(block_lies_across_a_border_if_there_is_no_other_place)
+{
+	uintptr_t border = (arena()->begin | (CODE_SPAN - 1)) + 1, base;
+
+	ck_assert_int_eq(take_block(border - page, border - page, 2 * page, page, &base), 0);
+	ck_assert_uint_eq(base, border - page);
+	give_block(base, 2 * page);
 }
 END_TEST
 
@@ -150,7 +159,8 @@ int main(void)
 	tcase_add_test(tests, blocks_of_the_arena_lie_across_no_border);
 	tcase_add_test(tests, blocks_elsewhere_lie_across_no_border);
 	tcase_add_test(tests, larger_blocks_lie_anywhere);
-	tcase_add_test(tests, no_block_where_a_border_is_in_the_only_place);
+	tcase_add_test(tests, border_in_a_place_leaves_less_of_it);
+	tcase_add_test(tests, block_lies_across_a_border_if_there_is_no_other_place);
 	tcase_add_test(tests, whole_arena_is_in_no_span);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
