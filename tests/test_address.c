@@ -51,6 +51,14 @@ static void expect_none(const void *address)
 	ck_assert_int_eq(permod_addr(address, &found), -ENOENT);
 }
 
+/* Small variables are in sections of their own on some machines. */
+static const char *without_size(const char *section)
+{
+	if (!strcmp(section, ".sdata"))
+		return ".data";
+	return strcmp(section, ".sbss") ? section : ".bss";
+}
+
 /* Those that the compiler puts elsewhere under some flags are asked for by name alone. */
 static void expect_place(const struct place *place, const char *module, bool sections)
 {
@@ -64,7 +72,7 @@ static void expect_place(const struct place *place, const char *module, bool sec
 	ck_assert_uint_eq(found.offset, 0);
 	ck_assert_int_eq(found.cpu, -1);
 	if (sections)
-		ck_assert_str_eq(found.section, place->section);
+		ck_assert_str_eq(without_size(found.section), place->section);
 	if (place->size)
 		ck_assert_uint_eq(found.size, place->size);
 	else
