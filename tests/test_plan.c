@@ -803,7 +803,7 @@ static Suite *make_suite(void)
 	tcase_add_test(plans, plan_runs_and_keeps_nothing);
 	tcase_add_test(plans, plan_finds_a_name_that_is_exported_twice);
 	tcase_add_test(plans, plan_of_what_lacks_symbols_tells_all_the_rest);
-	tcase_add_test(plans, plan_without_a_place_has_the_conflict_as_a_problem);
+	add_x86_64_test(plans, plan_without_a_place_has_the_conflict_as_a_problem);
 	add_x86_64_test(plans, plan_tells_all_problems_of_all_objects_at_once);
 	add_x86_64_test(plans, plan_tells_all_values_that_do_not_fit);
 	add_x86_64_test(plans, plan_of_what_is_all_wrong_stays_readable);
