@@ -81,7 +81,7 @@ ATOMIC_OPERATIONS(uint64_t, 8)
 
 static void *this_copy(uintptr_t cookie)
 {
-	return (void *)(cookie + per_cpu_offset(pcpu_current_cpu()));
+	return (void *)__pcpu_copy_at(cookie, per_cpu_offset(pcpu_current_cpu()));
 }
 
 static uint64_t operate(unsigned int code, uintptr_t cookie, uint64_t a, uint64_t b)

@@ -321,8 +321,24 @@ static inline __attribute__((always_inline)) uintptr_t __pcpu_address(uintptr_t 
 /** pcpu_ptr(ptr) - the cookie of `&var` or of a cookie: what may be handed to other images. */
 #define pcpu_ptr(ptr) ((__typeof__(ptr))__pcpu_cookie(ptr))
 
+#if defined(__sparc__) && !defined(__arch64__)
+/* Sums of 32 bits may leave a carry in the upper half of a register, which a program of 32 bits does not
+ * see; but atomic instructions under QEMU 7.2 do. */
+static inline __attribute__((always_inline)) uintptr_t __pcpu_copy_at(uintptr_t cookie,
+								      uintptr_t offset)
+{
+	uintptr_t sum;
+
+	__asm__("srl %1, 0, %0" : "=r"(sum) : "r"(cookie + offset));
+	return sum;
+}
+#else
+#define __pcpu_copy_at(cookie, offset) ((cookie) + (offset))
+#endif
+
 /** per_cpu_ptr(ptr, cpu) - the address of @cpu's copy, to be used like any other. */
-#define per_cpu_ptr(ptr, cpu) ((PCPU_PLAIN(ptr))(__pcpu_cookie(ptr) + per_cpu_offset(cpu)))
+#define per_cpu_ptr(ptr, cpu)                                                                      \
+	((PCPU_PLAIN(ptr))__pcpu_copy_at(__pcpu_cookie(ptr), per_cpu_offset(cpu)))
 
 /** per_cpu(var, cpu) - @cpu's copy of a static variable, as an lvalue. */
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
