@@ -71,6 +71,7 @@ enum link_fit {
 #define LINK_WANTS_PAGE                                                                            \
 	16U /* of what is local: a slot that has its page of 64 KiB, by link_use_value() */
 #define LINK_WANTS_POINTER 64U /* of what is not elsewhere: a stub, which stands for its address */
+#define LINK_WANTS_SPAN 128U   /* that the code is not across a border: see link->spanned */
 #define LINK_WANTS_VALUE 32U   /* a slot for what is an addend away, likewise */
 
 /*

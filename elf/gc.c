@@ -535,28 +535,42 @@ static void drop_tables(struct link_object *object)
 	size_t count = 0;
 
 	for (size_t i = 0; i < object->table_count; i++) {
-		if (!object->tables[i].section->discarded)
-			object->tables[count++] = object->tables[i];
+		struct link_section *section = object->tables[i].section;
+
+		if (section->discarded)
+			continue;
+		object->tables[count++] = object->tables[i];
+		if (section->table == i + 1)
+			section->table = (uint32_t)count;
 	}
 	object->table_count = count;
 }
 
-static void drop_descriptors(struct link_object *object)
+static void drop_descriptor(struct link *link, struct link_symbol *symbol)
 {
-	for (size_t i = 1; i < object->symbol_count && object->link->arch->descriptors; i++) {
-		struct link_symbol *symbol = object->symbols[i];
-		struct link_section *function;
-		uint64_t offset;
+	struct link_section *function;
+	uint64_t offset;
 
-		if (symbol->object != object || !symbol->section ||
-		    !has_descriptors(symbol->section) || mark_of(symbol->section)->whole)
-			continue;
-		function = find_function(object->link, symbol, 0, &offset);
-		if (!function || mark_of(function)->live)
-			continue;
-		symbol->section = function;
-		symbol->value = offset;
+	if (!symbol->section || symbol->type == STT_SECTION || !has_descriptors(symbol->section) ||
+	    !is_candidate(symbol->section) || mark_of(symbol->section)->whole)
+		return;
+	function = find_function(link, symbol, 0, &offset);
+	if (!function || mark_of(function)->live)
+		return;
+	symbol->section = function;
+	symbol->value = offset;
+}
+
+static void drop_descriptors(struct link *link)
+{
+	if (!link->arch->descriptors)
+		return;
+	for (struct link_object *object = link->objects; object; object = object->next) {
+		for (size_t i = 1; i < object->local_count; i++)
+			drop_descriptor(link, object->symbols[i]);
 	}
+	for (struct link_name *name = link->private->globals.first; name; name = name->following)
+		drop_descriptor(link, &name->symbol);
 }
 
 static int sweep(struct collection *collection)
@@ -564,8 +578,7 @@ static int sweep(struct collection *collection)
 	struct link *link = collection->link;
 	int error = 0;
 
-	for (struct link_object *object = link->objects; object; object = object->next)
-		drop_descriptors(object);
+	drop_descriptors(link);
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
 			if (is_candidate(&object->sections[i]))

@@ -339,6 +339,12 @@ static inline void link_get_entry(const struct link_table *table, size_t index, 
 	memcpy(entry, table->bytes + index * sizeof(*entry), sizeof(*entry));
 }
 
+/* The first table of a section's relocations; NULL: it has none. */
+static inline const struct link_table *link_table_of(const struct link_section *section)
+{
+	return section->table ? &section->object->tables[section->table - 1] : NULL;
+}
+
 /* ---- archive.c ------------------------------------------------------------------------------ */
 
 bool link_is_archive(const unsigned char *data, size_t size);

@@ -67,6 +67,7 @@ struct link_section {
 	enum link_region region;
 	uint64_t offset; /* from the start of its region, bytes; after link_layout() */
 	bool discarded;	 /* another object brought it first, or nobody needs it */
+	uint32_t table;	 /* number of the table of its relocations + 1, or 0 */
 };
 
 /* A symbol.  Local ones and definitions belong to an object; a global name has one such structure
@@ -186,6 +187,7 @@ struct link {
 	struct link_part part[LINK_REGIONS];
 	uint64_t block_size;  /* bytes, whole pages, without LINK_PERCPU */
 	uint64_t block_align; /* bytes; at least a page */
+	bool spanned; /* code jumps by the low bits of addresses: its parts may not lie across what those count */
 	bool close; /* code reaches data from the GOT by few bits: its parts may not lie apart */
 	uint64_t init_offset; /* where the init regions begin in the block; block_size if none */
 	/* The unwind information, from the first to the last of the sections called LINK_FRAMES, in

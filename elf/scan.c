@@ -82,6 +82,7 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 	}
 	symbol->direct |= !!(wants & LINK_WANTS_ADDRESS);
 	link->private->got_based |= !!(wants & LINK_WANTS_GOT);
+	link->spanned |= !!(wants & LINK_WANTS_SPAN);
 	if (wants & LINK_WANTS_SLOT)
 		want_slot(link, symbol);
 	if (wants & LINK_WANTS_STUB &&

@@ -202,6 +202,8 @@ static int read_table(struct link_object *object, size_t index)
 	if (!table->bytes)
 		return -ENOEXEC;
 	object->table_count++;
+	if (!target->table)
+		target->table = (uint32_t)object->table_count;
 	return 0;
 }
 

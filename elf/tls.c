@@ -65,7 +65,7 @@ int link_check_tls(struct link *link, const struct link_relocation *relocation)
 
 	if (relocation->section->region == LINK_TLS && check_initial_value(link, relocation))
 		return -ENOEXEC;
-	/* A call of the function that has the variable's address wants nothing of the variable. */
+	/* What wants nothing of the variable: sparc's call of the function that has its address, and hints. */
 	if (kind == LINK_SPECIAL && !relocation->type->wants)
 		return 0;
 	if (!link_is_tls_kind(kind)) {

@@ -17,6 +17,7 @@
  *                           the C library links it into each image
  *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
  *                           across, a power of 2; 0: it can jump across all
+ *     DATA_RUNS             data is executable too, as part of it are jumps of the dynamic linker
  *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
  *     LIBGCC_S_SO           the file name of the library with the unwinder of GCC's code
  *     TRAP                  a byte of which instructions are made that nobody survives
@@ -151,6 +152,7 @@
 
 #elif defined(__sparc__)
 
+#define DATA_RUNS true
 #ifdef __arch64__
 #define RELOCATE_MODULE R_SPARC_TLS_DTPMOD64
 #define RELOCATE_OFFSET R_SPARC_TLS_TPOFF64
@@ -178,6 +180,7 @@
 
 #elif defined(__hppa__)
 
+#define DATA_RUNS true
 #define RELOCATE_MODULE R_PARISC_TLS_DTPMOD32
 #define RELOCATE_OFFSET R_PARISC_TLS_TPREL32
 #define CONTEXT_PC(context) ((context)->uc_mcontext.sc_iaoq[0] & ~3UL)
@@ -232,6 +235,9 @@
 #endif
 #ifndef CODE_SPAN
 #define CODE_SPAN 0UL
+#endif
+#ifndef DATA_RUNS
+#define DATA_RUNS false
 #endif
 #ifndef RESOLVER_MARK
 #define RESOLVER_MARK 0UL

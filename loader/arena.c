@@ -182,7 +182,7 @@ static int reserve(const struct wanted *wanted, uintptr_t *base)
 
 int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base)
 {
-	const struct wanted wanted = { low, high, size, span_of(size) };
+	const struct wanted wanted = { low, high, size, 0 };
 
 	return reserve(&wanted, base);
 }

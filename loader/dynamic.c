@@ -29,7 +29,7 @@ struct search {
 	uintptr_t address;
 	bool code_only;		  /* what is not code is of no interest */
 	bool executable;	  /* what is found: the address lies in code, */
-	bool writable;		  /* or in data, which sparc's can be executed too, */
+	bool writable;		  /* or in data, which may be executable too, */
 	const ElfW(Sym) * symbol; /* and this is there, or NULL */
 };
 
@@ -196,7 +196,7 @@ const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address)
 	return look_for(name, address, false).symbol;
 }
 
-/* Where functions have descriptors, their symbols are at these, which are data. */
+/* Where functions have descriptors, their symbols are at these: in data, and not where their code is. */
 #ifdef DESCRIPTORS
 #define FUNCTIONS_ARE_CODE false
 #else
@@ -206,7 +206,8 @@ const ElfW(Sym) * find_image_symbol(const char *name, uintptr_t address)
 bool names_function(const char *name, uintptr_t address)
 {
 	struct search search = look_for(name, address, FUNCTIONS_ARE_CODE);
-	int unnamed = FUNCTIONS_ARE_CODE && !search.writable ? STT_FUNC : STT_OBJECT;
+	bool data = !FUNCTIONS_ARE_CODE || (DATA_RUNS && search.writable);
+	int unnamed = data ? STT_OBJECT : STT_FUNC;
 	int type = search.symbol ? search.symbol->st_info & 0xf : unnamed;
 
 	return (search.executable || !FUNCTIONS_ARE_CODE) &&

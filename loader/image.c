@@ -32,7 +32,8 @@ static const enum pack_kind kind_of[LINK_PERCPU] = {
 static bool may_pack(const struct load *load)
 {
 	if (load->whole_pages || load->link->close || link_has_indirects(load->link) ||
-	    (patches_keys() && has_keys(load->link)) || !arena_is_in_one_span())
+	    (patches_keys() && has_keys(load->link)) ||
+	    (load->link->spanned && !arena_is_in_one_span()))
 		return false;
 	return load->interval.low.base + load->link->block_size <= arena()->begin &&
 	       load->interval.high.base >= arena()->begin + arena()->size;

@@ -435,6 +435,7 @@ static int write_sealed(const struct load *load, int descriptor)
 	return check_sealed(load, descriptor);
 }
 
+/* Whether the dynamic linker takes the file for one that it has. */
 static bool is_open(const struct shared_object *shared)
 {
 	void *handle = dlopen(shared->path, RTLD_LAZY | RTLD_NOLOAD);
@@ -553,17 +554,50 @@ static void tell_that_it_stays(struct permod *pm, const char *name,
 		     : "something else in this process uses it, or threads have to end first");
 }
 
+/* One of the objects in memory. */
+struct listed {
+	uintptr_t base;
+	char *name; /* NULL without memory for it: then the address must do */
+	bool found;
+};
+
+static int find_listed(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	struct listed *listed = arg;
+
+	(void)size;
+	listed->found = image->dlpi_addr == listed->base &&
+			(!listed->name || !strcmp(image->dlpi_name, listed->name));
+	return listed->found;
+}
+
+/* Close it; true if it stays in memory. The name is not opened for that: in the child of a fork another
+ * file, of the parent, may have it by then. */
+static bool close_handle(void *handle)
+{
+	struct listed listed = { 0, NULL, false };
+	struct link_map *map;
+	bool known = !dlinfo(handle, RTLD_DI_LINKMAP, &map);
+
+	if (known) {
+		listed.base = map->l_addr;
+		listed.name = strdup(map->l_name);
+	}
+	dlclose(handle);
+	if (known)
+		each_image(find_listed, &listed);
+	free(listed.name);
+	return listed.found;
+}
+
 void close_shared(struct permod_module *module)
 {
 	struct shared_object *shared = module->shared;
 
 	if (!shared)
 		return;
-	if (shared->handle) {
-		dlclose(shared->handle);
-		if (is_open(shared) && !shared->failed)
-			tell_that_it_stays(module->pm, module->name, shared);
-	}
+	if (shared->handle && close_handle(shared->handle) && !shared->failed)
+		tell_that_it_stays(module->pm, module->name, shared);
 	if (shared->sealed >= 0)
 		close(shared->sealed);
 	free(shared->path);

@@ -102,9 +102,10 @@ AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod
 ])
 
 # PERMOD_ATOMICS
-# Adds libatomic to LIBS if the CPU has no instructions for counts of 64 bits.
+# Adds libatomic to LIBS if the CPU has no instructions for words of 64 bits: those of sequences' descriptors,
+# which the loader changes. (libpercpu has its own way.)
 AC_DEFUN([PERMOD_ATOMICS], [
-AC_MSG_CHECKING([for what 64-bit counts need])
+AC_MSG_CHECKING([for what atomic words of 64 bits need])
 permod_saved_LIBS=$LIBS
 for permod_library in "" -latomic; do
     LIBS="$permod_saved_LIBS $permod_library"

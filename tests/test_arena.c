@@ -121,10 +121,16 @@ START_TEST(border_in_a_place_leaves_less_of_it)
 {
 	uintptr_t border = (arena()->begin | (CODE_SPAN - 1)) + 1, base;
 	const struct wanted two = { 0, UINTPTR_MAX, 2 * page, CODE_SPAN };
+	const struct wanted across = { border - page, border - page, 2 * page, CODE_SPAN };
+	const struct wanted behind = { border, border, 2 * page, CODE_SPAN };
 
-	ck_assert_int_eq(reserve_range(border - page, border - page, 2 * page, &base), -ERANGE);
-	ck_assert_int_eq(reserve_range(border, border, 2 * page, &base), 0);
+	ck_assert_int_eq(reserve(&across, &base), -ERANGE);
+	ck_assert_int_eq(reserve(&behind, &base), 0);
 	ck_assert_uint_eq(base, border);
+	release_range(base, 2 * page);
+	/* Who has it for pages that modules share looks at borders himself. */
+	ck_assert_int_eq(reserve_range(border - page, border - page, 2 * page, &base), 0);
+	ck_assert_uint_eq(base, border - page);
 	release_range(base, 2 * page);
 	ck_assert_uint_eq(fit_gap(&two, border - page, border + page), 0);
 	ck_assert_uint_eq(fit_gap(&two, border - 3 * page, border + page), border - 2 * page);

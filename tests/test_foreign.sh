@@ -63,6 +63,30 @@ tells_what_its_tools_tell()     # NAME TOOLS CODE OPTIONS LDFLAGS
     done
 }
 
+# Where functions have descriptors, in one section for all, what drops functions goes by these.
+descriptors_do_not_keep_functions()
+{
+    installed powerpc64-linux-gnu-gcc || { skip "$1" "no powerpc64-linux-gnu-gcc here"; return; }
+    cat > dead.c <<'END'
+typedef int function(int);
+#define HIDDEN __attribute__((visibility("hidden")))
+static int dead(int x) { return x * 7; }
+static int first(int x) { return x + 1; }
+static int second(int x) { return x + 2; }
+HIDDEN function *dead_table[1] = { dead };
+HIDDEN function *table[2] = { first, second };
+HIDDEN int dead_global(int x) { return dead_table[x](x); }
+__asm__(".symver dead_global, dead_version@V1");
+int entry(int i, int x) { return table[i](x); }
+END
+    powerpc64-linux-gnu-gcc -O2 -ffunction-sections -fdata-sections -c dead.c || return
+    exits 0 --for ppc64 --gc-sections --json dead.o || return
+    for name in table entry; do
+        grep -q "\"$name\"" out || { echo "no $name"; return 1; }
+    done
+    ! grep '"\(dead.*\)"' out | grep -v dead.o
+}
+
 for_each_machine()
 {
     echo "$machines" | grep . > list
@@ -298,6 +322,7 @@ assert 1 in results
 ' "$permod" "$@"
 }
 
+check descriptors_do_not_keep_functions descriptors_do_not_keep_functions
 check machines_are_listed machines_are_listed
 check wrong_numbers_are_refused wrong_numbers_are_refused
 check options_go_together options_go_together

@@ -34,15 +34,13 @@
 #define OLD "it is for ECOFF files"
 
 /* Those that <elf.h> does not have, or by another name. */
-enum {
-	R_ALPHA_OP_PUSH = 12,
-	R_ALPHA_OP_STORE,
-	R_ALPHA_OP_PSUB,
-	R_ALPHA_OP_PRSHIFT,
-	R_ALPHA_GPVALUE,
-	R_ALPHA_BRSGP = 28,
-	R_ALPHA_TLSLDM = 30,
-};
+#define R_ALPHA_OP_PUSH 12
+#define R_ALPHA_OP_STORE 13
+#define R_ALPHA_OP_PSUB 14
+#define R_ALPHA_OP_PRSHIFT 15
+#define R_ALPHA_GPVALUE 16
+#define R_ALPHA_BRSGP 28
+#define R_ALPHA_TLSLDM 30
 
 static const struct link_relocation_type types[] = {
 	IGNORED(NONE),

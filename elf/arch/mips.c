@@ -45,19 +45,17 @@
 #define COMPACT "it is for MIPS16 or microMIPS; compile with -mno-mips16 -mno-micromips"
 
 /* Those that older <elf.h> does not have. */
-enum {
-	R_MIPS_PC21_S2 = 60,
-	R_MIPS_PC26_S2,
-	R_MIPS_PC18_S3,
-	R_MIPS_PC19_S2,
-	R_MIPS_PCHI16,
-	R_MIPS_PCLO16,
-	R_MIPS_PC32 = 248,
-	R_MIPS_EH,
-	R_MIPS_GNU_REL16_S2,
-	R_MIPS_GNU_VTINHERIT = 253,
-	R_MIPS_GNU_VTENTRY,
-};
+#define R_MIPS_PC21_S2 60
+#define R_MIPS_PC26_S2 61
+#define R_MIPS_PC18_S3 62
+#define R_MIPS_PC19_S2 63
+#define R_MIPS_PCHI16 64
+#define R_MIPS_PCLO16 65
+#define R_MIPS_PC32 248
+#define R_MIPS_EH 249
+#define R_MIPS_GNU_REL16_S2 250
+#define R_MIPS_GNU_VTINHERIT 253
+#define R_MIPS_GNU_VTENTRY 254
 
 #define LOCAL_SLOT (LINK_WANTS_SLOT | LINK_WANTS_GOT | LINK_WANTS_PAGE)
 
@@ -67,7 +65,7 @@ static const struct link_relocation_type types[] = {
 	DATA(32, LINK_ABSOLUTE, 4, LINK_FIT_ALL),
 	DATA(REL32, LINK_RELATIVE, 4, LINK_FIT_ALL),
 	ENTRY(26, LINK_SPECIAL, 4, LINK_FIT_ALL, .bits = 26, .shift = 2, .exact = true,
-	      .wants = LINK_WANTS_STUB),
+	      .wants = LINK_WANTS_STUB | LINK_WANTS_SPAN),
 	SPECIAL(HI16, 16, LINK_WANTS_ADDRESS),
 	SPECIAL(LO16, 0, LINK_WANTS_ADDRESS),
 	SMALL_DATA(GPREL16),

@@ -42,7 +42,8 @@
 #define EMBEDDED "it is for embedded systems; compile with -msdata=none"
 
 /* Those that older <elf.h> does not have. */
-enum { R_PPC_PLTSEQ = 119, R_PPC_PLTCALL };
+#define R_PPC_PLTSEQ 119
+#define R_PPC_PLTCALL 120
 
 static const struct link_relocation_type types[] = {
 	IGNORED(NONE),
@@ -159,7 +160,8 @@ static int prepare(struct link *link)
 
 	for (struct link_object *object = link->objects; object; object = object->next) {
 		for (size_t i = 1; i < object->section_count; i++) {
-			if (!strcmp(object->sections[i].name, ".got2"))
+			if (object->sections[i].region < LINK_REGIONS &&
+			    !strcmp(object->sections[i].name, ".got2"))
 				object->own_got = &object->sections[i];
 		}
 		for (size_t i = object->local_count; i < object->symbol_count && got; i++)

@@ -61,37 +61,35 @@
 	"it is for instructions of Power10 that count from their place; compile with -mno-pcrel"
 
 /* Those that older <elf.h> does not have. */
-enum {
-	R_PPC64_REL24_NOTOC = 116,
-	R_PPC64_ADDR64_LOCAL,
-	R_PPC64_ENTRY,
-	R_PPC64_PLTSEQ,
-	R_PPC64_PLTCALL,
-	R_PPC64_PLTSEQ_NOTOC,
-	R_PPC64_PLTCALL_NOTOC,
-	R_PPC64_PCREL_OPT,
-	R_PPC64_D34 = 128,
-	R_PPC64_D34_LO,
-	R_PPC64_D34_HI30,
-	R_PPC64_D34_HA30,
-	R_PPC64_PCREL34,
-	R_PPC64_GOT_PCREL34,
-	R_PPC64_PLT_PCREL34,
-	R_PPC64_PLT_PCREL34_NOTOC,
-	R_PPC64_TPREL34 = 146,
-	R_PPC64_DTPREL34,
-	R_PPC64_GOT_TLSGD_PCREL34,
-	R_PPC64_GOT_TLSLD_PCREL34,
-	R_PPC64_GOT_TPREL_PCREL34,
-	R_PPC64_GOT_DTPREL_PCREL34,
-	R_PPC64_REL16_HIGH = 240,
-	R_PPC64_REL16_HIGHA,
-	R_PPC64_REL16_HIGHER,
-	R_PPC64_REL16_HIGHERA,
-	R_PPC64_REL16_HIGHEST,
-	R_PPC64_REL16_HIGHESTA,
-	R_PPC64_REL16DX_HA,
-};
+#define R_PPC64_REL24_NOTOC 116
+#define R_PPC64_ADDR64_LOCAL 117
+#define R_PPC64_ENTRY 118
+#define R_PPC64_PLTSEQ 119
+#define R_PPC64_PLTCALL 120
+#define R_PPC64_PLTSEQ_NOTOC 121
+#define R_PPC64_PLTCALL_NOTOC 122
+#define R_PPC64_PCREL_OPT 123
+#define R_PPC64_D34 128
+#define R_PPC64_D34_LO 129
+#define R_PPC64_D34_HI30 130
+#define R_PPC64_D34_HA30 131
+#define R_PPC64_PCREL34 132
+#define R_PPC64_GOT_PCREL34 133
+#define R_PPC64_PLT_PCREL34 134
+#define R_PPC64_PLT_PCREL34_NOTOC 135
+#define R_PPC64_TPREL34 146
+#define R_PPC64_DTPREL34 147
+#define R_PPC64_GOT_TLSGD_PCREL34 148
+#define R_PPC64_GOT_TLSLD_PCREL34 149
+#define R_PPC64_GOT_TPREL_PCREL34 150
+#define R_PPC64_GOT_DTPREL_PCREL34 151
+#define R_PPC64_REL16_HIGH 240
+#define R_PPC64_REL16_HIGHA 241
+#define R_PPC64_REL16_HIGHER 242
+#define R_PPC64_REL16_HIGHERA 243
+#define R_PPC64_REL16_HIGHEST 244
+#define R_PPC64_REL16_HIGHESTA 245
+#define R_PPC64_REL16DX_HA 246
 
 static const struct link_relocation_type types[] = {
 	IGNORED(NONE),
@@ -237,18 +235,6 @@ static uint64_t local_entry(const struct link_symbol *symbol)
 	return ((uint64_t)1 << (symbol->other >> 5 & 7)) >> 2 << 2;
 }
 
-/* The table of a section's relocations; NULL: it has none. */
-static const struct link_table *table_of(const struct link_section *section)
-{
-	const struct link_object *object = section->object;
-
-	for (size_t i = 0; i < object->table_count; i++) {
-		if (object->tables[i].section == section)
-			return &object->tables[i];
-	}
-	return NULL;
-}
-
 /* What the first word of a descriptor refers to; false: to no code that is loaded. */
 static bool find_target(const struct link_object *object, const Elf64_Rela *entry,
 			const struct link_section **code, uint64_t *offset)
@@ -270,7 +256,7 @@ static bool find_target(const struct link_object *object, const Elf64_Rela *entr
 static bool read_descriptor(const struct link_section *section, uint64_t offset,
 			    const struct link_section **code, uint64_t *code_offset)
 {
-	const struct link_table *table = table_of(section);
+	const struct link_table *table = link_table_of(section);
 	size_t low = 0, high = table ? table->count : 0;
 	Elf64_Rela found;
 

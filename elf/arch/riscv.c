@@ -38,15 +38,13 @@
 #define OF_LINKER "linkers make it of others"
 
 /* Those that older <elf.h> does not have. */
-enum {
-	R_RISCV_PLT32 = 59,
-	R_RISCV_SET_ULEB128,
-	R_RISCV_SUB_ULEB128,
-	R_RISCV_TLSDESC_HI20,
-	R_RISCV_TLSDESC_LOAD_LO12,
-	R_RISCV_TLSDESC_ADD_LO12,
-	R_RISCV_TLSDESC_CALL,
-};
+#define R_RISCV_PLT32 59
+#define R_RISCV_SET_ULEB128 60
+#define R_RISCV_SUB_ULEB128 61
+#define R_RISCV_TLSDESC_HI20 62
+#define R_RISCV_TLSDESC_LOAD_LO12 63
+#define R_RISCV_TLSDESC_ADD_LO12 64
+#define R_RISCV_TLSDESC_CALL 65
 
 enum form {
 	FORM_PLAIN,
@@ -201,21 +199,10 @@ static bool is_high(uint32_t type)
 	       type == R_RISCV_TLS_GOT_HI20 || type == R_RISCV_TLS_GD_HI20;
 }
 
-static const struct link_table *table_of(const struct link_section *section)
-{
-	const struct link_object *object = section->object;
-
-	for (size_t i = 0; i < object->table_count; i++) {
-		if (object->tables[i].section == section)
-			return &object->tables[i];
-	}
-	return NULL;
-}
-
 /* The relocation of the high part, at an offset; tables are in order, as assemblers make them. */
 static bool find_high(const struct link_section *section, uint64_t offset, Elf64_Rela *found)
 {
-	const struct link_table *table = table_of(section);
+	const struct link_table *table = link_table_of(section);
 	size_t low = 0, high = table ? table->count : 0;
 
 	while (low < high) {

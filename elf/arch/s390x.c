@@ -29,7 +29,10 @@
 #define NARROW "it is for programs of 31 bits"
 
 /* Those that older <elf.h> does not have. */
-enum { R_390_PC12DBL = 62, R_390_PLT12DBL, R_390_PC24DBL, R_390_PLT24DBL };
+#define R_390_PC12DBL 62
+#define R_390_PLT12DBL 63
+#define R_390_PC24DBL 64
+#define R_390_PLT24DBL 65
 
 #define FORM_LONG 1
 
