@@ -313,10 +313,12 @@ void give_block(uintptr_t address, size_t size)
 }
 
 /* With an alignment of more than a page take more, and give back what is too much at both ends. */
-int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base)
+int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, bool jumps,
+	       uintptr_t *base)
 {
 	size_t slack = align - (size_t)sysconf(_SC_PAGESIZE), before;
-	struct wanted wanted = { low, high - slack, size + slack, span_of(size + slack) };
+	struct wanted wanted = { low, high - slack, size + slack,
+				 jumps ? span_of(size + slack) : 0 };
 	int error;
 
 	if (high < slack || high - slack < low)

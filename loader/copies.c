@@ -140,7 +140,8 @@ bool use_copies(struct load *load)
 	struct permod_module *module = load->module;
 	size_t page = load->link->page_size, size = round_up(copy_all(load, 0), page);
 
-	if (!size || module->copies_size || take_block(0, HIGHEST, size, page, &module->copies))
+	if (!size || module->copies_size ||
+	    take_block(0, HIGHEST, size, page, false, &module->copies))
 		return false;
 	module->copies_size = size;
 	copy_all(load, module->copies);

@@ -118,11 +118,12 @@ static int take_rest(struct load *load, uintptr_t low, uintptr_t high)
 		size_t align = link->block_align > LARGE_PAGE ? link->block_align : LARGE_PAGE;
 
 		large = size > large ? size : large;
-		error = take_block(low, high, large, align, &module->base);
+		error = take_block(low, high, large, align, link->spanned, &module->base);
 		size = error ? size : large;
 	}
 	if (error)
-		error = take_block(low, high, size, link->block_align, &module->base);
+		error = take_block(low, high, size, link->block_align, link->spanned,
+				   &module->base);
 	if (error)
 		return error;
 	module->size = size;

@@ -596,8 +596,9 @@ int reserve_range(uintptr_t low, uintptr_t high, size_t size, uintptr_t *base);
 void release_range(uintptr_t base, size_t size);
 
 /* Map `size` bytes (whole pages) read-write at an address of low..high that is a multiple of `align`, a
- * page or more; 0, -ENOMEM or -ERANGE. */
-int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, uintptr_t *base);
+ * page or more; 0, -ENOMEM or -ERANGE.  `jumps`: if possible, not across a border of the machine's jumps. */
+int take_block(uintptr_t low, uintptr_t high, size_t size, size_t align, bool jumps,
+	       uintptr_t *base);
 /* Give back whole pages of what was taken, in pieces if wanted. */
 void give_block(uintptr_t address, size_t size);
 

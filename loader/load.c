@@ -195,7 +195,8 @@ static int open_window(struct load *load)
 {
 	struct permod_module *module = load->module;
 	size_t size = round_up(module->percpu_size, load->link->page_size);
-	int error = take_block(0, WINDOW_HIGHEST, size, load->link->page_size, &module->window);
+	int error =
+		take_block(0, WINDOW_HIGHEST, size, load->link->page_size, false, &module->window);
 
 	if (error)
 		return fail(

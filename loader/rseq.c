@@ -75,7 +75,7 @@ static struct rseq_chunk *add_chunk(uintptr_t low, uintptr_t high, size_t count)
 
 	if (!chunk)
 		return NULL;
-	if (take_block(low, high, size, page, &chunk->base)) {
+	if (take_block(low, high, size, page, false, &chunk->base)) {
 		free(chunk);
 		return NULL;
 	}

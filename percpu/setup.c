@@ -385,10 +385,10 @@ static void set_up(void)
 /* Not in set_up(): musl's pthread_atfork() calls malloc(), which may have per-CPU variables. */
 static void watch_forks(void)
 {
-	static bool watched;
+	static int watched; /* riscv64 exchanges no bytes */
 
 	if (!__atomic_load_n(&watched, __ATOMIC_RELAXED) &&
-	    !__atomic_exchange_n(&watched, true, __ATOMIC_RELAXED))
+	    !__atomic_exchange_n(&watched, 1, __ATOMIC_RELAXED))
 		pthread_atfork(pcpu_alloc_before_fork, pcpu_alloc_behind_fork,
 			       pcpu_alloc_behind_fork);
 }

@@ -74,7 +74,8 @@ static void take_blocks(uintptr_t low, uintptr_t high)
 	ck_assert_int_ge(block_count(), 4);
 	for (int i = 0; i < block_count(); i++) {
 		blocks[i].size = ((size_t)i * 37 + 11) % (CODE_SPAN / page) * page + page;
-		ck_assert_int_eq(take_block(low, high, blocks[i].size, page, &blocks[i].base), 0);
+		ck_assert_int_eq(take_block(low, high, blocks[i].size, page, true, &blocks[i].base),
+				 0);
 		check_block(i);
 		ck_assert(!lies_across(blocks[i].base, blocks[i].size));
 		ck_assert(blocks[i].base >= low && blocks[i].base <= high);
@@ -111,7 +112,7 @@ START_TEST(larger_blocks_lie_anywhere)
 {
 	uintptr_t begin = arena()->begin, end = begin + arena()->size, base;
 
-	ck_assert_int_eq(take_block(begin, end, CODE_SPAN + page, page, &base), 0);
+	ck_assert_int_eq(take_block(begin, end, CODE_SPAN + page, page, true, &base), 0);
 	ck_assert(lies_across(base, CODE_SPAN + page));
 	give_block(base, CODE_SPAN + page);
 }
@@ -142,7 +143,11 @@ START_TEST(block_lies_across_a_border_if_there_is_no_other_place)
 {
 	uintptr_t border = (arena()->begin | (CODE_SPAN - 1)) + 1, base;
 
-	ck_assert_int_eq(take_block(border - page, border - page, 2 * page, page, &base), 0);
+	ck_assert_int_eq(take_block(border - page, border - page, 2 * page, page, true, &base), 0);
+	ck_assert_uint_eq(base, border - page);
+	give_block(base, 2 * page);
+	/* Without jumps it is not minded. */
+	ck_assert_int_eq(take_block(border - page, UINTPTR_MAX, 2 * page, page, false, &base), 0);
 	ck_assert_uint_eq(base, border - page);
 	give_block(base, 2 * page);
 }
