@@ -594,13 +594,14 @@ START_TEST(short_code_keeps_registers)
 		"typedef int four __attribute__((vector_size(16)));\n"
 		"DEFINE(ints, int, sum) DEFINE(doubles, double, sum) DEFINE(vectors, four, sum[3])\n";
 	static const char *const names[] = { "ints", "doubles", "vectors" };
-	struct permod *pm = new_context();
 	struct permod_module *m;
+	struct permod *pm;
 	int expected = 0;
 
 	if (!compiles(setting("CC", "gcc"), short_ways[_i]) ||
 	    (strstr(short_ways[_i], "altivec") && !has_vectors()))
 		return;
+	pm = new_context();
 	m = load_file(pm, compile("short.ko", short_ways[_i], source), NULL);
 	for (int i = 2; i <= 19; i++)
 		expected += i * i;
