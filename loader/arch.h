@@ -17,7 +17,8 @@
  *                           the C library links it into each image
  *     CODE_SPAN             code jumps by the address's low bits: bytes between addresses that it can't jump
  *                           across, a power of 2; 0: it can jump across all
- *     DATA_RUNS             data is executable too, as part of it are jumps of the dynamic linker
+ *     DATA_RUNS             data is executable, as part of it are jumps of the dynamic linker, and is no code
+ *                           for that
  *     RESOLVER_MARK         in the first argument of an IFUNC's resolver: there is a second
  *     LIBGCC_S_SO           the file name of the library with the unwinder of GCC's code
  *     TRAP                  a byte of which instructions are made that nobody survives
@@ -179,8 +180,6 @@
 #define CONTEXT_RETURN(context) (context)->uc_mcontext.sc_regs[26]
 
 #elif defined(__hppa__)
-
-#define DATA_RUNS true
 #define RELOCATE_MODULE R_PARISC_TLS_DTPMOD32
 #define RELOCATE_OFFSET R_PARISC_TLS_TPREL32
 #define CONTEXT_PC(context) ((context)->uc_mcontext.sc_iaoq[0] & ~3UL)
