@@ -516,11 +516,14 @@ static bool is_mapping_symbol(const struct link *link, const struct link_symbol 
 	       (!name[2] || name[2] == '.' || !strncmp(name + 2, "rv", 2));
 }
 
-/* Compilers' labels, which nobody else knows: assemblers keep them where linkers move code (riscv). An
- * anchor may even be outside of its section; see object.c. */
+/* Compilers' labels (alpha and mips "$L1", hppa "L$1"), which nobody else knows: assemblers keep them where
+ * linkers move code (riscv), or with debug information. An anchor may even be outside of its section. */
 static bool is_label(const struct link_symbol *symbol)
 {
-	return symbol->bind == STB_LOCAL && !symbol->size && !strncmp(symbol->name, ".L", 2);
+	const char *name = symbol->name;
+
+	return symbol->bind == STB_LOCAL && !symbol->size &&
+	       (!strncmp(name, ".L", 2) || !strncmp(name, "$L", 2) || !strncmp(name, "L$", 2));
 }
 
 /* Local and global symbols that the object defines, without those that only name a section or a
