@@ -21,7 +21,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -236,6 +238,24 @@ static uintptr_t fit_gap(const struct wanted *wanted, uintptr_t from, uintptr_t 
 	return base >= from ? base : 0;
 }
 
+/* Where the first thread's stack may yet grow to, which is no gap; the guard is the kernel's (stack_guard_gap). */
+#define STACK_GUARD ((uintptr_t)1 << 20)
+#define MOST_STACK ((uintptr_t)64 << 20)
+static uintptr_t end_of_gap(const char *line, uintptr_t from, uintptr_t to)
+{
+	struct rlimit limit;
+	uintptr_t room = MOST_STACK;
+
+	if (!strstr(line, "[stack]"))
+		return from;
+	if (!getrlimit(RLIMIT_STACK, &limit) && limit.rlim_cur < room)
+		room = (uintptr_t)limit.rlim_cur;
+	room += STACK_GUARD;
+	if (room > to)
+		return 0;
+	return to - room < from ? to - room : from;
+}
+
 /*
  * A free place in the lowest gap that will do: that one is below the program as a rule, so that its
  * heap can go on growing.  0 if there is none.
@@ -253,7 +273,7 @@ static uintptr_t find_gap(const struct wanted *wanted)
 		unsigned long from, to;
 
 		if (whole && sscanf(line, "%lx-%lx ", &from, &to) == 2) {
-			found = fit_gap(wanted, previous, from);
+			found = fit_gap(wanted, previous, end_of_gap(line, from, to));
 			previous = to > previous ? to : previous;
 		}
 		/* A long path comes in pieces. */

@@ -153,6 +153,20 @@ START_TEST(block_lies_across_a_border_if_there_is_no_other_place)
 }
 END_TEST
 
+START_TEST(gap_ends_where_the_stack_may_grow_to)
+{
+	const struct rlimit limit = { 8 << 20, 8 << 20 };
+	const uintptr_t to = (uintptr_t)1 << 30, from = to - (1 << 17);
+
+	ck_assert_int_eq(setrlimit(RLIMIT_STACK, &limit), 0);
+	ck_assert_uint_eq(end_of_gap("1-2 rw-p 0 0:0 0 [heap]\n", from, to), from);
+	ck_assert_uint_eq(end_of_gap("1-2 rw-p 0 0:0 0 [stack]\n", from, to), to - (9 << 20));
+	ck_assert_uint_eq(end_of_gap("1-2 rw-p 0 0:0 0 [stack]\n", to - (10 << 20), to),
+			  to - (10 << 20));
+	ck_assert_uint_eq(end_of_gap("1-2 rw-p 0 0:0 0 [stack]\n", page, 1 << 20), 0);
+}
+END_TEST
+
 START_TEST(whole_arena_is_in_no_span)
 {
 	ck_assert(arena()->size > CODE_SPAN);
@@ -172,6 +186,7 @@ int main(void)
 	tcase_add_test(tests, larger_blocks_lie_anywhere);
 	tcase_add_test(tests, border_in_a_place_leaves_less_of_it);
 	tcase_add_test(tests, block_lies_across_a_border_if_there_is_no_other_place);
+	tcase_add_test(tests, gap_ends_where_the_stack_may_grow_to);
 	tcase_add_test(tests, whole_arena_is_in_no_span);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
