@@ -81,13 +81,6 @@ static bool is_candidate(const struct link_section *section)
 	       !section->discarded;
 }
 
-static bool has_descriptors(const struct link_section *section)
-{
-	const char *name = section->object ? section->object->link->arch->descriptors : NULL;
-
-	return name && !strcmp(section->name, name);
-}
-
 /* The function whose descriptor is so far behind a symbol; NULL: there is none. */
 static struct link_section *find_function(const struct link *link, const struct link_symbol *symbol,
 					  int64_t addend, uint64_t *offset)
@@ -365,7 +358,7 @@ static void mark_place(struct collection *collection, const struct link_symbol *
 	uint64_t offset;
 
 	mark_section(collection, section);
-	if (!has_descriptors(section) || !is_candidate(section))
+	if (!link_has_descriptors(section) || !is_candidate(section))
 		return;
 	function = find_function(collection->link, symbol, addend, &offset);
 	if (function) {
@@ -416,7 +409,7 @@ static void mark_followers(struct collection *collection)
 		     follower = follower->next) {
 			if (follower->section)
 				mark_section(collection, follower->section);
-			else if (!has_descriptors(section) || mark_of(section)->whole)
+			else if (!link_has_descriptors(section) || mark_of(section)->whole)
 				mark_entries(collection, follower);
 		}
 	}
@@ -551,8 +544,9 @@ static void drop_descriptor(struct link *link, struct link_symbol *symbol)
 	struct link_section *function;
 	uint64_t offset;
 
-	if (!symbol->section || symbol->type == STT_SECTION || !has_descriptors(symbol->section) ||
-	    !is_candidate(symbol->section) || mark_of(symbol->section)->whole)
+	if (!symbol->section || symbol->type == STT_SECTION ||
+	    !link_has_descriptors(symbol->section) || !is_candidate(symbol->section) ||
+	    mark_of(symbol->section)->whole)
 		return;
 	function = find_function(link, symbol, 0, &offset);
 	if (!function || mark_of(function)->live)

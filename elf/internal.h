@@ -345,6 +345,14 @@ static inline const struct link_table *link_table_of(const struct link_section *
 	return section->table ? &section->object->tables[section->table - 1] : NULL;
 }
 
+/* Whether a section is that of functions' descriptors. */
+static inline bool link_has_descriptors(const struct link_section *section)
+{
+	const char *name = section->object ? section->object->link->arch->descriptors : NULL;
+
+	return name && !strcmp(section->name, name);
+}
+
 /* ---- archive.c ------------------------------------------------------------------------------ */
 
 bool link_is_archive(const unsigned char *data, size_t size);

@@ -219,12 +219,11 @@ static const struct link_relocation_type *find_relocation_v1(uint32_t type)
 
 static bool has_descriptors(const struct link *link)
 {
-	return link->arch->encoding == ELFDATA2MSB;
+	return link->arch->descriptors != NULL;
 }
 
 /* ---- What is called ------------------------------------------------------------------------- */
 
-#define DESCRIPTORS ".opd"
 #define NOP 0x60000000U
 #define RESTORE_V1 0xe8410028U /* ld %r2, 40(%r1) */
 #define RESTORE_V2 0xe8410018U /* ld %r2, 24(%r1) */
@@ -274,16 +273,15 @@ static bool read_descriptor(const struct link_section *section, uint64_t offset,
 	return false;
 }
 
-static bool is_descriptor(const struct link *link, const struct link_symbol *symbol)
+static bool is_descriptor(const struct link_symbol *symbol)
 {
-	return has_descriptors(link) && symbol->section &&
-	       !strcmp(symbol->section->name, DESCRIPTORS);
+	return symbol->section && link_has_descriptors(symbol->section);
 }
 
 static bool find_code(const struct link_symbol *symbol, const struct link_section **section,
 		      uint64_t *offset)
 {
-	return symbol->section && !strcmp(symbol->section->name, DESCRIPTORS) &&
+	return is_descriptor(symbol) &&
 	       read_descriptor(symbol->section, symbol->value, section, offset);
 }
 
@@ -335,7 +333,7 @@ static int apply_call(struct link *link, const struct link_relocation *relocatio
 	    (symbol->function || link->hosted))
 		return call_stub(link, relocation, field, at);
 	value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend;
-	if (is_descriptor(link, symbol)) {
+	if (is_descriptor(symbol)) {
 		if (!read_descriptor(symbol->section, symbol->value + (uint64_t)relocation->addend,
 				     &code, &value))
 			return link_fail_relocation(link, -ENOEXEC, relocation,
@@ -499,7 +497,7 @@ const struct link_arch link_arch_ppc64 = {
 	.write_stub = write_stub_v1,
 	.check_flags = check_flags,
 	.saves = saves,
-	.descriptors = DESCRIPTORS,
+	.descriptors = ".opd",
 	.find_code = find_code,
 	.apply = apply,
 };
