@@ -81,36 +81,39 @@ void unlock_shared(void)
 
 /* The child of a fork must not find the locks held by a thread that it doesn't have. */
 
-static bool forking_with_tls; /* under the shared lock */
+static bool forking_with_dl; /* under the shared lock */
 
 static void before_fork(void)
 {
-	bool locked = lock_tls_for_fork();
+	bool locked = lock_dl_for_fork();
 
 	lock_packs();
 	lock_shared();
 	lock_hooks();
-	forking_with_tls = locked;
+	forking_with_dl = locked;
 }
 
 static void parent_after_fork(void)
 {
-	bool locked = forking_with_tls;
+	bool locked = forking_with_dl;
 
 	unlock_hooks();
 	unlock_shared();
 	seal_and_unlock_packs();
-	unlock_tls(locked);
+	unlock_dl(locked);
 }
 
 static void child_after_fork(void)
 {
+	bool locked = forking_with_dl;
+
 	forget_calls_of_others();
 	forget_readers();
 	forget_exits_of_others();
-	forget_tls_threads();
+	forget_dl_threads();
 	unlock_shared();
 	seal_and_unlock_packs();
+	unlock_dl(locked);
 }
 
 static void release_nothing(struct percpu_ref *ref)

@@ -21,7 +21,7 @@
  *     library.c  libraries that modules need       thread_exit.c thread-local destructors
  *     indirect.c IFUNCs: calling their resolvers   common.c  what C++ has once in a process
  *     known.c    what the dynamic linker said      dynamic.c symbols of libraries
- *     copies.c   constants of libraries
+ *     dl.c       opening and closing libraries     copies.c  constants of libraries
  *     symfile.c  sections and symbols by address   address.c modules by address
  *     gdb.c      modules as debuggers see them     backtrace.c backtraces, crashes
  *     perf.c     modules in profiles               inputs.c  the files that a module is made of
@@ -523,6 +523,19 @@ struct known *find_known(const struct known_table *table, const char *name);
 struct known *remember(struct known_table *table, const char *name, uintptr_t address);
 void forget_known(struct known_table *table);
 
+/* ---- dl.c ----------------------------------------------------------------------------------- */
+
+/* What is held while shared objects are opened or closed, and over a fork.  False: it took too long, or
+ * the thread has it already; go on without. */
+bool lock_dl(void);
+bool lock_dl_for_fork(void);
+void unlock_dl(bool locked);
+/* In the child of a fork: those that opened or closed some aren't there. */
+void forget_dl_threads(void);
+/* dlopen() and dlclose() under that lock; dlerror() tells why NULL. */
+void *dl_open(const char *name, int flags);
+void dl_close(void *object);
+
 /* ---- dynamic.c ------------------------------------------------------------------------------ */
 
 /* Of an image's dynamic section: its symbols, and a table of hashes or their count at least. */
@@ -825,13 +838,6 @@ void free_parameters(struct permod_module *module);
  * refers to: a step between placing and relocating. */
 int open_tls(struct load *load);
 void close_tls(struct tls_carrier *carrier);
-/* What is held while one is opened or closed, or an unwinder is opened; and over a fork.  False: it took
- * too long, go on without. */
-bool lock_tls(void);
-bool lock_tls_for_fork(void);
-void unlock_tls(bool locked);
-/* In the child of a fork: those that opened or closed some aren't there. */
-void forget_tls_threads(void);
 /* The number by which __tls_get_addr() knows the variables, 0 if there are none. */
 uint64_t tls_module(const struct tls_carrier *carrier);
 /* __tls_get_addr(), or NULL. */

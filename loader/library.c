@@ -115,7 +115,7 @@ static bool find_in_runtime(const struct load *load, const char *name, void **ad
 		return false;
 	library = __atomic_load_n(&opened[runtime], __ATOMIC_ACQUIRE);
 	if (!library) {
-		library = dlopen(runtime_names[runtime], RTLD_LAZY | RTLD_LOCAL);
+		library = dl_open(runtime_names[runtime], RTLD_LAZY | RTLD_LOCAL);
 		if (!library)
 			return false;
 		__atomic_store_n(&opened[runtime], library, __ATOMIC_RELEASE);
@@ -153,13 +153,13 @@ static int open_library(struct load *load, const char *name)
 			    "%s: MODULE_LIBRARY(\"%s\"): not the name of a library, such as "
 			    "libm.so.6",
 			    load->path, name);
-	library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+	library = dl_open(name, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
 		return fail(load->pm, -ENOENT, "%s: a library that it needs can't be opened: %s",
 			    load->path, dlerror());
 	entry = grow(&module->libraries, &module->num_libraries, sizeof(*entry));
 	if (!entry) {
-		dlclose(library);
+		dl_close(library);
 		return fail_memory(load->pm);
 	}
 	*entry = library;
@@ -185,6 +185,6 @@ int open_libraries(struct load *load)
 void close_libraries(struct permod_module *module)
 {
 	while (module->num_libraries > 0)
-		dlclose(module->libraries[--module->num_libraries]);
+		dl_close(module->libraries[--module->num_libraries]);
 	free(module->libraries);
 }

@@ -373,7 +373,7 @@ static bool may_be_copied(const char *name)
 
 static void *open_libc(void)
 {
-	return dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+	return dl_open(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
 }
 
 bool use_originals(struct load *load, bool originals)
@@ -395,6 +395,6 @@ bool use_originals(struct load *load, bool originals)
 		changed = true;
 	}
 	if (libc)
-		dlclose(libc);
+		dl_close(libc);
 	return changed;
 }

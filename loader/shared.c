@@ -438,10 +438,10 @@ static int write_sealed(const struct load *load, int descriptor)
 /* Whether the dynamic linker takes the file for one that it has. */
 static bool is_open(const struct shared_object *shared)
 {
-	void *handle = dlopen(shared->path, RTLD_LAZY | RTLD_NOLOAD);
+	void *handle = dl_open(shared->path, RTLD_LAZY | RTLD_NOLOAD);
 
 	if (handle)
-		dlclose(handle);
+		dl_close(handle);
 	return handle != NULL;
 }
 
@@ -495,7 +495,7 @@ static int open_shared(struct load *load)
 	struct shared_object *shared = load->module->shared;
 
 	dlerror();
-	shared->handle = dlopen(shared->path, RTLD_NOW | RTLD_LOCAL);
+	shared->handle = dl_open(shared->path, RTLD_NOW | RTLD_LOCAL);
 	if (!shared->handle)
 		return fail(load->pm, -ENOEXEC, "%s: dlopen: %s", load->path, dlerror());
 	return 0;
@@ -583,7 +583,7 @@ static bool close_handle(void *handle)
 		listed.base = map->l_addr;
 		listed.name = strdup(map->l_name);
 	}
-	dlclose(handle);
+	dl_close(handle);
 	if (known)
 		each_image(find_listed, &listed);
 	free(listed.name);

@@ -37,7 +37,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifndef MFD_NOEXEC_SEAL
@@ -110,50 +109,6 @@ uint64_t tls_module(const struct tls_carrier *carrier)
 }
 
 /* ---- The stack ------------------------------------------------------------------------------ */
-
-/* Held while a carrier is opened or closed, so that our stack is in the same order as libc's; while
- * an unwinder is opened; and over forks, so that the child does not find libc's list of objects half
- * changed, or in it an object that is not relocated. */
-static pthread_mutex_t stack_lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* But not waited for without end: who waits in a constructor of something that is being opened has
- * libc's lock, which the owner of this one needs.  To open something without it may cost room, no
- * more; to fork without it may cost the child, so on a busy machine that must have time. */
-#define WAIT_TO_OPEN_MS 100
-#define WAIT_TO_FORK_MS 5000
-
-static bool lock_for(long most_ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += most_ms / 1000;
-	until.tv_nsec += most_ms % 1000 * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
-	return pthread_mutex_timedlock(&stack_lock, &until) == 0;
-}
-
-bool lock_tls(void)
-{
-	return lock_for(WAIT_TO_OPEN_MS);
-}
-
-bool lock_tls_for_fork(void)
-{
-	return lock_for(WAIT_TO_FORK_MS);
-}
-
-void unlock_tls(bool locked)
-{
-	if (locked)
-		pthread_mutex_unlock(&stack_lock);
-}
-
-void forget_tls_threads(void)
-{
-	pthread_mutex_init(&stack_lock, NULL);
-}
 
 static void stack_carrier(struct tls_carrier *carrier)
 {
@@ -704,7 +659,7 @@ static int open_carrier(const struct draft *draft)
 /* Those of other modules get their place when code first asks for it. */
 static int open_in_order(const struct draft *draft)
 {
-	bool stacked = may_be_stacked(draft), locked = lock_tls();
+	bool stacked = may_be_stacked(draft), locked = lock_dl();
 	int error = open_carrier(draft);
 
 	for (size_t i = 0; !error && i < draft->num_needed; i++) {
@@ -713,7 +668,7 @@ static int open_in_order(const struct draft *draft)
 	}
 	if (!error && stacked && draft->carrier->size)
 		stack_carrier(draft->carrier);
-	unlock_tls(locked);
+	unlock_dl(locked);
 	return error;
 }
 
@@ -753,14 +708,14 @@ void close_tls(struct tls_carrier *carrier)
 
 	if (!carrier)
 		return;
-	locked = lock_tls();
+	locked = lock_dl();
 	if (carrier->stacked)
 		mark_closing(carrier);
 	else
 		free_carrier(carrier);
 	while ((carrier = unstack_carrier()))
 		free_carrier(carrier);
-	unlock_tls(locked);
+	unlock_dl(locked);
 }
 
 /* ---- The whole ------------------------------------------------------------------------------ */

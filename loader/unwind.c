@@ -59,10 +59,6 @@ static struct unwound *all;
 
 /* ---- Finding them --------------------------------------------------------------------------- */
 
-/* Libraries are opened without a lock of ours that is waited for without end: another thread may hold the
- * dynamic linker's, and load a module in a constructor.  lock_tls() keeps forks away: a child that finds
- * libgcc_s in the list, but not relocated, would call what lies nowhere. */
-
 static void *function_of(void *library, const char *name)
 {
 	return library ? dlsym(library, name) : NULL;
@@ -75,18 +71,9 @@ static bool is_static(void)
 }
 
 /* It stays open. */
-static void *open_libgcc(void)
-{
-	bool locked = lock_tls();
-	void *library = dlopen(LIBGCC_S_SO, RTLD_LAZY | RTLD_LOCAL);
-
-	unlock_tls(locked);
-	return library;
-}
-
 static struct libgcc find_libgcc(void)
 {
-	void *library = is_static() ? NULL : open_libgcc();
+	void *library = is_static() ? NULL : dl_open(LIBGCC_S_SO, RTLD_LAZY | RTLD_LOCAL);
 	void *add = function_of(library, "__register_frame_info");
 	void *remove = function_of(library, "__deregister_frame_info");
 
@@ -96,16 +83,41 @@ static struct libgcc find_libgcc(void)
 	return (struct libgcc){ __register_frame_info, __deregister_frame_info };
 }
 
+static int is_libunwind(struct dl_phdr_info *image, size_t size, void *arg)
+{
+	static const char file[] = "libunwind.so.1";
+	const char *slash = image->dlpi_name ? strrchr(image->dlpi_name, '/') : NULL;
+	char **path = arg;
+
+	(void)size;
+	if (!slash || strncmp(slash + 1, file, sizeof(file) - 1) != 0)
+		return 0;
+	*path = strdup(image->dlpi_name);
+	return 1;
+}
+
+/* By its path: for a bare name that nobody has opened, many folders would be searched. */
+static void *open_libunwind_by_path(void)
+{
+	char *path = NULL;
+	void *library;
+
+	each_image(is_libunwind, &path);
+	library = path ? dl_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+	free(path);
+	return library;
+}
+
 static struct libunwind open_libunwind(void)
 {
-	void *library = is_static() ? NULL : dlopen("libunwind.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void *library = is_static() ? NULL : open_libunwind_by_path();
 	void *add = function_of(library, "__unw_add_dynamic_fde");
 	void *remove = function_of(library, "__unw_remove_dynamic_fde");
 
 	if (add && remove)
 		return (struct libunwind){ (void (*)(uintptr_t))add, (void (*)(uintptr_t))remove };
 	if (library)
-		dlclose(library);
+		dl_close(library);
 	return (struct libunwind){ NULL, NULL };
 }
 
