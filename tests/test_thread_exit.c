@@ -152,19 +152,23 @@ static void end_own_in_child(void *arg)
 	check_that(permod_unload(m, 0) == -EBUSY);
 }
 
+__attribute__((noinline)) static void check_in_child(void (*function)(void *), void *arg)
+{
+	struct outcome outcome = run_in_child(function, arg);
+
+	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+}
+
 /* Nobody will run there what threads of the parent had to run. */
 START_TEST(child_of_a_fork_lacks_other_threads)
 {
 	struct permod *pm = new_context();
 	struct permod_module *m = load(pm, "threads");
-	struct outcome outcome;
 	struct user user;
 
 	start_user(&user, m);
-	outcome = run_in_child(unload_in_child, m);
-	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
-	outcome = run_in_child(end_own_in_child, m);
-	ck_assert_msg(ended_well(&outcome), "%s", outcome.text);
+	check_in_child(unload_in_child, m);
+	check_in_child(end_own_in_child, m);
 	expect_error(pm, permod_unload(m, 0), -EBUSY, "2 destructors", "run by 1 thread;");
 	end_user(&user);
 	must(pm, permod_unload(m, 0));
