@@ -113,7 +113,7 @@ done
 # A variable of a size that no operation has is refused with a reason.
 printf '#include <permod/percpu.h>\nDEFINE_PER_CPU(char[3], v);\nvoid f(void);\nvoid f(void) { this_cpu_inc(*(char (*)[3])&v); }\n' > "$work/bad.c"
 printf '#include <permod/percpu.h>\nstruct s { char c[16]; };\nDEFINE_PER_CPU(struct s, v);\nstruct s f(void);\nstruct s f(void) { return this_cpu_read(v); }\n' > "$work/bad2.c"
-printf '#include <permod/percpu.h>\nDEFINE_PER_CPU(int, v);\nDEFINE_PER_CPU(long, w);\nint f(void);\nint f(void) { return this_cpu_cmpxchg_double(v, w, 0, 0, 0, 0); }\n' > "$work/pair.c"
+printf '#include <permod/percpu.h>\nDEFINE_PER_CPU(char, v);\nDEFINE_PER_CPU(short, w);\nint f(void);\nint f(void) { return this_cpu_cmpxchg_double(v, w, 0, 0, 0, 0); }\n' > "$work/pair.c"
 if quietly $CC -I"$top_srcdir/include" -c "$work/pair.c" -o "$work/bad.o" ||
 	! grep -q "needs two variables of the same size" "$work/log"; then
 	not_ok "a pair of two sizes is refused"

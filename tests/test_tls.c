@@ -293,6 +293,12 @@ START_TEST(descriptors_keep_registers)
 }
 END_TEST
 
+#ifdef __GLIBC__
+#define HAS_ROOM true
+#else
+#define HAS_ROOM false /* for code that is not position-independent */
+#endif
+
 START_TEST(variables_of_templates_and_inline_ones_are_one_in_all_objects)
 {
 	static const char source[] =
@@ -303,10 +309,10 @@ START_TEST(variables_of_templates_and_inline_ones_are_one_in_all_objects)
 		"extern \"C\" long NAME() { return counter<3>::value++ * 10000L + shared++ * 100 + made++; }\n";
 	const char *cxx = setting("CXX", ""), *path = work_file("templates.a");
 	const char *file = work_file("templates.cc");
-	static const char *const flags[] = { "", "-fPIC", "-fno-pie" };
+	static const char *const flags[] = { "-fPIC", "", "-fno-pie" };
 
 	write_file(file, source, strlen(source));
-	for (size_t i = 0; i < COUNT(flags); i++) {
+	for (size_t i = 0; i < (HAS_ROOM ? COUNT(flags) : 1); i++) {
 		struct permod *pm = new_context();
 		struct permod_module *m;
 		function *one, *two;
