@@ -58,13 +58,24 @@ static struct rseq_cs *slot_of(const struct rseq_chunk *chunk, size_t number)
 	return (struct rseq_cs *)(chunk->base + number * SLOT);
 }
 
+/* At once for the kernel: where an address is half of a field, the other half is always zero. */
+static void store(__u64 *field, uint64_t value)
+{
+	typedef uintptr_t word __attribute__((may_alias));
+	word *low = (word *)field;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		low += sizeof(*field) / sizeof(word) - 1;
+	__atomic_store_n(low, (word)value, __ATOMIC_SEQ_CST);
+}
+
 static void bury(const struct rseq_chunk *chunk, struct rseq_cs *descriptor)
 {
 	uint64_t stub = chunk->base + SLOT;
 
-	__atomic_store_n(&descriptor->post_commit_offset, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&descriptor->abort_ip, stub, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&descriptor->start_ip, 0, __ATOMIC_SEQ_CST);
+	store(&descriptor->post_commit_offset, 0);
+	store(&descriptor->abort_ip, stub);
+	store(&descriptor->start_ip, 0);
 }
 
 static struct rseq_chunk *add_chunk(uintptr_t low, uintptr_t high, size_t count)
@@ -203,10 +214,9 @@ int publish_descriptors(struct load *load)
 		memcpy(&descriptor, load->descriptors + i * SLOT, SLOT);
 		if (!is_valid(load->module, &descriptor))
 			continue;
-		__atomic_store_n(&slot->start_ip, descriptor.start_ip, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&slot->abort_ip, descriptor.abort_ip, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&slot->post_commit_offset, descriptor.post_commit_offset,
-				 __ATOMIC_SEQ_CST);
+		store(&slot->start_ip, descriptor.start_ip);
+		store(&slot->abort_ip, descriptor.abort_ip);
+		store(&slot->post_commit_offset, descriptor.post_commit_offset);
 	}
 	return 0;
 }

@@ -102,21 +102,23 @@ AM_CONDITIONAL([LOADER_X86_64], [test "x$enable_loader" != xno && test "x$permod
 ])
 
 # PERMOD_ATOMICS
-# Adds libatomic to LIBS if the CPU has no instructions for words of 64 bits: those of sequences' descriptors,
-# which the loader changes. (libpercpu has its own way.)
+# ATOMIC_LIBS is libatomic if the CPU has no instructions for words of 64 bits. The libraries need none; the command
+# counts in such words, and reads those of modules.
 AC_DEFUN([PERMOD_ATOMICS], [
 AC_MSG_CHECKING([for what atomic words of 64 bits need])
 permod_saved_LIBS=$LIBS
-for permod_library in "" -latomic; do
-    LIBS="$permod_saved_LIBS $permod_library"
+for ATOMIC_LIBS in "" -latomic; do
+    LIBS="$permod_saved_LIBS $ATOMIC_LIBS"
     AC_LINK_IFELSE([AC_LANG_PROGRAM([[long long count;]],
         [[return (int)__atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);]])],
         [permod_atomics=yes
          break],
         [permod_atomics=no])
 done
-AC_MSG_RESULT([${permod_library:-nothing}])
+LIBS=$permod_saved_LIBS
+AC_MSG_RESULT([${ATOMIC_LIBS:-nothing}])
 AS_IF([test $permod_atomics = no], [AC_MSG_ERROR([$CC has no atomic operations, not even with libatomic])])
+AC_SUBST([ATOMIC_LIBS])
 ])
 
 # PERMOD_C_LIBRARY
