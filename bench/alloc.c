@@ -253,7 +253,7 @@ static size_t random_size(void)
 {
 	unsigned int bits = (unsigned int)(next_random() % 12);
 
-	return ((size_t)1 << bits) + next_random() % (((size_t)1 << bits) + (bits == 11));
+	return ((size_t)1 << bits) + (size_t)(next_random() % (((size_t)1 << bits) + (bits == 11)));
 }
 
 static void *take_mixed_percpu(size_t size)
@@ -295,7 +295,7 @@ static size_t asked_for(void)
 static void replace_at_random(const struct mixed_way *way, int operations)
 {
 	for (int i = 0; i < operations; i++) {
-		size_t at = next_random() % LIVE;
+		size_t at = (size_t)(next_random() % LIVE);
 
 		if (live[at].area)
 			way->give(live[at].area);
