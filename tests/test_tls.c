@@ -793,6 +793,63 @@ static void load_in_threads(const char *flags, int rounds)
 		ck_assert_int_eq(loaders[i].wrong, 0);
 }
 
+static const char *path_of_simple;
+
+/* Nothing of Check's, for the child of a fork. */
+static bool load_simple(void)
+{
+	struct permod_module *m = NULL;
+	struct permod *pm = NULL;
+	int (*next)(void);
+	bool good;
+
+	if (permod_new(&pm, NULL) || permod_load(pm, path_of_simple, NULL, 0, &m))
+		return false;
+	next = (int (*)(void))permod_symbol(m, "next");
+	good = next && next() == 4 && permod_unload(m, 0) == 0;
+	permod_free(pm);
+	return good;
+}
+
+static int opened;
+
+/* A constructor of a shared object calls this, while that is being loaded as a module. */
+void when_opened(void);
+void when_opened(void)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0) {
+		alarm(60);
+		_exit(load_simple() ? 0 : 1);
+	}
+	if (waitpid(child, &status, 0) == child && status == 0 && load_simple())
+		opened++;
+}
+
+/* The one thread has the dynamic linker's lock, and ours. */
+START_TEST(constructor_may_fork_and_load)
+{
+	static const char source[] =
+		"void when_opened(void);\n"
+		"__attribute__((constructor)) static void begin(void) { when_opened(); }\n";
+	const char *shared = work_file("opens.so");
+	struct permod *pm = new_context();
+
+	path_of_simple = compile("simple.ko", "-fPIC",
+				 "__thread int number = 3;\n"
+				 "int next(void) { return ++number; }\n");
+	write_file(work_file("opens.c"), source, strlen(source));
+	command(text("%s -fPIC -shared -o '%s' '%s'", setting("CC", "gcc"), shared,
+		     work_file("opens.c")));
+	load_file(pm, shared, NULL);
+	ck_assert_int_eq(opened, 1);
+	ck_assert(load_simple());
+	permod_free(pm);
+}
+END_TEST
+
 START_TEST(threads_load_at_the_same_time)
 {
 	load_in_threads("-fPIC", under_valgrind() ? 5 : 50);
@@ -897,6 +954,7 @@ int main(void)
 #endif
 	tcase_add_test(tests, load_and_unload_can_go_on_for_ever);
 	tcase_add_test(tests, modules_that_are_loaded_together_keep_their_own);
+	tcase_add_test(tests, constructor_may_fork_and_load);
 	tcase_add_test(tests, threads_load_at_the_same_time);
 	tcase_add_test(tests, threads_give_room_back_whoever_is_first);
 #ifdef __GLIBC__
