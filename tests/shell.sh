@@ -12,6 +12,9 @@ top_builddir=${top_builddir:-$top_srcdir/build}
 CC=${CC:-gcc}
 CXX=${CXX-g++}
 CLANG=${CLANG-clang}
+# The second compiler, if there is one.
+second=$CLANG
+[ "$CLANG" != "$CC" ] || second=
 
 permod=$top_builddir/permod
 libs=$top_builddir/.libs

@@ -245,7 +245,7 @@ void tick(void) { total += own; own += 2; other += 2; number += 2; bytes_of_tick
 END
 echo '__thread int number = 2;' > number.c
 has_glibc || skip "thread-local variables" "gdb finds them with glibc's libthread_db alone"
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
     has_glibc && installed "$compiler" || continue
     for flags in "" -fno-pie "-fPIC -ftls-model=initial-exec"; do
         $compiler -O0 -g $flags -c local.c -o one.o && $compiler -O0 -g $flags -c number.c -o two.o &&

@@ -60,8 +60,8 @@ address_sanitizer()
         "module:\.text beyond_stack\+0x"
 }
 
-for compiler in "$CC" "$CLANG"; do
-    [ -n "$compiler" ] && installed "$compiler" || continue
+for compiler in "$CC" $second; do
+    installed "$compiler" || continue
     if has_glibc && build "$compiler" address > log 2>&1; then
         address_sanitizer "$compiler"
     else

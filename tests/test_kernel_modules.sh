@@ -214,8 +214,7 @@ flags=$(PKG_CONFIG_PATH=$top_builddir pkg-config --cflags \
 flags="-O2 $flags"
 
 check "unpacked" unpack
-[ "$CLANG" != "$CC" ] || CLANG=
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
     dir=$(basename "${compiler%% *}")
     mkdir "$dir" || exit 1
     echo "$modules" | grep . > list

@@ -33,7 +33,7 @@ cplusplus() {
 	fi
 }
 
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
 	if [ -z "$check_libs" ]; then
 		skip "operations" "Check is not installed"
 		break
@@ -69,7 +69,7 @@ if [ -n "$check_libs" ]; then
 	structures "$CC -O0" $CC -std=gnu11 -O0
 	structures "$CC -O3 -flto" $CC -O3 -flto
 	structures "$CC -DPCPU_GENERIC" $CC -O2 -DPCPU_GENERIC
-	[ -z "$CLANG" ] || structures "$CLANG -O3 -fPIC" $CLANG -O3 -fPIC -pie
+	[ -z "$second" ] || structures "$second -O3 -fPIC" $second -O3 -fPIC -pie
 fi
 unset PERCPU_TEST_MODE
 
@@ -81,14 +81,14 @@ signs() {
 		"$here/signs.c" -x none "$static"
 }
 
-for compiler in "$CC -x c" ${CLANG:+"$CLANG -x c"} ${CXX:+"$CXX -x c++"}; do
+for compiler in "$CC -x c" ${second:+"$second -x c"} ${CXX:+"$CXX -x c++"}; do
 	for level in -O0 -O2; do
 		signs "$compiler $level" $compiler $level
 	done
 done
 
 [ -n "$CXX" ] || skip "C++" "no C++ compiler"
-for compiler in ${CXX:+"$CXX"} ${CLANG:+"${CLANG}++"}; do
+for compiler in ${CXX:+"$CXX"} ${second:+"${second}++"}; do
 	if ! command -v ${compiler%% *} > "$work/log"; then
 		skip "C++: $compiler" "not installed"
 		continue
@@ -103,7 +103,7 @@ done
 # What a C compiler in its strictest mode says of a file that does no more than include it.
 for header in percpu percpu_counter percpu_list percpu_ref; do
 	printf '#include <permod/%s.h>\nint unused;\n' $header > "$work/only.c"
-	for compiler in "$CC" $CLANG; do
+	for compiler in "$CC" $second; do
 		check "only included: $header, $compiler" $compiler -std=c11 $warnings \
 			-Wpointer-arith -Wstrict-prototypes -Wwrite-strings -Wundef \
 			-I"$top_srcdir/include" -c "$work/only.c" -o "$work/only.o"

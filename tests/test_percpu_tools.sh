@@ -51,7 +51,7 @@ else
 	reports "valgrind: a lost area" "52 bytes in 1 blocks are definitely lost" $memcheck "$work/plain" lost
 fi
 
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
 	kind=$(basename "$compiler")
 	installed "$compiler" || continue
 	if ! has_glibc; then

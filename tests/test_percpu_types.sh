@@ -43,7 +43,7 @@ is_known() {
 	esac
 }
 
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
 	if ! echo | $compiler -dM -E - | grep -q __SEG_GS; then
 		skip "$compiler" "it has no address spaces here"
 		continue

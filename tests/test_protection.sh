@@ -94,7 +94,7 @@ void tick(void)
 	this_cpu_add(works, outside("PATH") != NULL && inside() == 3);
 }
 END
-for compiler in "$CC" $CLANG; do
+for compiler in "$CC" $second; do
     installed "$compiler" || continue
     $compiler $include -O1 -fno-pie -fcf-protection=full -c -o stub.ko stub.c || exit 1
     check "$compiler: stubs are marked" counts "marked=2 works=1" tick stub.ko

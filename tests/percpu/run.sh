@@ -11,6 +11,9 @@ top_builddir=${top_builddir:-$top_srcdir}
 CC=${CC:-gcc}
 CXX=${CXX-g++}
 CLANG=${CLANG-clang}
+# The second compiler, if there is one.
+second=$CLANG
+[ "$CLANG" != "$CC" ] || second=
 # What command lines of built programs begin with, where this machine can't run them itself.
 export EMULATOR=${EMULATOR-}
 
