@@ -355,11 +355,36 @@ START_TEST(ilp32_is_refused_by_name)
 }
 END_TEST
 
+/* Each row of README's table that is about the machine has these numbers; how many rows there are. */
+static unsigned int check_readme(const char *numbers)
+{
+	char path[512], line[256], name[64];
+	unsigned int rows = 0;
+	FILE *readme;
+
+	snprintf(path, sizeof(path), "%s/README.md", getenv("top_srcdir"));
+	readme = fopen(path, "re");
+	ck_assert_ptr_nonnull(readme);
+	snprintf(name, sizeof(name), "| `%s` |", machine->name);
+	while (fgets(line, sizeof(line), readme)) {
+		const char *row = *line == '|' ? strstr(line, name) : NULL;
+
+		if (!row)
+			continue;
+		rows++;
+		ck_assert_msg(!strncmp(row + strlen(name), numbers, strlen(numbers)),
+			      "README.md: not \"%s%s\" but %s", name, numbers, line);
+	}
+	fclose(readme);
+	return rows;
+}
+
 /* No type is supported that nobody looked at; and how many there are. */
 START_TEST(all_types_that_are_supported_are_compared)
 {
 	const struct link_arch *arch = link_find_machine(machine->name);
 	unsigned int supported = 0, compared = 0, refused = 0;
+	char numbers[64];
 
 	for (uint32_t number = 0; number < 1U << 16; number++) {
 		const struct link_relocation_type *type = arch->relocation(number);
@@ -379,6 +404,8 @@ START_TEST(all_types_that_are_supported_are_compared)
 	}
 	printf("%s: %u relocation types supported, %u compared, %zu bounds, %u refused by name\n",
 	       machine->name, supported, compared, machine->num_limits, refused);
+	snprintf(numbers, sizeof(numbers), " %u | %u | %u |", supported, compared, refused);
+	ck_assert_uint_ge(check_readme(numbers), 1);
 }
 END_TEST
 
