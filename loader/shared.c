@@ -290,16 +290,19 @@ static int examine_info(void *arg, const char *info)
 /* musl loads programs as well, whose code takes itself for the only one. */
 static bool is_program(Elf *elf)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
+	size_t count = 0;
+	GElf_Phdr header;
 	GElf_Dyn entry;
 
-	while ((section = elf_nextscn(elf, section))) {
+	if (elf_getphdrnum(elf, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
 		Elf_Data *data = NULL;
 
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC)
-			data = elf_getdata(section, NULL);
-		for (int i = 0; data && gelf_getdyn(data, i, &entry); i++) {
+		if (gelf_getphdr(elf, (int)i, &header) && header.p_type == PT_DYNAMIC)
+			data = elf_getdata_rawchunk(elf, (int64_t)header.p_offset, header.p_filesz,
+						    ELF_T_DYN);
+		for (int n = 0; data && gelf_getdyn(data, n, &entry); n++) {
 			if (entry.d_tag == DT_FLAGS_1 && entry.d_un.d_val & DF_1_PIE)
 				return true;
 		}

@@ -89,10 +89,25 @@ lacking()
     $CC -fPIC -shared -o lacking.so lacking.c && fails "nobody_has_it" lacking.so
 }
 
+# The section headers are for linkers and debuggers: a file can do without.
+without_sections()      # FILE
+{
+    python3 - "$1" << 'END'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    wide = file.read(5)[4] == 2
+    for at, size in [(40, 8), (60, 4)] if wide else [(32, 4), (48, 4)]:
+        file.seek(at)
+        file.write(bytes(size))
+END
+}
+
 program()
 {
     echo 'int main(void) { return 0; }' > program.c
     $CC -fPIE -pie -o program program.c && fails "program: a program" program &&
+        without_sections program && readelf -S program | grep "no sections" > log &&
+        fails "program: a program" program &&
         $CC -no-pie -o fixed program.c && fails "an executable" fixed
 }
 
