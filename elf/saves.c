@@ -113,7 +113,7 @@ static struct link_object *make_object(struct link *link, size_t codes)
 		return NULL;
 	object->symbols[0] = null;
 	object->symbol_count = object->local_count = 1;
-	object->sections[0] = (struct link_section){ .object = object, .name = "" };
+	object->sections[0] = (struct link_section){ .object = object, .name = "", .align = 1 };
 	object->sections[0].region = LINK_NONE;
 	object->sections[1] = (struct link_section){
 		.object = object,

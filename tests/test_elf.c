@@ -9,6 +9,7 @@
  */
 #include "tests/elf/helper.h"
 #include "tests/elf/damage.h"
+#include "tests/elf/harm.h"
 
 #define BASE ((uint64_t)0x10000000)
 #define HIGH_BASE ((uint64_t)0x7f1200000000)
@@ -1455,56 +1456,6 @@ END_TEST
 
 /* ---- Files that mean harm ------------------------------------------------------------------- */
 
-static uint64_t random_state;
-
-static uint64_t random_number(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static unsigned int rounds(unsigned int some)
-{
-	const char *setting = getenv("PERMOD_LONG");
-
-	return setting && *setting == '1' ? some * 100 : some;
-}
-
-/* Look at everything that a link hands out. */
-static void look_at(struct link *link)
-{
-	struct link_symbol *symbol = NULL;
-	volatile size_t sum = 0;
-
-	while ((symbol = link_next_defined(link, symbol)))
-		sum += strlen(symbol->name) + link_symbol_address(link, symbol);
-	for (struct link_object *object = link->objects; object;
-	     object = link_object_next(object)) {
-		struct link_section *section;
-
-		sum += strlen(link_object_name(object));
-		for (unsigned int i = 0; (symbol = link_object_symbol(object, i)); i++) {
-			sum += strlen(symbol->name);
-			section = symbol->section;
-			if (section && section->region != LINK_NONE)
-				check_that(symbol->value <= section->size);
-		}
-		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
-			sum += strlen(section->name);
-			check_that(section->align && !(section->align & (section->align - 1)));
-			if (section->region == LINK_NONE || section->discarded)
-				continue;
-			check_that(section->offset + section->size <=
-				   link->part[section->region].size);
-			for (uint64_t at = 0; section->data && at < section->size; at++)
-				sum += section->data[at];
-		}
-	}
-	(void)sum;
-}
-
 static int resolve_to_itself(struct link *link, struct link_symbol *symbol, void *arg)
 {
 	(void)arg;
@@ -1545,70 +1496,6 @@ static void survive(const unsigned char *data, size_t size, const char *root)
 		link_each_indirect(trial.link, resolve_to_itself, NULL);
 	end_trial(&trial);
 	release(&file);
-}
-
-static const uint64_t nasty[] = {
-	0,
-	1,
-	2,
-	3,
-	4,
-	7,
-	8,
-	0x7f,
-	0x80,
-	0xff,
-	0x100,
-	0xfff,
-	0x1000,
-	0x7fff,
-	0x8000,
-	0xff00,
-	0xfff1,
-	0xfff2,
-	0xffff,
-	0x10000,
-	0x7fffffff,
-	0x80000000,
-	0xffffffff,
-	0xfffffff8,
-	0x100000000,
-	(uint64_t)1 << 62,
-	(uint64_t)1 << 63,
-	(uint64_t)-1,
-	(uint64_t)-8,
-	(uint64_t)-64,
-};
-
-/* Change a few fields, mostly where headers and tables are. */
-static void damage(unsigned char *data, size_t size)
-{
-	static const unsigned int widths[] = { 1, 1, 2, 4, 4, 8 };
-	uint64_t count = 1 + random_number() % 4;
-
-	while (count--) {
-		size_t at = random_number() % size;
-		unsigned int width = widths[random_number() % COUNT(widths)];
-		uint64_t value = nasty[random_number() % COUNT(nasty)];
-
-		switch (random_number() % 6) {
-		case 0:
-			value = random_number();
-			break;
-		case 1: /* something like it */
-			value = data[at] + random_number() % 5 - 2;
-			break;
-		case 2:
-			value = random_number() % (size + 2);
-			break;
-		}
-		if (random_number() % 2)
-			at = at / 8 * 8;
-		if (random_number() % 8 == 0)
-			at = random_number() % (size < 64 ? size : 64);
-		for (unsigned int i = 0; i < width && at + i < size; i++)
-			data[at + i] = (unsigned char)(value >> 8 * i);
-	}
 }
 
 static const char *const harmless[] = { "kinds.o",  "code.o", "victim.o",

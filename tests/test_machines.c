@@ -4,6 +4,7 @@
  * and how far each reaches.  MACHINE names the machine; machines/NAME.h has what is special about it.
  * With PERMOD_LONG=1 all members of the machine's libc.a too, with 8 each eighth.
  */
+#include "tests/elf/harm.h"
 #include "tests/machines/cross.h"
 
 #include "tests/machines/aarch64.h"
@@ -209,17 +210,23 @@ static void compare_at(const char *const *objects, uint64_t base, uint64_t first
 	end_trial(&trial);
 }
 
+static void compile_sources(const char *variant)
+{
+	const char *top = getenv("top_srcdir");
+
+	for (size_t i = 0; i < COUNT(sources); i++)
+		run("%sgcc %s %s -c -o %s.o %s/tests/machines/shapes/%s.c", machine->prefix,
+		    machine->compile, variant, sources[i], top, sources[i]);
+}
+
 START_TEST(compiled_code_is_as_ld_makes_it)
 {
 	static const char *const objects[] = { "data.o", "calls.o", "large.o", NULL };
 	static const char *const joined[] = { "joined.o", NULL };
 	const char *variant = machine->variants[_i];
-	const char *top = getenv("top_srcdir");
 
 	ck_assert_uint_eq(COUNT(objects), COUNT(sources) + 1);
-	for (size_t i = 0; i < COUNT(sources); i++)
-		run("%sgcc %s %s -c -o %s.o %s/tests/machines/shapes/%s.c", machine->prefix,
-		    machine->compile, variant, sources[i], top, sources[i]);
+	compile_sources(variant);
 	compare_at(objects, BASE, BASE + (machine->elsewhere ?: 0x200000) + is_thumb(variant));
 	if (machine->high && strstr(variant, "-fPIC"))
 		compare_at(objects, HIGH_BASE, HIGH_BASE + 0x200000);
@@ -227,6 +234,133 @@ START_TEST(compiled_code_is_as_ld_makes_it)
 		return;
 	run("%sld %s -r -o joined.o data.o calls.o large.o", machine->prefix, machine->link);
 	compare_at(joined, BASE, BASE + (machine->elsewhere ?: 0x200000) + is_thumb(variant));
+}
+END_TEST
+
+/* ---- Files that mean harm ------------------------------------------------------------------- */
+
+/* Take an object through all of a link, as far as it goes; all it must do is end. */
+static void survive(const unsigned char *data, size_t size)
+{
+	const uint64_t most = 1 << 20;
+	struct link_symbol *symbol = NULL, *next;
+	struct file file = guard(data, size);
+	struct link_interval interval;
+	struct trial trial;
+	int error;
+
+	cross_start(&trial, machine);
+	error = link_add_memory(trial.link, "file", file.data, file.size, NULL);
+	if (!error)
+		error = link_layout(trial.link);
+	if (!error) {
+		for (next = link_next_undefined(trial.link, NULL); (symbol = next);) {
+			next = link_next_undefined(trial.link, symbol);
+			link_define(symbol, BASE + (random_number() % 2 ? 0x200000 : 0x70000000),
+				    random_number() % 2);
+		}
+		look_at(trial.link);
+		error = link_interval(trial.link, &interval);
+	}
+	if (!error && trial.link->block_size < most && trial.link->part[LINK_PERCPU].size < most &&
+	    trial.link->part[LINK_TLS].size < most) {
+		find_tls(&trial, machine);
+		error = relocate_at(&trial, random_number() % 2 ? BASE : interval.high.base,
+				    BASE + 0x100000);
+	}
+	check_that(!error == !trial.messages);
+	end_trial(&trial);
+	release(&file);
+}
+
+/* Where the tables of relocations are in a file, and how long an entry is. */
+struct tables {
+	struct {
+		size_t begin, end, entry;
+	} list[64];
+	size_t count;
+};
+
+static struct tables find_tables(unsigned char *bytes, size_t size)
+{
+	struct tables tables = { .count = 0 };
+	Elf *elf = elf_memory((char *)bytes, size);
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	check_that(elf);
+	while (tables.count < COUNT(tables.list) && (section = elf_nextscn(elf, section))) {
+		check_that(gelf_getshdr(section, &header));
+		if (header.sh_type != SHT_RELA && header.sh_type != SHT_REL)
+			continue;
+		tables.list[tables.count].begin = (size_t)header.sh_offset;
+		tables.list[tables.count].end = (size_t)(header.sh_offset + header.sh_size);
+		tables.list[tables.count++].entry = (size_t)header.sh_entsize;
+	}
+	elf_end(elf);
+	return tables;
+}
+
+/* Change the type, symbol, place or addend of some relocations. */
+static void damage_relocations(unsigned char *bytes, const struct tables *tables)
+{
+	const struct link_arch *arch = link_find_machine(machine->name);
+	uint64_t count = 1 + random_number() % 3;
+
+	while (tables->count && count--) {
+		size_t number = random_number() % tables->count;
+		size_t entry = tables->list[number].entry, begin = tables->list[number].begin;
+		size_t entries = (tables->list[number].end - begin) / entry;
+		unsigned char *at = bytes + begin + random_number() % entries * entry;
+		unsigned int width = entry == 24 || entry == 16 ? 8 : 4;
+		uint64_t value = nasty[random_number() % COUNT(nasty)];
+
+		at += random_number() % (entry / width) * width;
+		if (random_number() % 2)
+			value = link_get(arch, at, width) + random_number() % 9 - 4;
+		if (random_number() % 2)
+			link_put(arch, at, width, value);
+		else
+			at[random_number() % width] = (unsigned char)random_number();
+	}
+}
+
+static void survive_damages(const char *name, unsigned int count)
+{
+	size_t size;
+	unsigned char *bytes = read_bytes(name, &size), *copy = malloc(size);
+	struct tables tables = find_tables(bytes, size);
+
+	ck_assert_ptr_nonnull(copy);
+	random_state = 0x9e3779b97f4a7c15;
+	for (unsigned int i = rounds(count); i; i--) {
+		memcpy(copy, bytes, size);
+		if (i % 2)
+			damage_relocations(copy, &tables);
+		else
+			damage(copy, size);
+		survive(copy, size);
+	}
+	free(copy);
+	free(bytes);
+}
+
+START_TEST(damaged_shape_does_no_harm)
+{
+	cross_assemble(machine, machine->shapes[_i].text);
+	survive_damages("a.o", 20);
+}
+END_TEST
+
+START_TEST(damaged_code_does_no_harm)
+{
+	compile_sources(machine->variants[_i]);
+	for (size_t i = 0; i < COUNT(sources); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%s.o", sources[i]);
+		survive_damages(name, 60);
+	}
 }
 END_TEST
 
@@ -430,6 +564,8 @@ static Suite *make_suite(void)
 			    (int)machine->num_limits);
 	tcase_add_loop_test(tests, branch_out_of_reach_goes_to_a_stub, 0, (int)machine->num_limits);
 	tcase_add_loop_test(tests, compiled_code_is_as_ld_makes_it, 0, count_variants());
+	tcase_add_loop_test(tests, damaged_shape_does_no_harm, 0, (int)machine->num_shapes);
+	tcase_add_loop_test(tests, damaged_code_does_no_harm, 0, count_variants());
 	tcase_add_test(tests, all_types_that_are_supported_are_compared);
 	if (machine->crowd)
 		tcase_add_test(tests, too_many_slots_are_told_of);
