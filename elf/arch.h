@@ -68,8 +68,8 @@ enum link_fit {
 #define LINK_WANTS_STUB 2U /* if the symbol is elsewhere, or link_enters_by_address() */
 #define LINK_WANTS_GOT 4U  /* that there is a GOT */
 #define LINK_WANTS_ADDRESS 8U
-#define LINK_WANTS_PAGE                                                                            \
-	16U /* of what is local: a slot that has its page of 64 KiB, by link_use_value() */
+/* A slot that has the page of 64 KiB, by link_use_value(); with LINK_WANTS_SLOT that is for what is local. */
+#define LINK_WANTS_PAGE 16U
 #define LINK_WANTS_POINTER 64U /* of what is not elsewhere: a stub, which stands for its address */
 #define LINK_WANTS_SPAN 128U   /* that the code is not across a border: see link->spanned */
 #define LINK_WANTS_VALUE 32U   /* a slot for what is an addend away, likewise */

@@ -211,12 +211,13 @@ struct link_private {
 	struct link_indirect *indirects, **last_indirect; /* in the order in which they were met */
 	struct link_tls *tls_block;			  /* that of link->tls without a symbol */
 	uint32_t got_count, stub_count;
-	bool paged;		   /* LINK_WANTS_PAGE */
-	uint32_t value_count;	   /* LINK_WANTS_VALUE: how many relocations */
+	bool paged;	      /* LINK_WANTS_PAGE */
+	uint32_t value_count; /* relocations whose values may be anywhere, as of LINK_WANTS_VALUE */
 	struct link_value *values; /* slots by what they have, which follow the others */
 	uint64_t values_base;	   /* the link's base when they were used */
-	uint32_t value_slots,
-		values_used;	  /* places in `values`, a power of two; how many are taken */
+	uint32_t value_slots;	   /* places in `values`, a power of two */
+	uint32_t value_most;	   /* slots that there are for them */
+	uint32_t values_used;
 	struct link_debug *debug; /* parts of debug information, a list */
 	struct link_gap *gaps;	  /* in the index of unwind information: see exidx.c */
 	size_t gap_count;
@@ -561,7 +562,8 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol);
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
 /* The address of a slot that has this value; see LINK_WANTS_PAGE. */
-uint64_t link_use_value(struct link *link, uint64_t value);
+int link_use_value(struct link *link, const struct link_relocation *relocation, uint64_t value,
+		   uint64_t *slot);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

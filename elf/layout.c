@@ -403,6 +403,7 @@ static int count_values(struct link *link, uint64_t *most)
 		places *= 2;
 	private->values = link_allocate_array(link, (size_t)places, sizeof(*private->values));
 	private->value_slots = (uint32_t)places;
+	private->value_most = (uint32_t)*most;
 	return private->values ? 0 : -ENOMEM;
 }
 

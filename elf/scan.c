@@ -72,8 +72,11 @@ static void mark_special(struct link *link, const struct link_relocation *reloca
 	struct link_symbol *symbol = relocation->symbol;
 	unsigned int wants = relocation->type->wants;
 
-	if (symbol->bind == STB_LOCAL && wants & LINK_WANTS_PAGE) {
-		link->private->paged = true;
+	if (wants & LINK_WANTS_PAGE && (symbol->bind == STB_LOCAL || !(wants & LINK_WANTS_SLOT))) {
+		if (symbol->section)
+			link->private->paged = true;
+		else /* it may be anywhere */
+			link->private->value_count++;
 		wants &= ~LINK_WANTS_SLOT;
 	}
 	if (relocation->addend && wants & LINK_WANTS_VALUE) {

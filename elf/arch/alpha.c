@@ -108,12 +108,13 @@ static int apply_distance(struct link *link, const struct link_relocation *reloc
 			  unsigned char *field, uint64_t at)
 {
 	uint64_t second = relocation->offset + (uint64_t)relocation->addend;
-	unsigned char *low = field + relocation->addend;
+	unsigned char *low = NULL;
 	uint64_t size = relocation->section->size;
 	int64_t value;
 
-	if (second > size || size - second < 4 || !is_opcode(link, field, OPCODE_LDAH) ||
-	    !is_opcode(link, low, OPCODE_LDA))
+	if (second <= size && size - second >= 4)
+		low = field + relocation->addend;
+	if (!low || !is_opcode(link, field, OPCODE_LDAH) || !is_opcode(link, low, OPCODE_LDA))
 		return link_fail_relocation(link, -ENOEXEC, relocation,
 					    "is not at ldah and lda (the second at 0x%llx); the "
 					    "file is damaged",
@@ -136,11 +137,15 @@ static int apply_literal(struct link *link, const struct link_relocation *reloca
 			 unsigned char *field)
 {
 	struct link_symbol *symbol = relocation->symbol;
-	uint64_t slot = relocation->addend
-				? link_use_value(link, link_symbol_address(link, symbol) +
-							       (uint64_t)relocation->addend)
-				: link_use_slot(link, symbol);
+	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend, slot;
+	int error = 0;
 
+	if (relocation->addend)
+		error = link_use_value(link, relocation, value, &slot);
+	else
+		slot = link_use_slot(link, symbol);
+	if (error)
+		return error;
 	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
 }
 
@@ -163,7 +168,7 @@ static int apply_branch(struct link *link, const struct link_relocation *relocat
 	struct link_relocation next = *relocation;
 
 	next.type = &branch;
-	next.addend -= 4;
+	next.addend = (int64_t)((uint64_t)next.addend - 4);
 	return link_apply(link, &next, field, at);
 }
 

@@ -78,7 +78,7 @@ static const struct link_relocation_type types[] = {
 	REFUSED(SHIFT6, UNUSED_TYPE),
 	DATA(64, LINK_ABSOLUTE, 8, LINK_FIT_ALL),
 	SPECIAL(GOT_DISP, 0, LINK_WANTS_SLOT | LINK_WANTS_GOT | LINK_WANTS_VALUE),
-	SPECIAL(GOT_PAGE, 0, LOCAL_SLOT),
+	SPECIAL(GOT_PAGE, 0, LINK_WANTS_GOT | LINK_WANTS_PAGE),
 	SPECIAL(GOT_OFST, 0, LINK_WANTS_ADDRESS),
 	HALF(GOT_HI16, LINK_GOT_SLOT, LINK_FIT_SIGNED, 16, 15, LINK_FROM_GOT),
 	HALF(GOT_LO16, LINK_GOT_SLOT, LINK_FIT_ALL, 0, 0, LINK_FROM_GOT),
@@ -326,27 +326,25 @@ static void apply_hint(const struct link *link, uint64_t value, unsigned char *f
 	link_put(link->arch, field, 4, code | ((uint64_t)distance >> 2 & 0xffff));
 }
 
-/* The slot of what is not local, or has a slot of its own; of a page; or of a place. */
-static uint64_t slot_for(struct link *link, const struct link_relocation *relocation)
+/* By the slot of what is not local, or has a slot of its own; of a page; or of a place. */
+static int apply_slot(struct link *link, const struct link_relocation *relocation,
+		      unsigned char *field)
 {
-	uint64_t value =
-		link_symbol_address(link, relocation->symbol) + (uint64_t)relocation->addend;
+	struct link_symbol *symbol = relocation->symbol;
+	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend, slot;
+	uint64_t page = (value + 0x8000) & ~(uint64_t)0xffff;
+	int error = 0;
 
-	switch (relocation->number) {
-	case R_MIPS_GOT16:
-		if (!is_local(relocation->symbol))
-			break;
-		__attribute__((fallthrough));
-	case R_MIPS_GOT_PAGE:
-		return link_use_value(link, (value + 0x8000) & ~(uint64_t)0xffff);
-	case R_MIPS_GOT_DISP:
-		if (relocation->addend)
-			return link_use_value(link, value);
-		break;
-	default:
-		break;
-	}
-	return link_use_slot(link, relocation->symbol);
+	if (relocation->number == R_MIPS_GOT_PAGE ||
+	    (relocation->number == R_MIPS_GOT16 && is_local(symbol)))
+		error = link_use_value(link, relocation, page, &slot);
+	else if (relocation->number == R_MIPS_GOT_DISP && relocation->addend)
+		error = link_use_value(link, relocation, value, &slot);
+	else
+		slot = link_use_slot(link, symbol);
+	if (error)
+		return error;
+	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
@@ -377,8 +375,7 @@ static int apply(struct link *link, const struct link_relocation *relocation, un
 	case R_MIPS_HIGHEST:
 		return apply_carried(link, relocation, field);
 	default:
-		value = slot_for(link, relocation) - link_got_pointer(link);
-		return link_write_value(link, relocation, field, (int64_t)value);
+		return apply_slot(link, relocation, field);
 	}
 }
 

@@ -42,7 +42,7 @@ static UNUSED void look_at(struct link *link)
 			sum += strlen(symbol->name);
 			section = symbol->section;
 			if (section && section->region != LINK_NONE)
-				check_that(symbol->value <= section->size);
+				check_that(symbol->value <= section->size + link->arch->code_bit);
 		}
 		for (unsigned int i = 0; (section = link_object_section(object, i)); i++) {
 			sum += strlen(section->name);
