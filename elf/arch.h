@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an architecture is.  One file in elf/arch/ each: a table of its relocations and a few hooks.
+ * What an architecture is: a table of relocations and a few hooks.  A file in elf/arch/ has one, or
+ * several that are alike.
  *
  * A relocation's type says how its value is made, from where it counts, how much of it the field
  * holds, and where in the field.  All that most machines have is this, in one line of a table;
@@ -133,7 +134,8 @@ struct link_arch {
 	uint32_t got_bias; /* see link_kind */
 	/* How far behind their stubs pointers to functions of a hosted link lead; 0: to the code. */
 	uint8_t pointer_offset;
-	const char *got_symbols[3]; /* names of that address besides _GLOBAL_OFFSET_TABLE_ */
+	/* Names of the address got_bias behind the first slot, which is _GLOBAL_OFFSET_TABLE_'s. */
+	const char *got_symbols[3];
 	const struct link_relocation_type *(*relocation)(uint32_t type); /* NULL: unknown */
 	/* Write a stub at `buffer` for address `at`, which jumps to what the slot holds, marked or not.
 	 * false: the slot is out of the stub's reach. */
@@ -197,7 +199,7 @@ struct link_saves {
 	uint32_t end[LINK_SAVES_END]; /* what follows once; 0: no more */
 };
 
-/* One for each file of elf/arch/, by its name. */
+/* Those of elf/arch/: of machines that are alike in one file. */
 extern const struct link_arch link_arch_aarch64, link_arch_alpha, link_arch_arm, link_arch_hppa,
 	link_arch_i386, link_arch_m68k, link_arch_mips, link_arch_mips64, link_arch_mips64el,
 	link_arch_mipsel, link_arch_powerpc, link_arch_ppc64, link_arch_ppc64le, link_arch_riscv,

@@ -15,7 +15,7 @@
  *     bounds.c   __start_NAME and __stop_NAME      debug.c    debug information
  *     exidx.c    arm's unwind information     saves.c    functions that save registers
  *     gc.c       dropping what nothing needs       script.c   scripts that name files
- *     arch/      one file per machine, see arch.h  machines.c all of them, by name
+ *     arch/      the machines, see arch.h          machines.c all of them, by name
  *
  * An object is first READ, which checks what is in it and touches nothing else, and then ENTERED,
  * which makes its symbols known to the link.  Members of an archive may be read and never entered.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the loader has to know of the machine that it runs on, beside how that is linked for (elf/arch/):
- * all of it that differs between machines is here.
+ * all of it that several machines have is here; what one has alone is in exidx.c, key.c and shadow.c.
  *
  *     RELOCATE_*            the dynamic relocations by which libc tells where thread-local variables are:
  *                           number of a module, distance from the thread pointer, descriptor (0: has none)

@@ -151,7 +151,7 @@ struct permod {
 	pthread_cond_t changed; /* a module became live, or is gone */
 	unsigned long changes;	/* how often that was so */
 	unsigned int flags;
-	bool whole_pages;  /* modules share none; the setting PERMOD_PACK=0 */
+	bool whole_pages;  /* modules share none: PERMOD_PACK=0, and see permod_new() */
 	struct pack *pack; /* where they share them */
 	char *error;	   /* NULL: none yet; or no_memory_text */
 	struct export_table exports;
