@@ -69,7 +69,7 @@ enum link_fit {
 #define LINK_WANTS_STUB 2U /* if the symbol is elsewhere, or link_enters_by_address() */
 #define LINK_WANTS_GOT 4U  /* that there is a GOT */
 #define LINK_WANTS_ADDRESS 8U
-/* A slot that has the page of 64 KiB, by link_use_value(); with LINK_WANTS_SLOT that is for what is local. */
+/* A slot that has the page of 64 KiB, by link_write_distance(); with LINK_WANTS_SLOT that is for what is local. */
 #define LINK_WANTS_PAGE 16U
 #define LINK_WANTS_POINTER 64U /* of what is not elsewhere: a stub, which stands for its address */
 #define LINK_WANTS_SPAN 128U   /* that the code is not across a border: see link->spanned */

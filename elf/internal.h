@@ -561,9 +561,10 @@ uint64_t link_use_pointer(struct link *link, const struct link_symbol *symbol);
 /* Fill in the symbol's slot, and tell its address; likewise its stub, which uses the slot. */
 uint64_t link_use_slot(struct link *link, struct link_symbol *symbol);
 int link_use_stub(struct link *link, const struct link_relocation *relocation, uint64_t *address);
-/* The address of a slot that has this value; see LINK_WANTS_PAGE. */
-int link_use_value(struct link *link, const struct link_relocation *relocation, uint64_t value,
-		   uint64_t *slot);
+/* Write the distance of a slot from the GOT's pointer: of one that has the value, see LINK_WANTS_PAGE, or of
+ * the symbol's (NULL). */
+int link_write_distance(struct link *link, const struct link_relocation *relocation,
+			unsigned char *field, const uint64_t *value);
 /* The least and greatest value of a field; false: everything fits. */
 bool link_fit_range(const struct link_relocation_type *type, int64_t *least, int64_t *greatest);
 /* Report "FILE: section NAME+0x12: relocation TYPE against symbol NAME" and what follows. */

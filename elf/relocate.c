@@ -337,8 +337,8 @@ uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 }
 
 /* Only an addend that leads out of its section can want more slots than were counted. */
-int link_use_value(struct link *link, const struct link_relocation *relocation, uint64_t value,
-		   uint64_t *slot)
+static int use_value(struct link *link, const struct link_relocation *relocation, uint64_t value,
+		     uint64_t *slot)
 {
 	struct link_private *private = link->private;
 	uint32_t mask = private->value_slots - 1, at = (uint32_t)(value >> 16 ^ value) & mask;
@@ -397,6 +397,21 @@ int link_write_value(struct link *link, const struct link_relocation *relocation
 					    (uint64_t)value, 1U << type->shift);
 	link_put_field(link->arch, type, field, value);
 	return 0;
+}
+
+int link_write_distance(struct link *link, const struct link_relocation *relocation,
+			unsigned char *field, const uint64_t *value)
+{
+	uint64_t slot = 0;
+	int error = 0;
+
+	if (value)
+		error = use_value(link, relocation, *value, &slot);
+	else
+		slot = link_use_slot(link, relocation->symbol);
+	if (error)
+		return error;
+	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
 }
 
 /* Where a relocation is: in the buffer, and in the target. */

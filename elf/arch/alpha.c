@@ -136,17 +136,10 @@ static int apply_distance(struct link *link, const struct link_relocation *reloc
 static int apply_literal(struct link *link, const struct link_relocation *relocation,
 			 unsigned char *field)
 {
-	struct link_symbol *symbol = relocation->symbol;
-	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend, slot;
-	int error = 0;
+	uint64_t value =
+		link_symbol_address(link, relocation->symbol) + (uint64_t)relocation->addend;
 
-	if (relocation->addend)
-		error = link_use_value(link, relocation, value, &slot);
-	else
-		slot = link_use_slot(link, symbol);
-	if (error)
-		return error;
-	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
+	return link_write_distance(link, relocation, field, relocation->addend ? &value : NULL);
 }
 
 /* ---- Branches ------------------------------------------------------------------------------- */

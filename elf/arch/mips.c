@@ -330,21 +330,17 @@ static void apply_hint(const struct link *link, uint64_t value, unsigned char *f
 static int apply_slot(struct link *link, const struct link_relocation *relocation,
 		      unsigned char *field)
 {
-	struct link_symbol *symbol = relocation->symbol;
-	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend, slot;
+	const struct link_symbol *symbol = relocation->symbol;
+	uint64_t value = link_symbol_address(link, symbol) + (uint64_t)relocation->addend;
 	uint64_t page = (value + 0x8000) & ~(uint64_t)0xffff;
-	int error = 0;
+	const uint64_t *held = NULL;
 
 	if (relocation->number == R_MIPS_GOT_PAGE ||
 	    (relocation->number == R_MIPS_GOT16 && is_local(symbol)))
-		error = link_use_value(link, relocation, page, &slot);
+		held = &page;
 	else if (relocation->number == R_MIPS_GOT_DISP && relocation->addend)
-		error = link_use_value(link, relocation, value, &slot);
-	else
-		slot = link_use_slot(link, symbol);
-	if (error)
-		return error;
-	return link_write_value(link, relocation, field, (int64_t)(slot - link_got_pointer(link)));
+		held = &value;
+	return link_write_distance(link, relocation, field, held);
 }
 
 static int apply(struct link *link, const struct link_relocation *relocation, unsigned char *field,
