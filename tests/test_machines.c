@@ -242,6 +242,7 @@ END_TEST
 /* Take an object through all of a link, as far as it goes; all it must do is end. */
 static void survive(const unsigned char *data, size_t size)
 {
+	static const struct link_root roots[] = { { .name = "sum", .entry = true } };
 	const uint64_t most = 1 << 20;
 	struct link_symbol *symbol = NULL, *next;
 	struct file file = guard(data, size);
@@ -250,6 +251,12 @@ static void survive(const unsigned char *data, size_t size)
 	int error;
 
 	cross_start(&trial, machine);
+	trial.link->hosted = random_number() % 2;
+	if (random_number() % 2) {
+		trial.link->gc_sections = true;
+		trial.link->roots = roots;
+		trial.link->num_roots = COUNT(roots);
+	}
 	error = link_add_memory(trial.link, "file", file.data, file.size, NULL);
 	if (!error)
 		error = link_layout(trial.link);

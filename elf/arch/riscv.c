@@ -231,6 +231,7 @@ static int apply_low(struct link *link, const struct link_relocation *relocation
 	struct link_object *object = relocation->object;
 	struct link_relocation high;
 	Elf64_Rela entry;
+	int64_t value;
 
 	if (!label->section || label->section->object != object ||
 	    !find_high(label->section, label->value, &entry))
@@ -245,10 +246,10 @@ static int apply_low(struct link *link, const struct link_relocation *relocation
 		.addend = entry.r_addend,
 	};
 	high.type = find_relocation(high.number);
+	value = link_value(link, &high, NULL,
+			   link_section_address(link, high.section) + high.offset);
 	link_put_field(link->arch, relocation->type, field,
-		       link_value(link, &high, NULL,
-				  link_section_address(link, high.section) + high.offset) +
-			       relocation->addend);
+		       (int64_t)((uint64_t)value + (uint64_t)relocation->addend));
 	return 0;
 }
 

@@ -32,7 +32,8 @@ static UNUSED void look_at(struct link *link)
 	volatile size_t sum = 0;
 
 	while ((symbol = link_next_defined(link, symbol)))
-		sum += strlen(symbol->name) + link_symbol_address(link, symbol);
+		sum += strlen(symbol->name) + link_symbol_address(link, symbol) +
+		       link_code_address(link, symbol);
 	for (struct link_object *object = link->objects; object;
 	     object = link_object_next(object)) {
 		struct link_section *section;
