@@ -99,11 +99,13 @@ static int is_libunwind(struct dl_phdr_info *image, size_t size, void *arg)
 /* By its path: for a bare name that nobody has opened, many folders would be searched. */
 static void *open_libunwind_by_path(void)
 {
+	bool locked = lock_dl(); /* nobody closes it meanwhile */
 	char *path = NULL;
 	void *library;
 
 	each_image(is_libunwind, &path);
 	library = path ? dl_open(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+	unlock_dl(locked);
 	free(path);
 	return library;
 }

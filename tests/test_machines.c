@@ -355,7 +355,7 @@ static void survive_damages(const char *name, unsigned int count)
 START_TEST(damaged_shape_does_no_harm)
 {
 	cross_assemble(machine, machine->shapes[_i].text);
-	survive_damages("a.o", 20);
+	survive_damages("a.o", 10);
 }
 END_TEST
 
@@ -366,7 +366,7 @@ START_TEST(damaged_code_does_no_harm)
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s.o", sources[i]);
-		survive_damages(name, 60);
+		survive_damages(name, 20);
 	}
 }
 END_TEST
