@@ -25,6 +25,7 @@ LC_ALL=C
 export LC_ALL
 passed=0
 failed=0
+skipped=0
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/permod-test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -73,6 +74,7 @@ not_ok()
 skip()
 {
     echo "skip $1: $2"
+    skipped=$((skipped + 1))
 }
 
 # check NAME COMMAND...: the command must succeed.
@@ -89,8 +91,10 @@ check()
 finish()
 {
     echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-    exit
+    [ "$failed" -eq 0 ] || exit 1
+    [ "$passed" -gt 0 ] && exit
+    [ "$skipped" -gt 0 ] && exit 77
+    exit 1
 }
 
 installed()

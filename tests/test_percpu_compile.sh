@@ -47,8 +47,12 @@ for compiler in "$CC" $second; do
 	operations "$compiler -std=gnu99" $compiler -O2 -std=gnu99
 	operations "$compiler -ffunction-sections --gc-sections" $compiler -O2 -ffunction-sections \
 		-fdata-sections -Wl,--gc-sections
+	protections="-fstack-protector-all -fcf-protection=full"
+	echo 'int unused;' > "$work/empty.c"
+	quietly $compiler $protections -c "$work/empty.c" -o "$work/empty.o" ||
+		protections=-fstack-protector-all
 	operations "$compiler without frame pointer, all protections" $compiler -O2 \
-		-fomit-frame-pointer -fstack-protector-all -fcf-protection=full
+		-fomit-frame-pointer $protections
 	operations "$compiler -DPCPU_GENERIC" $compiler -O2 -DPCPU_GENERIC
 done
 [ -z "$check_libs" ] || operations "$CC -flto" $CC -O2 -flto

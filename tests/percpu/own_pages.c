@@ -61,6 +61,9 @@ static long read_sum(int from, uintptr_t cookies, const long __percpu *cookie)
 	return sum;
 }
 
+/* What runs od may be another machine. */
+#define ORDER (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? "little" : "big")
+
 int main(void)
 {
 	struct pcpu_map map;
@@ -78,8 +81,8 @@ int main(void)
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), file);
 	if (!fork()) {
 		execl("/bin/sh", "sh", "-c",
-		      "test \"$(od -A n -t d8 -N 8 \"$0\" | tr -d ' ')\" -ge 1000", path,
-		      (char *)NULL);
+		      "test \"$(od --endian=$2 -A n -t d$1 -N $1 \"$0\" | tr -d ' ')\" -ge 1000",
+		      path, sizeof(long) == 8 ? "8" : "4", ORDER, (char *)NULL);
 		_exit(127);
 	}
 	if (wait(&status) < 0 || status)

@@ -28,6 +28,7 @@ shared="$libs/libpercpu.so -Wl,-rpath,$libs"
 static="$libs/libpercpu.a"
 passed=0
 failed=0
+skipped=0
 
 ok() {
 	echo "ok $1"
@@ -42,6 +43,7 @@ not_ok() {
 
 skip() {
 	echo "skip $1: $2"
+	skipped=$((skipped + 1))
 }
 
 # Run a command, quietly; its output is shown if the test fails.
@@ -69,11 +71,12 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
-# makes_static FLAG...: whether programs that are made so have no dynamic linker.  A compiler that is told of one,
+# makes_static FLAG...: whether programs that are made so run, and have no dynamic linker.  A compiler that is told of one,
 # as musl-gcc is, gives it to all, or so do some linkers.
 makes_static() {
 	echo 'int main(void) { return 0; }' > "$work/kind.c"
-	quietly $CC "$@" -o "$work/kind" "$work/kind.c" && ! readelf -lW "$work/kind" | grep -q INTERP
+	quietly $CC "$@" -o "$work/kind" "$work/kind.c" && ! readelf -lW "$work/kind" | grep -q INTERP &&
+		quietly $EMULATOR "$work/kind"
 }
 
 # Whether addresses have 64 bits.
@@ -103,8 +106,10 @@ build_and_run() {
 
 finish() {
 	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
-	exit
+	[ "$failed" -eq 0 ] || exit 1
+	[ "$passed" -gt 0 ] && exit
+	[ "$skipped" -gt 0 ] && exit 77
+	exit 1
 }
 
 for library in "$libs/libpercpu.so" "$libs/libpercpu.a"; do
