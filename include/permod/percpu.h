@@ -25,10 +25,11 @@
  * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors of a priority from 101 on, which are
- * all that programs may have, and after it, in destructors and atexit() handlers.  What is called
- * even before its own constructors ran, as a replacement of malloc() is, or code in .preinit_array,
- * calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls malloc().  All this_cpu
- * operations are async-signal-safe and may be used by any number of threads.
+ * all that programs may have (from 102 on where gcc keeps them in .ctors, as for hppa: those of one
+ * priority run from the last to the first there), and after it, in destructors and atexit()
+ * handlers.  What is called even before its own constructors ran, as a replacement of malloc() is,
+ * or code in .preinit_array, calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls
+ * malloc().  All this_cpu operations are async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
 #define PERMOD_PERCPU_H
