@@ -25,11 +25,10 @@
  * it was compiled with -fno-pie, which is as a program.
  *
  * Everything here may be used before main(), in constructors of a priority from 101 on, which are
- * all that programs may have (from 102 on where gcc keeps them in .ctors, as for hppa: those of one
- * priority run from the last to the first there), and after it, in destructors and atexit()
- * handlers.  What is called even before its own constructors ran, as a replacement of malloc() is,
- * or code in .preinit_array, calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls
- * malloc().  All this_cpu operations are async-signal-safe and may be used by any number of threads.
+ * all that programs may have, and after it, in destructors and atexit() handlers.  What is called
+ * even before its own constructors ran, as a replacement of malloc() is, or code in .preinit_array,
+ * calls pcpu_image_register(&__pcpu_image) first.  Nothing here calls malloc().  All this_cpu
+ * operations are async-signal-safe and may be used by any number of threads.
  */
 #ifndef PERMOD_PERCPU_H
 #define PERMOD_PERCPU_H
@@ -232,18 +231,32 @@ __attribute__((weak, visibility("hidden"))) struct pcpu_image __pcpu_image = {
 extern struct pcpu_image *pcpu_core_image;
 __attribute__((weak, visibility("default"))) struct pcpu_image *pcpu_core_image = &__pcpu_image;
 
-__attribute__((constructor(101), used)) static void __pcpu_image_begin(void)
+/* In .ctors, where gcc has them for hppa, those of one priority run from the last to the first: there
+ * only an earlier one comes first. */
+#ifdef __hppa__
+#define __PCPU_PRIORITY 100
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wprio-ctor-dtor"
+#else
+#define __PCPU_PRIORITY 101
+#endif
+
+__attribute__((constructor(__PCPU_PRIORITY), used)) static void __pcpu_image_begin(void)
 {
 	__pcpu_image.files++;
 	pcpu_image_register(&__pcpu_image);
 }
 
 /* Every file has destructors, and those of the others may still use variables. */
-__attribute__((destructor(101), used)) static void __pcpu_image_end(void)
+__attribute__((destructor(__PCPU_PRIORITY), used)) static void __pcpu_image_end(void)
 {
 	if (--__pcpu_image.files == 0)
 		pcpu_image_unregister(&__pcpu_image);
 }
+
+#ifdef __hppa__
+#pragma GCC diagnostic pop
+#endif
 #endif
 
 /**
