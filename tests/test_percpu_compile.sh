@@ -47,10 +47,10 @@ for compiler in "$CC" $second; do
 	operations "$compiler -std=gnu99" $compiler -O2 -std=gnu99
 	operations "$compiler -ffunction-sections --gc-sections" $compiler -O2 -ffunction-sections \
 		-fdata-sections -Wl,--gc-sections
-	protections="-fstack-protector-all -fcf-protection=full"
 	echo 'int unused;' > "$work/empty.c"
-	quietly $compiler $protections -c "$work/empty.c" -o "$work/empty.o" ||
-		protections=-fstack-protector-all
+	for protections in "-fstack-protector-all -fcf-protection=full" -fstack-protector-all ""; do
+		! quietly $compiler $warnings $protections -c "$work/empty.c" -o "$work/empty.o" || break
+	done
 	operations "$compiler without frame pointer, all protections" $compiler -O2 \
 		-fomit-frame-pointer $protections
 	operations "$compiler -DPCPU_GENERIC" $compiler -O2 -DPCPU_GENERIC
