@@ -336,32 +336,42 @@ uint64_t link_use_slot(struct link *link, struct link_symbol *symbol)
 	return link_got_address(link, symbol);
 }
 
+/* A slot that has the value; NULL if it has none and all are taken. */
+static const struct link_value *find_value(struct link_private *private, uint64_t value)
+{
+	uint32_t mask = private->value_slots - 1, at = (uint32_t)(value >> 16 ^ value) & mask;
+
+	if (!private->value_most)
+		return NULL;
+	/* There are twice as many places as there can be values. */
+	while (private->values[at].used && private->values[at].value != value)
+		at = (at + 1) & mask;
+	if (private->values[at].used)
+		return &private->values[at];
+	if (private->values_used >= private->value_most)
+		return NULL;
+	private->values[at] = (struct link_value){
+		.value = value,
+		.number = private->got_count + private->values_used++,
+		.used = true,
+	};
+	return &private->values[at];
+}
+
 /* Only an addend that leads out of its section can want more slots than were counted. */
 static int use_value(struct link *link, const struct link_relocation *relocation, uint64_t value,
 		     uint64_t *slot)
 {
-	struct link_private *private = link->private;
-	uint32_t mask = private->value_slots - 1, at = (uint32_t)(value >> 16 ^ value) & mask;
+	const struct link_value *held = find_value(link->private, value);
 
-	/* There are twice as many places as there can be values. */
-	while (private->value_most && private->values[at].used &&
-	       private->values[at].value != value)
-		at = (at + 1) & mask;
-	if (!private->value_most || !private->values[at].used) {
-		if (private->values_used >= private->value_most)
-			return link_fail_relocation(
-				link, -ENOEXEC, relocation,
-				"needs a GOT slot for 0x%" PRIx64 ", and all %" PRIu32
-				" for such values are taken; its addend leads out of its section",
-				value, private->value_most);
-		private->values[at] = (struct link_value){
-			.value = value,
-			.number = private->got_count + private->values_used++,
-			.used = true,
-		};
-	}
-	link_write_slot(link, private->values[at].number, value);
-	*slot = link_slot_address(link, private->values[at].number);
+	if (!held)
+		return link_fail_relocation(
+			link, -ENOEXEC, relocation,
+			"needs a GOT slot for 0x%" PRIx64 ", and all %" PRIu32
+			" for such values are taken; its addend leads out of its section",
+			value, link->private->value_most);
+	link_write_slot(link, held->number, value);
+	*slot = link_slot_address(link, held->number);
 	return 0;
 }
 
