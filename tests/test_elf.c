@@ -1468,7 +1468,6 @@ static void survive(const unsigned char *data, size_t size, const char *root)
 {
 	const uint64_t most = 1 << 20;
 	struct link_interval interval;
-	struct link_symbol *symbol = NULL, *next;
 	struct file file = guard(data, size);
 	struct trial trial;
 	int error;
@@ -1476,18 +1475,7 @@ static void survive(const unsigned char *data, size_t size, const char *root)
 	start_trial(&trial);
 	trial.link->percpu_address = PERCPU;
 	link_add_cell(trial.link, "elsewhere", 16);
-	error = link_add_memory(trial.link, "file", file.data, file.size, root);
-	if (!error)
-		error = link_layout(trial.link);
-	if (!error) {
-		for (next = link_next_undefined(trial.link, NULL); (symbol = next);) {
-			next = link_next_undefined(trial.link, symbol);
-			link_define(symbol, random_number() % 2 ? FAR_FUNCTION : BASE + 0x100000,
-				    random_number() % 2);
-		}
-		look_at(trial.link);
-		error = link_interval(trial.link, &interval);
-	}
+	error = lay_out_harm(&trial, &file, root, FAR_FUNCTION, BASE + 0x100000, &interval);
 	if (!error && trial.link->block_size < most && trial.link->part[LINK_PERCPU].size < most)
 		error = relocate_at(&trial, random_number() % 2 ? BASE : interval.high.base,
 				    PERCPU);

@@ -486,24 +486,6 @@ START_TEST(child_of_a_fork_loads_in_a_context_of_its_own)
 }
 END_TEST
 
-/* Nothing of Check's: it has a lock, which the child of a fork would find taken. */
-static void load_thread_local(const char *path)
-{
-	struct permod_module *m = NULL;
-	int (*next)(void) = NULL;
-	struct permod *pm;
-
-	check_that(permod_new(&pm, NULL) == 0);
-	if (permod_load(pm, path, NULL, 0, &m)) {
-		fprintf(stderr, "%s\n", permod_error(pm));
-		abort();
-	}
-	next = (int (*)(void))permod_symbol(m, "next");
-	check_that(next && next() == 4);
-	check_that(permod_unload(m, 0) == 0);
-	permod_free(pm);
-}
-
 static void *load_thread_local_until_enough(void *arg)
 {
 	while (!__atomic_load_n(&enough, __ATOMIC_RELAXED))
@@ -514,9 +496,7 @@ static void *load_thread_local_until_enough(void *arg)
 /* For these the dynamic linker opens and closes something, which no fork may come between. */
 START_TEST(child_of_a_fork_loads_thread_local_variables)
 {
-	const char *path = compile("of_threads.ko", "-fPIC",
-				   "__thread int number = 3;\n"
-				   "int next(void); int next(void) { return ++number; }\n");
+	const char *path = compile_thread_local();
 	pthread_t loader;
 
 	if (SANITIZED || under_valgrind())

@@ -244,7 +244,6 @@ static void survive(const unsigned char *data, size_t size)
 {
 	static const struct link_root roots[] = { { .name = "sum", .entry = true } };
 	const uint64_t most = 1 << 20;
-	struct link_symbol *symbol = NULL, *next;
 	struct file file = guard(data, size);
 	struct link_interval interval;
 	struct trial trial;
@@ -257,18 +256,7 @@ static void survive(const unsigned char *data, size_t size)
 		trial.link->roots = roots;
 		trial.link->num_roots = COUNT(roots);
 	}
-	error = link_add_memory(trial.link, "file", file.data, file.size, NULL);
-	if (!error)
-		error = link_layout(trial.link);
-	if (!error) {
-		for (next = link_next_undefined(trial.link, NULL); (symbol = next);) {
-			next = link_next_undefined(trial.link, symbol);
-			link_define(symbol, BASE + (random_number() % 2 ? 0x200000 : 0x70000000),
-				    random_number() % 2);
-		}
-		look_at(trial.link);
-		error = link_interval(trial.link, &interval);
-	}
+	error = lay_out_harm(&trial, &file, NULL, BASE + 0x200000, BASE + 0x70000000, &interval);
 	if (!error && trial.link->block_size < most && trial.link->part[LINK_PERCPU].size < most &&
 	    trial.link->part[LINK_TLS].size < most) {
 		find_tls(&trial, machine);
@@ -280,11 +268,9 @@ static void survive(const unsigned char *data, size_t size)
 	release(&file);
 }
 
-/* Where the tables of relocations are in a file, and how long an entry is. */
+/* The tables of relocations in a file. */
 struct tables {
-	struct {
-		size_t begin, end, entry;
-	} list[64];
+	GElf_Shdr list[64];
 	size_t count;
 };
 
@@ -298,11 +284,8 @@ static struct tables find_tables(unsigned char *bytes, size_t size)
 	check_that(elf);
 	while (tables.count < COUNT(tables.list) && (section = elf_nextscn(elf, section))) {
 		check_that(gelf_getshdr(section, &header));
-		if (header.sh_type != SHT_RELA && header.sh_type != SHT_REL)
-			continue;
-		tables.list[tables.count].begin = (size_t)header.sh_offset;
-		tables.list[tables.count].end = (size_t)(header.sh_offset + header.sh_size);
-		tables.list[tables.count++].entry = (size_t)header.sh_entsize;
+		if (header.sh_type == SHT_RELA || header.sh_type == SHT_REL)
+			tables.list[tables.count++] = header;
 	}
 	elf_end(elf);
 	return tables;
@@ -312,17 +295,15 @@ static struct tables find_tables(unsigned char *bytes, size_t size)
 static void damage_relocations(unsigned char *bytes, const struct tables *tables)
 {
 	const struct link_arch *arch = link_find_machine(machine->name);
+	unsigned int width = arch->class == ELFCLASS64 ? 8 : 4;
 	uint64_t count = 1 + random_number() % 3;
 
 	while (tables->count && count--) {
-		size_t number = random_number() % tables->count;
-		size_t entry = tables->list[number].entry, begin = tables->list[number].begin;
-		size_t entries = (tables->list[number].end - begin) / entry;
-		unsigned char *at = bytes + begin + random_number() % entries * entry;
-		unsigned int width = entry == 24 || entry == 16 ? 8 : 4;
+		const GElf_Shdr *table = &tables->list[random_number() % tables->count];
+		unsigned char *at = bytes + table->sh_offset;
 		uint64_t value = nasty[random_number() % COUNT(nasty)];
 
-		at += random_number() % (entry / width) * width;
+		at += random_number() % (table->sh_size / width) * width;
 		if (random_number() % 2)
 			value = link_get(arch, at, width) + random_number() % 9 - 4;
 		if (random_number() % 2)

@@ -793,24 +793,7 @@ static void load_in_threads(const char *flags, int rounds)
 		ck_assert_int_eq(loaders[i].wrong, 0);
 }
 
-static const char *path_of_simple;
-
-/* Nothing of Check's, for the child of a fork. */
-static bool load_simple(void)
-{
-	struct permod_module *m = NULL;
-	struct permod *pm = NULL;
-	int (*next)(void);
-	bool good;
-
-	if (permod_new(&pm, NULL) || permod_load(pm, path_of_simple, NULL, 0, &m))
-		return false;
-	next = (int (*)(void))permod_symbol(m, "next");
-	good = next && next() == 4 && permod_unload(m, 0) == 0;
-	permod_free(pm);
-	return good;
-}
-
+static const char *path_to_load;
 static int opened;
 
 /* A constructor of a shared object calls this, while that is being loaded as a module. */
@@ -822,10 +805,12 @@ void when_opened(void)
 
 	if (child == 0) {
 		alarm(60);
-		_exit(load_simple() ? 0 : 1);
+		load_thread_local(path_to_load);
+		_exit(0);
 	}
-	if (waitpid(child, &status, 0) == child && status == 0 && load_simple())
-		opened++;
+	check_that(waitpid(child, &status, 0) == child && status == 0);
+	load_thread_local(path_to_load);
+	opened++;
 }
 
 /* The one thread has the dynamic linker's lock, and ours. */
@@ -837,15 +822,13 @@ START_TEST(constructor_may_fork_and_load)
 	const char *shared = work_file("opens.so");
 	struct permod *pm = new_context();
 
-	path_of_simple = compile("simple.ko", "-fPIC",
-				 "__thread int number = 3;\n"
-				 "int next(void) { return ++number; }\n");
+	path_to_load = compile_thread_local();
 	write_file(work_file("opens.c"), source, strlen(source));
 	command(text("%s -fPIC -shared -o '%s' '%s'", setting("CC", "gcc"), shared,
 		     work_file("opens.c")));
 	load_file(pm, shared, NULL);
 	ck_assert_int_eq(opened, 1);
-	ck_assert(load_simple());
+	load_thread_local(path_to_load);
 	permod_free(pm);
 }
 END_TEST

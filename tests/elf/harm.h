@@ -59,6 +59,25 @@ static UNUSED void look_at(struct link *link)
 	(void)sum;
 }
 
+/* Read a file and lay it out, with what is missing at one of two places, and look at it, as far as it goes. */
+static UNUSED int lay_out_harm(struct trial *trial, const struct file *file, const char *root,
+			       uint64_t one, uint64_t other, struct link_interval *interval)
+{
+	struct link_symbol *symbol = NULL, *next;
+	int error = link_add_memory(trial->link, "file", file->data, file->size, root);
+
+	if (!error)
+		error = link_layout(trial->link);
+	if (error)
+		return error;
+	for (next = link_next_undefined(trial->link, NULL); (symbol = next);) {
+		next = link_next_undefined(trial->link, symbol);
+		link_define(symbol, random_number() % 2 ? one : other, random_number() % 2);
+	}
+	look_at(trial->link);
+	return link_interval(trial->link, interval);
+}
+
 static const uint64_t nasty[] = {
 	0,
 	1,

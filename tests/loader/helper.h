@@ -241,6 +241,33 @@ static inline UNUSED struct permod_module *load_file(struct permod *pm, const ch
 	return m;
 }
 
+/* A module with a thread-local variable. */
+static inline UNUSED const char *compile_thread_local(void)
+{
+	return compile("of_threads.ko", "-fPIC",
+		       "__thread int number = 3;\n"
+		       "int next(void); int next(void) { return ++number; }\n");
+}
+
+/* In a context of its own load it, use it, and unload it.  Nothing of Check's: it has a lock, which the
+ * child of a fork would find taken. */
+static inline UNUSED void load_thread_local(const char *path)
+{
+	struct permod_module *m = NULL;
+	int (*next)(void) = NULL;
+	struct permod *pm;
+
+	check_that(permod_new(&pm, NULL) == 0);
+	if (permod_load(pm, path, NULL, 0, &m)) {
+		fprintf(stderr, "%s\n", permod_error(pm));
+		abort();
+	}
+	next = (int (*)(void))permod_symbol(m, "next");
+	check_that(next && next() == 4);
+	check_that(permod_unload(m, 0) == 0);
+	permod_free(pm);
+}
+
 static inline UNUSED struct permod_module *load(struct permod *pm, const char *name)
 {
 	return load_file(pm, module_file(name), NULL);

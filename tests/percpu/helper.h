@@ -53,9 +53,9 @@ static inline UNUSED const char *emulator(void)
 
 /* ---- Children ------------------------------------------------------------------------------- */
 
-/* How a child ended, and what it wrote to standard output and standard error. */
-/* Frames of functions that have one stay below 4 KB: under larger ones QEMU 7.2 fails in casa on sparc, as
- * it does not cut the stack pointer to 32 bits there. */
+/* How a child ended, and what it wrote to standard output and standard error.  Frames of functions that
+ * have one stay below 4 KB: under larger ones QEMU 7.2 fails in casa on sparc, as it does not cut the
+ * stack pointer to 32 bits there. */
 struct outcome {
 	int status;
 	char text[3072];
