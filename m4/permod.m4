@@ -76,8 +76,8 @@ AC_SUBST([SANITIZER_FLAGS])
 
 # PERMOD_LOADER
 # Sets permod_arch to the machine that elf/host.h takes for this host, permod_arch_file to its file in elf/arch/,
-# enable_loader and the conditional LOADER: whether modules can be loaded there. If not, per-CPU memory is all that there is. A
-# compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
+# enable_loader and the conditional LOADER: whether modules can be loaded there. If not, per-CPU memory is all that
+# there is. A compiler is asked, not the host's name, since -m32 makes another architecture of the same host.
 AC_DEFUN([PERMOD_LOADER], [
 AC_MSG_CHECKING([for relocations of the host's architecture])
 permod_arch=$(sed -n '/^#if defined(HOST_ARCH)/,/^#endif/p' "$srcdir/elf/host.h" |

@@ -71,8 +71,8 @@ has_linker() {
 	if is_native; then command -v ld.$1 > "$work/log"; else [ $1 = bfd ]; fi
 }
 
-# makes_static FLAG...: whether programs that are made so run, and have no dynamic linker.  A compiler that is told of one,
-# as musl-gcc is, gives it to all, or so do some linkers.
+# makes_static FLAG...: whether programs that are made so run, and have no dynamic linker.  A compiler that is told
+# of one, as musl-gcc is, gives it to all, or so do some linkers.
 makes_static() {
 	echo 'int main(void) { return 0; }' > "$work/kind.c"
 	quietly $CC "$@" -o "$work/kind" "$work/kind.c" && ! readelf -lW "$work/kind" | grep -q INTERP &&
