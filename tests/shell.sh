@@ -9,12 +9,7 @@
 
 top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 top_builddir=${top_builddir:-$top_srcdir/build}
-CC=${CC:-gcc}
-CXX=${CXX-g++}
-CLANG=${CLANG-clang}
-# The second compiler, if there is one.
-second=$CLANG
-[ "$CLANG" != "$CC" ] || second=
+. "$top_srcdir/tests/results.sh"
 
 permod=$top_builddir/permod
 libs=$top_builddir/.libs
@@ -23,9 +18,6 @@ unset PERCPU_OPS PERCPU_CPUS PERCPU_RESERVED PERCPU_DYNAMIC PERCPU_UNIT PERCPU_D
 unset PERCPU_NODES PERCPU_HUGE
 LC_ALL=C
 export LC_ALL
-passed=0
-failed=0
-skipped=0
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/permod-test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
@@ -55,12 +47,6 @@ for pair in __asan_:address __ubsan_:undefined __tsan_:thread; do
         sanitizers="$sanitizers -fsanitize=${pair#*:}"
 done
 
-ok()
-{
-    echo "ok $1"
-    passed=$((passed + 1))
-}
-
 # What the last commands wrote to the files log, out and err is shown.
 not_ok()
 {
@@ -69,12 +55,6 @@ not_ok()
         [ ! -s $file ] || head -n 40 $file | cut -c 1-300 | sed "s/^/    $file: /"
     done
     failed=$((failed + 1))
-}
-
-skip()
-{
-    echo "skip $1: $2"
-    skipped=$((skipped + 1))
 }
 
 # check NAME COMMAND...: the command must succeed.
@@ -88,25 +68,9 @@ check()
     if "$@" > log 2>&1; then ok "$title"; else not_ok "$title"; fi
 }
 
-finish()
-{
-    echo "$passed passed, $failed failed"
-    [ "$failed" -eq 0 ] || exit 1
-    [ "$passed" -gt 0 ] && exit
-    [ "$skipped" -gt 0 ] && exit 77
-    exit 1
-}
-
 installed()
 {
     command -v "$1" > log 2>&1
-}
-
-# Whether what is built has glibc: other C libraries unload nothing, and the machine's programs can't use what
-# is built with them.
-has_glibc()
-{
-    [ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
 }
 
 # Run a command; its output goes to the files out and err.

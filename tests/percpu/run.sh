@@ -8,12 +8,7 @@
 
 top_srcdir=${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 top_builddir=${top_builddir:-$top_srcdir}
-CC=${CC:-gcc}
-CXX=${CXX-g++}
-CLANG=${CLANG-clang}
-# The second compiler, if there is one.
-second=$CLANG
-[ "$CLANG" != "$CC" ] || second=
+. "$top_srcdir/tests/results.sh"
 # What command lines of built programs begin with, where this machine can't run them itself.
 export EMULATOR=${EMULATOR-}
 
@@ -26,14 +21,6 @@ trap 'exit 1' HUP INT TERM
 warnings="-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror -Wno-unused-command-line-argument"
 shared="$libs/libpercpu.so -Wl,-rpath,$libs"
 static="$libs/libpercpu.a"
-passed=0
-failed=0
-skipped=0
-
-ok() {
-	echo "ok $1"
-	passed=$((passed + 1))
-}
 
 not_ok() {
 	echo "not ok $1"
@@ -41,19 +28,9 @@ not_ok() {
 	failed=$((failed + 1))
 }
 
-skip() {
-	echo "skip $1: $2"
-	skipped=$((skipped + 1))
-}
-
 # Run a command, quietly; its output is shown if the test fails.
 quietly() {
 	timeout 120 "$@" > "$work/log" 2>&1
-}
-
-# Whether what is built has this machine's own C library, glibc.
-has_glibc() {
-	[ "$(printf '#include <features.h>\n__GLIBC__' | $CC -E -P - | tail -n 1)" != __GLIBC__ ]
 }
 
 # Whether what is built is for this machine.
@@ -102,14 +79,6 @@ build_and_run() {
 	else
 		not_ok "$name"
 	fi
-}
-
-finish() {
-	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ] || exit 1
-	[ "$passed" -gt 0 ] && exit
-	[ "$skipped" -gt 0 ] && exit 77
-	exit 1
 }
 
 for library in "$libs/libpercpu.so" "$libs/libpercpu.a"; do
